@@ -1,0 +1,73 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ima/delivery/types.hpp>
+#include <ima/error.hpp>
+#include <ima/header.hpp>
+#include <ima/message.hpp>
+
+// What a receiving server does with messages is a `handler`. A server calls it on its worker
+// threads, never on an event loop, so a handler may block and sync. Calls for one message come one
+// after another; calls for different messages come at the same time, so a handler is thread-safe
+// and a transaction need not be.
+
+namespace ima::delivery {
+
+/// The receiver's answer to a header block (docs/delivery.md section 5).
+struct header_answer {
+  enum class kind : std::uint8_t {
+    accept,   ///< Send the body.
+    reject,   ///< Refused for good, for `why`.
+    defer,    ///< Refused for now, for `why`.
+    verdict,  ///< Nothing left to do: every recipient has it already; `final_verdict` holds.
+  };
+  kind what = kind::defer;
+  reason why = reason::internal;          ///< For reject and defer.
+  std::string text;                       ///< For people; for reject and defer.
+  std::vector<address> already;           ///< Recipients who have it: `OK address` lines.
+  std::vector<address> unknown;           ///< Recipients who do not exist: `NORECIPIENT` lines.
+  verdict final_verdict = verdict::ok;    ///< For kind::verdict.
+};
+
+/// Where a transaction puts results as they come. Thread-safe; valid during transaction::finish().
+class reply_sink {
+ public:
+  virtual ~reply_sink() = default;
+  /// A recipient's result. Only addresses of the message: others become a note.
+  virtual void result(const recipient_result& r) = 0;
+  /// A remark for the sender's people; control characters are replaced.
+  virtual void note(std::string_view text) = 0;
+};
+
+/// How a transaction ends: a verdict, or `drop` (close the connection without one).
+struct final_answer {
+  verdict what = verdict::defer;
+  bool drop = false;
+};
+
+/// One offered message. Destroying it before finish() returned drops what was begun.
+class transaction {
+ public:
+  virtual ~transaction() = default;
+  /// Judges the header block. Called once, first.
+  virtual header_answer judge() = 0;
+  /// Takes the body in verified slices, only after `accept`. An error ends the message: temporary
+  /// faults with DEFER, others with FAIL, its text as a note.
+  virtual ima::result<void> body(const part_slice& slice) = 0;
+  /// The body is complete and verified. Durable when it returns OK.
+  virtual final_answer finish(reply_sink& sink) = 0;
+};
+
+class handler {
+ public:
+  virtual ~handler() = default;
+  /// Opens a transaction for a header block that is valid, within the limits and whose originator
+  /// is proved. Never returns null.
+  virtual std::unique_ptr<transaction> open(const header_block& header, const peer_info& peer) = 0;
+};
+
+}  // namespace ima::delivery

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
+namespace ima {
+
+/// A SHA-256 value: of a part, or of a message's header block (docs/message.md section 6).
+class IMA_API digest {
+ public:
+  using value_type = std::array<std::uint8_t, 32>;
+
+  digest() = default;
+  explicit digest(const value_type& value) : value_(value) {}
+
+  /// Reads 64 lower-case hexadecimal digits. Error: fault::peer, rule `digest-syntax`.
+  static result<digest> parse(std::string_view hex);
+
+  /// SHA-256 of `data`.
+  static digest of(octets data);
+
+  const value_type& value() const noexcept { return value_; }
+  std::string hex() const;
+
+  friend bool operator==(const digest&, const digest&) = default;
+  friend auto operator<=>(const digest&, const digest&) = default;
+
+ private:
+  value_type value_{};
+};
+
+/// Computes a SHA-256 over octets given piece by piece. Not thread-safe; movable.
+class IMA_API hasher {
+ public:
+  hasher();
+  hasher(hasher&&) noexcept;
+  hasher& operator=(hasher&&) noexcept;
+  ~hasher();
+
+  void update(octets data);
+  /// Returns the digest and starts afresh.
+  digest finish();
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ima/address.hpp>
+#include <ima/date.hpp>
+#include <ima/digest.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+
+namespace ima {
+
+/// One line of a header block. The views refer to the block it came from.
+struct header_field {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// What a `part:` line announces (docs/message.md section 5). The views refer to the header block.
+struct part_info {
+  std::uint64_t size = 0;           ///< Octets.
+  std::uint64_t offset = 0;         ///< Octets from the end of the header block.
+  std::string_view media_type;      ///< `type/subtype`, lower case.
+  digest sha256;                    ///< Of the part's octets.
+  std::string_view role;            ///< text, alternative, inline, attachment, or empty.
+  std::string_view cid;             ///< Content id, or empty.
+  std::string_view params;          ///< Media-type parameters as written, or empty.
+  std::string_view name;            ///< File name as the author gave it, or empty. Never a path.
+};
+
+/// A header block that obeys every rule of docs/message.md: there is no object for one that does
+/// not. Immutable and cheap to copy (copies share the text), safe to use from many threads; views
+/// it hands out live as long as any copy.
+class IMA_API header_block {
+ public:
+  /// Parses exactly one header block, from its `ima: 1` line to its blank line included; nothing
+  /// may follow. Errors: fault::peer, with the rule's word and "header line N" as the place.
+  static result<header_block> parse(octets block, const limits& bounds = {});
+
+  /// The octets as they were parsed, blank line included.
+  octets text() const noexcept;
+  std::size_t size() const noexcept { return text().size(); }
+
+  std::span<const header_field> fields() const noexcept;
+  std::span<const part_info> parts() const noexcept;
+  /// Sum of all part sizes.
+  std::uint64_t body_size() const noexcept;
+
+  /// SHA-256 over the block without its bcc, for and received lines (docs/message.md section 6).
+  const digest& id_digest() const noexcept;
+
+  /// The first value of the header `name`, or nothing. `name` is lower case.
+  std::optional<std::string_view> first(std::string_view name) const noexcept;
+  /// All values of the header `name`, in order.
+  std::vector<std::string_view> all(std::string_view name) const;
+  /// All addresses of an address header (to, cc, bcc, for, via, reply-to, from, mailer), in order.
+  std::vector<named_address> addresses(std::string_view name) const;
+
+  named_address from() const;
+  std::optional<named_address> mailer() const;
+  /// `mailer:` if present, otherwise `from:`; whose hostpart the sender must prove.
+  address originator() const;
+  std::optional<timestamp> date() const;
+  std::string_view subject() const noexcept;  ///< Empty where there is none.
+  std::size_t count(std::string_view name) const noexcept;
+
+  /// The envelope: the `for:` addresses where there are any, otherwise to, cc and bcc; each address
+  /// once, in order of first appearance. May be empty (a draft).
+  std::vector<address> recipients() const;
+
+  /// A copy for one recipient: no `bcc:` or `for:` line but his own (docs/message.md section 6).
+  header_block for_recipient(const address& recipient) const;
+  /// A copy for one host: no `bcc:` or `for:` line of another hostpart's.
+  header_block for_host(std::string_view hostpart) const;
+  /// A copy with `line` ("name: value", no LF) put after the `ima: 1` line; used for `received:`.
+  /// Errors as parse().
+  result<header_block> with_line(std::string_view line, const limits& bounds = {}) const;
+
+ private:
+  struct content;
+  explicit header_block(std::shared_ptr<const content> c);
+  std::shared_ptr<const content> content_;
+};
+
+/// What a part is, for header_builder::part().
+struct part_description {
+  std::uint64_t size = 0;
+  digest sha256;
+  std::string media_type = "application/octet-stream";
+  std::string role;
+  std::string cid;
+  std::string params;
+  std::string name;
+};
+
+/// Puts a header block together line by line. `ima: 1` is written first by itself. Not thread-safe.
+class IMA_API header_builder {
+ public:
+  header_builder();
+
+  header_builder& field(std::string_view name, std::string_view value);
+  header_builder& part(const part_description& part);
+
+  /// Ends the block and checks it by header_block::parse, so a builder cannot make what a reader
+  /// would refuse. Errors as parse().
+  result<header_block> build(const limits& bounds = {}) const;
+
+ private:
+  std::string text_;
+};
+
+}  // namespace ima
