@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include <ima/error.hpp>
-#include <ima/export.hpp>
 
 namespace ima {
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <ima/error.hpp>
-#include <ima/export.hpp>
 
 namespace ima {
 

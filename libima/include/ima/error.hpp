@@ -1,13 +1,13 @@
 #pragma once
 
+#include <ima/export.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
-
-#include <ima/export.hpp>
 
 namespace ima {
 
@@ -16,8 +16,8 @@ using octets = std::string_view;
 
 /// Whose fault an error is, which is also what to do about it.
 enum class fault : std::uint8_t {
-  peer,       ///< Input breaks a rule (a message, a peer's line, a certificate). Repeating won't help.
-  caller,     ///< The program called out of turn or with a bad argument or setting. State unchanged.
+  peer,    ///< Input breaks a rule (a message, a peer's line, a certificate). Repeating won't help.
+  caller,  ///< The program called out of turn or with a bad argument or setting. State unchanged.
   temporary,  ///< A resource failed (disk, network, time). The same thing may work later.
   refused,    ///< The other side understood and said no for good.
   unknown,    ///< The outcome is not known (connection lost before a verdict). Safe to repeat.
@@ -50,14 +50,15 @@ struct error {
 IMA_API std::string printable(std::string_view text);
 
 /// A value or an error. Errors are values here: nothing in libima's own interface throws, apart
-/// from std::bad_alloc. Asking the wrong one (value of a failure) is a programming error and aborts.
+/// from std::bad_alloc. Asking the wrong one (value of a failure) is a programming error and
+/// aborts.
 template <class T>
 class [[nodiscard]] result {
  public:
   using value_type = T;
 
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(error e) : state_(std::in_place_index<1>, std::move(e)) {}
+  result(ima::error e) : state_(std::in_place_index<1>, std::move(e)) {}
 
   bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -96,7 +97,7 @@ class [[nodiscard]] result<void> {
   using value_type = void;
 
   result() = default;
-  result(error e) : error_(std::move(e)) {}
+  result(ima::error e) : error_(std::move(e)) {}
 
   bool has_value() const noexcept { return !error_; }
   explicit operator bool() const noexcept { return has_value(); }

@@ -1,5 +1,12 @@
 #pragma once
 
+#include <ima/address.hpp>
+#include <ima/date.hpp>
+#include <ima/digest.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,13 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <ima/address.hpp>
-#include <ima/date.hpp>
-#include <ima/digest.hpp>
-#include <ima/error.hpp>
-#include <ima/export.hpp>
-#include <ima/limits.hpp>
 
 namespace ima {
 
@@ -26,14 +26,14 @@ struct header_field {
 
 /// What a `part:` line announces (docs/message.md section 5). The views refer to the header block.
 struct part_info {
-  std::uint64_t size = 0;           ///< Octets.
-  std::uint64_t offset = 0;         ///< Octets from the end of the header block.
-  std::string_view media_type;      ///< `type/subtype`, lower case.
-  digest sha256;                    ///< Of the part's octets.
-  std::string_view role;            ///< text, alternative, inline, attachment, or empty.
-  std::string_view cid;             ///< Content id, or empty.
-  std::string_view params;          ///< Media-type parameters as written, or empty.
-  std::string_view name;            ///< File name as the author gave it, or empty. Never a path.
+  std::uint64_t size = 0;       ///< Octets.
+  std::uint64_t offset = 0;     ///< Octets from the end of the header block.
+  std::string_view media_type;  ///< `type/subtype`, lower case.
+  digest sha256;                ///< Of the part's octets.
+  std::string_view role;        ///< text, alternative, inline, attachment, or empty.
+  std::string_view cid;         ///< Content id, or empty.
+  std::string_view params;      ///< Media-type parameters as written, or empty.
+  std::string_view name;        ///< File name as the author gave it, or empty. Never a path.
 };
 
 /// A header block that obeys every rule of docs/message.md: there is no object for one that does

@@ -12,27 +12,28 @@ namespace ima {
 /// section 9.)
 struct limits {
   // Message (docs/message.md).
-  std::size_t header_line = 8192;           ///< One header line with its LF.
-  std::size_t header_block = 256 * 1024;    ///< The header block with its blank line.
-  std::size_t parts = 1000;                 ///< `part:` lines.
-  std::size_t recipients = 1000;            ///< Lines that name a recipient (to, cc, bcc, for).
-  std::size_t received = 50;                ///< `received:` lines; more is a loop.
-  std::uint64_t body = 100ULL << 20;        ///< Sum of all parts.
+  std::size_t header_line = 8192;         ///< One header line with its LF.
+  std::size_t header_block = 256 * 1024;  ///< The header block with its blank line.
+  std::size_t parts = 1000;               ///< `part:` lines.
+  std::size_t recipients = 1000;          ///< Lines that name a recipient (to, cc, bcc, for).
+  std::size_t received = 50;              ///< `received:` lines; more is a loop.
+  std::uint64_t body = 100ULL << 20;      ///< Sum of all parts.
 
   // Both protocols (docs/delivery.md section 2).
-  std::size_t wire_line = 4096;             ///< One protocol line with its LF (IMDP, and IMRP replies).
-  std::size_t request_line = 128 * 1024;    ///< One IMRP request line, which may name many messages.
-  std::size_t pending_output = 256 * 1024;  ///< Output a session lets wait before it takes new input.
+  std::size_t wire_line = 4096;  ///< One protocol line with its LF (IMDP, and IMRP replies).
+  std::size_t request_line = 128 * 1024;  ///< One IMRP request line, which may name many messages.
+  std::size_t pending_output =
+      256 * 1024;  ///< Output a session lets wait before it takes new input.
 
   // Deadlines; the caller of a session owns the clock.
-  std::chrono::milliseconds handshake{10'000};           ///< TCP accepted or connected to TLS finished.
-  std::chrono::milliseconds line{60'000};                ///< Waiting for the peer's next line.
-  std::chrono::milliseconds idle{300'000};               ///< Between messages or requests.
-  std::chrono::milliseconds accept_lapse{60'000};        ///< How long an ACCEPT stays good.
-  std::chrono::milliseconds verdict{600'000};            ///< A sender's patience after the body.
-  std::chrono::milliseconds connection{3'600'000};       ///< Age of an IMDP connection.
-  std::chrono::milliseconds body_grace{30'000};          ///< Before the minimum body rate counts.
-  std::uint64_t body_rate = 1024;                        ///< Minimum octets per second of a body.
+  std::chrono::milliseconds handshake{10'000};      ///< TCP accepted or connected to TLS finished.
+  std::chrono::milliseconds line{60'000};           ///< Waiting for the peer's next line.
+  std::chrono::milliseconds idle{300'000};          ///< Between messages or requests.
+  std::chrono::milliseconds accept_lapse{60'000};   ///< How long an ACCEPT stays good.
+  std::chrono::milliseconds verdict{600'000};       ///< A sender's patience after the body.
+  std::chrono::milliseconds connection{3'600'000};  ///< Age of an IMDP connection.
+  std::chrono::milliseconds body_grace{30'000};     ///< Before the minimum body rate counts.
+  std::uint64_t body_rate = 1024;                   ///< Minimum octets per second of a body.
 };
 
 }  // namespace ima

@@ -1,16 +1,16 @@
 #pragma once
 
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/header.hpp>
+#include <ima/limits.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <variant>
-
-#include <ima/error.hpp>
-#include <ima/export.hpp>
-#include <ima/header.hpp>
-#include <ima/limits.hpp>
 
 namespace ima {
 
@@ -21,9 +21,9 @@ class body_reader;
 /// unverified once the last one has come. The view refers to what the reader was fed.
 class part_slice {
  public:
-  std::size_t part() const noexcept { return part_; }   ///< Index into header_block::parts().
-  octets bytes() const noexcept { return bytes_; }      ///< May be empty (an empty part).
-  bool last() const noexcept { return last_; }          ///< The part is complete and verified.
+  std::size_t part() const noexcept { return part_; }  ///< Index into header_block::parts().
+  octets bytes() const noexcept { return bytes_; }     ///< May be empty (an empty part).
+  bool last() const noexcept { return last_; }         ///< The part is complete and verified.
 
  private:
   friend class body_reader;

@@ -7,8 +7,7 @@
   if (!name##_result) return std::move(name##_result).error(); \
   auto& name = *name##_result
 
-#define IMA_CHECK(...)                                                         \
-  do {                                                                         \
-    if (auto check_result = (__VA_ARGS__); !check_result)                      \
-      return std::move(check_result).error();                                  \
+#define IMA_CHECK(...)                                                                            \
+  do {                                                                                            \
+    if (auto check_result = (__VA_ARGS__); !check_result) return std::move(check_result).error(); \
   } while (false)

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include <ima/delivery/types.hpp>
 #include <ima/error.hpp>
 #include <ima/header.hpp>
 #include <ima/message.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 // What a receiving server does with messages is a `handler`. A server calls it on its worker
 // threads, never on an event loop, so a handler may block and sync. Calls for one message come one
@@ -26,11 +26,11 @@ struct header_answer {
     verdict,  ///< Nothing left to do: every recipient has it already; `final_verdict` holds.
   };
   kind what = kind::defer;
-  reason why = reason::internal;          ///< For reject and defer.
-  std::string text;                       ///< For people; for reject and defer.
-  std::vector<address> already;           ///< Recipients who have it: `OK address` lines.
-  std::vector<address> unknown;           ///< Recipients who do not exist: `NORECIPIENT` lines.
-  verdict final_verdict = verdict::ok;    ///< For kind::verdict.
+  reason why = reason::internal;        ///< For reject and defer.
+  std::string text;                     ///< For people; for reject and defer.
+  std::vector<address> already;         ///< Recipients who have it: `OK address` lines.
+  std::vector<address> unknown;         ///< Recipients who do not exist: `NORECIPIENT` lines.
+  verdict final_verdict = verdict::ok;  ///< For kind::verdict.
 };
 
 /// Where a transaction puts results as they come. Thread-safe; valid during transaction::finish().

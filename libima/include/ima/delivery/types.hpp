@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
 #include <ima/address.hpp>
 #include <ima/digest.hpp>
 #include <ima/error.hpp>
 #include <ima/export.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 // The words of the delivery protocol (docs/delivery.md), shared by both sides and by handlers.
 
