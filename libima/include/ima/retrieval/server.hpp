@@ -1,0 +1,174 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/retrieval/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+// The post office's side of one retrieval connection (docs/retrieval.md section 6).
+
+namespace ima::retrieval {
+
+/// The requests, as plain records. Every word in them has been checked against its grammar.
+namespace request {
+/// A user wants to prove himself; `password` is empty where he does by his client certificate.
+/// Answer with authenticated() or fail().
+struct authenticate {
+  std::string user;
+  std::optional<secret> password;
+};
+/// Answer: folder() for each, then ok().
+struct folders {};
+/// Answer: ok(folder_status).
+struct status {
+  std::string folder;
+};
+/// Answer: change_line() for each, then ok(token, more); or fail(reason::resync).
+struct changes {
+  std::string folder;
+  std::string token;
+  std::uint64_t page = 0;  ///< At most so many lines; already bounded by limits::page.
+};
+/// Answer: header() or gone() for each, in order, then ok().
+struct headers {
+  std::string folder;
+  std::vector<std::string> ids;
+};
+/// Answer: part_begin(), part_octets() until all are given, then ok().
+struct fetch {
+  std::string folder;
+  std::string id;
+  std::uint64_t part = 0;  ///< From 1.
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length;  ///< Absent: to the end of the part.
+};
+/// Answer: gone() or changed() where that is so, then ok().
+struct flag {
+  std::string folder;
+  std::vector<std::string> ids;
+  flag_change what;
+};
+/// Answer: gone() where that is so, then ok().
+struct remove {
+  std::string folder;
+  std::vector<std::string> ids;
+};
+/// Answer: gone() where that is so, then ok().
+struct move {
+  std::string folder;
+  std::string target;
+  std::vector<std::string> ids;
+};
+/// Answer: copied() or gone() for each, then ok().
+struct copy {
+  std::string folder;
+  std::string target;
+  std::vector<std::string> ids;
+};
+}  // namespace request
+
+using any_request = std::variant<request::authenticate, request::folders, request::status,
+                                 request::changes, request::headers, request::fetch, request::flag,
+                                 request::remove, request::move, request::copy>;
+
+/// The session needs octets: call receive() or receive_eof().
+struct need_input {};
+/// A request waits for its answer, or output waits to be sent; asking again changes nothing.
+struct paused {};
+/// The connection is over: send what is pending, then close. `why` is empty after DONE, or where
+/// the client just went away between two requests.
+struct closed {
+  std::optional<error> why;
+};
+
+using server_event = std::variant<need_input, paused, any_request, closed>;
+
+struct server_options {
+  std::string host;  ///< The hostpart this connection serves; it stands in the greeting.
+  limits bounds;
+};
+
+/// One connection as the post office sees it: octets in, requests out; answers in, octets out. No
+/// socket, no clock, no file. Not thread-safe: one thread at a time. Movable.
+///
+/// Requests that the session can judge by itself (unknown command, malformed arguments, wrong
+/// state) it answers itself, and they never appear. One request is in hand at a time; pipelined
+/// ones wait, so replies come in order. Memory is bounded by limits::request_line,
+/// limits::pending_output and what the caller puts into one answer.
+///
+///     for (auto event = session.next_event(); event; event = session.next_event()) { … }
+///
+/// An answer out of turn is fault::caller, rule `out-of-turn`, and changes nothing.
+class IMA_API server {
+ public:
+  explicit server(server_options options);
+  server(server&&) noexcept;
+  server& operator=(server&&) noexcept;
+  ~server();
+
+  /// Octets from the client. The view must live until next_event() returns need_input, paused
+  /// or closed.
+  void receive(octets input);
+  /// The client will send nothing more.
+  void receive_eof();
+  /// Errors: none of the client's doing, which arrive in `closed`.
+  result<server_event> next_event();
+
+  /// The proof holds: everything else becomes legal. Refuse with fail(reason::auth, …), which
+  /// counts: after limits::auth_failures the session closes.
+  result<void> authenticated();
+
+  result<void> folder(const folder_info& f);
+  result<void> change_line(const change& c);
+  result<void> header(std::string_view id, const stored_header& h);
+  result<void> gone(std::string_view id);
+  result<void> changed(std::string_view id);
+  result<void> copied(std::string_view id, std::string_view new_id);
+
+  /// Announces `length` octets from `offset`; exactly so many must follow by part_octets().
+  result<void> part_begin(std::uint64_t offset, std::uint64_t length);
+  /// The octets are copied. Stop giving more while output_full(). Error: fault::caller, rule
+  /// `part-length` where it is more than was announced.
+  result<void> part_octets(octets piece);
+  /// The announced octets cannot be had: the session closes, as the client can tell by the count.
+  result<void> part_broken(error why);
+
+  result<void> ok();
+  result<void> ok(const folder_status& status);
+  result<void> ok(std::string_view token, bool more);
+  /// Ends the request with FAIL or DEFER (docs/retrieval.md section 7), also after reply lines, but
+  /// not inside a part. Control characters in `text` are replaced.
+  result<void> fail(reason why, std::string_view text);
+
+  /// Ends the connection after the request in hand: the next one is answered `DEFER shutdown`.
+  void shut_down();
+
+  /// Octets to send, valid until the next call of any other member; tell with sent() how many went.
+  octets pending_output() const noexcept;
+  void sent(std::size_t count);
+  /// More waits than limits::pending_output.
+  bool output_full() const noexcept;
+
+  /// How long to wait for the client (to send, or to take output) before closing with time_out();
+  /// nothing while a request is being worked on and no output waits.
+  std::optional<std::chrono::milliseconds> timeout() const noexcept;
+  /// The caller's clock says timeout() is over: the session closes.
+  void time_out();
+
+  bool is_authenticated() const noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima::retrieval

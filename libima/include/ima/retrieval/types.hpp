@@ -1,0 +1,163 @@
+#pragma once
+
+#include <ima/date.hpp>
+#include <ima/digest.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The words of the retrieval protocol (docs/retrieval.md), shared by both sides and by back ends.
+
+namespace ima::retrieval {
+
+/// Why a request is not done; a closed list (docs/retrieval.md section 7). Each word is either for
+/// good (`FAIL`) or for now (`DEFER`): see is_temporary().
+enum class reason : std::uint8_t {
+  framing,      ///< A line or count breaks the framing; the server closes.
+  syntax,       ///< The arguments of a known command are malformed.
+  command,      ///< The server does not know the command.
+  state,        ///< Not legal now: before AUTH, or AUTH twice.
+  auth,         ///< User name or proof is wrong, or this user may not prove himself this way.
+  no_folder,    ///< No such folder ("no-folder").
+  no_message,   ///< No such message in the folder ("no-message").
+  no_part,      ///< The message has no part of that number ("no-part").
+  range,        ///< The offset lies behind the end of the part.
+  resync,       ///< The state token is not known (any more): begin again with `0`.
+  limit,        ///< Over one of the server's limits.
+  quota,        ///< The mailbox is full.
+  unsupported,  ///< The server does not offer this.
+  busy,         ///< Too much at once, or too many failed proofs of late (for now).
+  storage,      ///< The store fails (for now).
+  shutdown,     ///< The server is stopping (for now).
+  internal,     ///< A fault on the server's side (for now).
+};
+IMA_API std::string_view to_string(reason r) noexcept;
+IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
+/// True for the words that go with `DEFER`, false for those that go with `FAIL`.
+IMA_API bool is_temporary(reason r) noexcept;
+
+/// The word a back end's error goes out with (docs/retrieval.md section 7): the word that equals
+/// `error::rule` where there is one; otherwise `storage` for a temporary fault, and `internal`.
+IMA_API reason reason_for(const error& e) noexcept;
+
+/// The other way round: an error whose rule is the word of `r`, as back ends return it. It is
+/// fault::temporary or fault::refused as is_temporary() says.
+IMA_API error refusal(reason r, std::string text);
+
+/// Octets that are overwritten when they are no longer needed: a password. Not copyable.
+class IMA_API secret {
+ public:
+  secret() = default;
+  explicit secret(octets value) : value_(value.begin(), value.end()) {}
+  secret(secret&& other) noexcept;
+  secret& operator=(secret&& other) noexcept;
+  ~secret();
+
+  /// Valid as long as the object is neither moved nor destroyed.
+  octets view() const noexcept { return octets(value_.data(), value_.size()); }
+
+ private:
+  void wipe() noexcept;
+  std::vector<char> value_;  // not std::string: its small buffer would stay behind after a move
+};
+
+/// A folder, as a list shows it. Names are UTF-8 of 1 to 255 octets without controls, hierarchical
+/// with `/`, with no empty, `.` or `..` component.
+struct folder_info {
+  std::string name;
+  std::string role;  ///< inbox, sent, drafts, archive, junk, trash, or empty.
+
+  friend bool operator==(const folder_info&, const folder_info&) = default;
+};
+
+/// What `STATUS` tells.
+struct folder_status {
+  std::uint64_t messages = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t size = 0;  ///< Octets of all messages.
+  std::string token;       ///< The state now; CHANGES from here shows only what comes later.
+
+  friend bool operator==(const folder_status&, const folder_status&) = default;
+};
+
+/// A message that came or changed (a `+` line of `CHANGES`).
+struct entry {
+  std::string id;                  ///< Stable, and the same wherever the message is.
+  std::uint64_t seq = 0;           ///< Grows with every change of any message in the mailbox.
+  std::uint64_t size = 0;          ///< Octets: header block and parts.
+  std::vector<std::string> flags;  ///< Words, each once.
+  timestamp arrived;               ///< When the server took it, UTC.
+
+  friend bool operator==(const entry&, const entry&) = default;
+};
+
+/// One line of `CHANGES`: `present` is empty where the message left the folder.
+struct change {
+  std::string id;
+  std::optional<entry> present;
+
+  friend bool operator==(const change&, const change&) = default;
+};
+
+/// One page of `CHANGES`.
+struct change_page {
+  std::vector<change> changes;
+  std::string token;  ///< The state after this page.
+  bool more = false;  ///< Another page can be had at once from `token`.
+
+  friend bool operator==(const change_page&, const change_page&) = default;
+};
+
+/// A message's header block and the server's own record beside it, each as its octets
+/// (docs/retrieval.md section 5.5). The record is what the server proved; the block is what the
+/// sender wrote.
+struct stored_header {
+  std::string header;
+  std::string record;  ///< Empty where the message did not come by delivery.
+
+  friend bool operator==(const stored_header&, const stored_header&) = default;
+};
+
+/// What `FLAG` does to each message it names.
+struct flag_change {
+  std::vector<std::string> add;
+  std::vector<std::string> remove;
+  std::optional<std::uint64_t> only_if_seq;  ///< Leave alone what changed after this seq.
+
+  friend bool operator==(const flag_change&, const flag_change&) = default;
+};
+
+/// What became of one message under FLAG, DELETE, MOVE or COPY.
+enum class message_outcome : std::uint8_t {
+  done,
+  gone,     ///< Not in the folder (any more): a `GONE` line.
+  changed,  ///< Left alone, as it changed after `only_if_seq`: a `CHANGED` line.
+};
+
+/// The state token from which `CHANGES` lists a whole folder.
+inline constexpr std::string_view first_token = "0";
+
+/// Flags that mean the same everywhere (docs/retrieval.md section 5.8): seen, answered, flagged,
+/// draft, forwarded, junk. Every other flag is the user's own keyword.
+IMA_API bool is_system_flag(std::string_view flag) noexcept;
+
+/// Checks the grammar of each kind of word (docs/retrieval.md section 4). Error: fault::peer, with
+/// the rule `user`, `folder`, `id`, `token` or `flag`.
+IMA_API result<void> check_user(std::string_view user);
+IMA_API result<void> check_folder(std::string_view name);
+IMA_API result<void> check_id(std::string_view id);
+IMA_API result<void> check_token(std::string_view token);
+IMA_API result<void> check_flag(std::string_view flag);
+
+/// A folder's name as one word on the wire: `%` and space are written `%25` and `%20`, nothing else
+/// is, so there is one form for each name. folder_from_wire() errors: fault::peer, rule `folder`.
+IMA_API std::string folder_to_wire(std::string_view name);
+IMA_API result<std::string> folder_from_wire(std::string_view word);
+
+}  // namespace ima::retrieval
