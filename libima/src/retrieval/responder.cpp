@@ -1,0 +1,213 @@
+#include "support/try.hpp"
+
+#include <ima/retrieval/responder.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace ima::retrieval {
+
+namespace {
+
+constexpr std::size_t piece_size = 64 * 1024;
+
+constexpr std::string_view public_text(reason why) noexcept {
+  return why == reason::storage ? "the message store fails at the moment"
+                                : "an internal fault; try again later";
+}
+
+// What the client is told. Only refusals speak to him: another error's text may name paths.
+result<void> tell(server& session, const error& why) {
+  const reason word = reason_for(why);
+  const bool meant_for_him = reason_from(why.rule).has_value();
+  return session.fail(word, meant_for_him ? std::string_view(why.text) : public_text(word));
+}
+
+}  // namespace
+
+struct responder::state {
+  // The octets of a FETCH that are still to be given.
+  struct part_range {
+    std::unique_ptr<part_source> source;
+    std::uint64_t at = 0;
+    std::uint64_t end = 0;
+  };
+
+  result<void> answer(request::authenticate& r);
+  result<void> answer(request::folders& r);
+  result<void> answer(request::status& r);
+  result<void> answer(request::changes& r);
+  result<void> answer(request::headers& r);
+  result<void> answer(request::fetch& r);
+  result<void> answer(request::flag& r);
+  result<void> answer(request::remove& r);
+  result<void> answer(request::move& r);
+  result<void> answer(request::copy& r);
+
+  result<void> begin_part(const request::fetch& r);
+  result<void> continue_part();
+  result<void> report(const std::vector<std::string>& ids,
+                      const std::vector<message_outcome>& outcomes);
+  std::optional<error> settle(result<void> outcome);
+
+  server& session;
+  authenticator& users;
+  std::optional<certificate_facts> facts;
+  std::unique_ptr<account> mail = nullptr;
+  std::string user = {};
+  std::optional<any_request> request = {};
+  std::size_t next_id = 0;
+  std::optional<part_range> range = {};
+  std::array<char, piece_size> piece = {};
+  bool finished = false;
+};
+
+result<void> responder::state::answer(request::authenticate& r) {
+  if (!r.password && !facts) return refusal(reason::auth, "no client certificate was shown");
+  IMA_TRY(found, r.password ? users.by_password(r.user, r.password->view())
+                            : users.by_certificate(r.user, *facts));
+  mail = std::move(found);
+  user = r.user;
+  finished = true;
+  return session.authenticated();
+}
+
+result<void> responder::state::answer(request::folders&) {
+  IMA_TRY(list, mail->folders());
+  for (const folder_info& f : list) IMA_CHECK(session.folder(f));
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::status& r) {
+  IMA_TRY(status, mail->status(r.folder));
+  finished = true;
+  return session.ok(status);
+}
+
+result<void> responder::state::answer(request::changes& r) {
+  IMA_TRY(page, mail->changes(r.folder, r.token, r.page));
+  for (const change& c : page.changes) IMA_CHECK(session.change_line(c));
+  finished = true;
+  return session.ok(page.token, page.more);
+}
+
+result<void> responder::state::answer(request::headers& r) {
+  while (next_id < r.ids.size()) {
+    if (session.output_full()) return {};
+    const std::string& id = r.ids[next_id++];
+    IMA_TRY(stored, mail->header(r.folder, id));
+    IMA_CHECK(stored ? session.header(id, *stored) : session.gone(id));
+  }
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::fetch& r) {
+  if (!range) IMA_CHECK(begin_part(r));
+  return continue_part();
+}
+
+result<void> responder::state::begin_part(const request::fetch& r) {
+  IMA_TRY(source, mail->open_part(r.folder, r.id, r.part));
+  const std::uint64_t size = source->size();
+  if (r.offset > size) return refusal(reason::range, fmt::format("the part has {} octets", size));
+  const std::uint64_t length = std::min(r.length.value_or(size), size - r.offset);
+  IMA_CHECK(session.part_begin(r.offset, length));
+  range = part_range{std::move(source), r.offset, r.offset + length};
+  return {};
+}
+
+// An error here comes after PART: the client can only learn of it by the connection's end.
+result<void> responder::state::continue_part() {
+  while (range->at < range->end) {
+    if (session.output_full()) return {};
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), range->end - range->at));
+    IMA_TRY(got, range->source->read_at(range->at, std::span(piece.data(), want)));
+    if (got == 0) return error{fault::temporary, "part-short", "", "the stored part is too short"};
+    IMA_CHECK(session.part_octets(octets(piece.data(), got)));
+    range->at += got;
+  }
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::flag& r) {
+  IMA_TRY(outcomes, mail->flag(r.folder, r.ids, r.what));
+  return report(r.ids, outcomes);
+}
+
+result<void> responder::state::answer(request::remove& r) {
+  IMA_TRY(outcomes, mail->remove(r.folder, r.ids));
+  return report(r.ids, outcomes);
+}
+
+result<void> responder::state::answer(request::move& r) {
+  IMA_TRY(outcomes, mail->move(r.folder, r.target, r.ids));
+  return report(r.ids, outcomes);
+}
+
+result<void> responder::state::answer(request::copy& r) {
+  IMA_TRY(copies, mail->copy(r.folder, r.target, r.ids));
+  for (std::size_t i = 0; i < copies.size(); ++i)
+    IMA_CHECK(copies[i].empty() ? session.gone(r.ids[i]) : session.copied(r.ids[i], copies[i]));
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::report(const std::vector<std::string>& ids,
+                                      const std::vector<message_outcome>& outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] == message_outcome::gone) IMA_CHECK(session.gone(ids[i]));
+    if (outcomes[i] == message_outcome::changed) IMA_CHECK(session.changed(ids[i]));
+  }
+  finished = true;
+  return session.ok();
+}
+
+// Ends the request where it is answered or failed; what failed is for the log.
+std::optional<error> responder::state::settle(result<void> outcome) {
+  std::optional<error> failed;
+  if (!outcome) {
+    failed = std::move(outcome).error();
+    const auto told = range ? session.part_broken(*failed) : tell(session, *failed);
+    if (!told) failed = told.error();
+    finished = true;
+  }
+  if (finished) {
+    request.reset();
+    range.reset();
+    next_id = 0;
+  }
+  return failed;
+}
+
+responder::responder(server& session, authenticator& users, std::optional<certificate_facts> facts)
+    : state_(new state{session, users, std::move(facts)}) {}
+responder::responder(responder&&) noexcept = default;
+responder& responder::operator=(responder&&) noexcept = default;
+responder::~responder() = default;
+
+result<void> responder::begin(any_request request) {
+  if (busy()) return error{fault::caller, "out-of-turn", "", "a request is in hand"};
+  state_->finished = false;
+  state_->request = std::move(request);
+  return {};
+}
+
+std::optional<error> responder::work() {
+  if (!busy()) return std::nullopt;
+  return state_->settle(
+      std::visit([this](auto& r) { return state_->answer(r); }, *state_->request));
+}
+
+bool responder::busy() const noexcept { return state_->request.has_value(); }
+std::string_view responder::user() const noexcept { return state_->user; }
+
+}  // namespace ima::retrieval

@@ -1,0 +1,182 @@
+#include "wire/words.hpp"
+
+#include <ima/retrieval/types.hpp>
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace ima::retrieval {
+
+namespace {
+
+struct reason_row {
+  reason what;
+  std::string_view word;
+  bool temporary;
+};
+
+// docs/retrieval.md section 7.
+constexpr std::array reasons{
+    reason_row{reason::framing, "framing", false},
+    reason_row{reason::syntax, "syntax", false},
+    reason_row{reason::command, "command", false},
+    reason_row{reason::state, "state", false},
+    reason_row{reason::auth, "auth", false},
+    reason_row{reason::no_folder, "no-folder", false},
+    reason_row{reason::no_message, "no-message", false},
+    reason_row{reason::no_part, "no-part", false},
+    reason_row{reason::range, "range", false},
+    reason_row{reason::resync, "resync", false},
+    reason_row{reason::limit, "limit", false},
+    reason_row{reason::quota, "quota", false},
+    reason_row{reason::unsupported, "unsupported", false},
+    reason_row{reason::busy, "busy", true},
+    reason_row{reason::storage, "storage", true},
+    reason_row{reason::shutdown, "shutdown", true},
+    reason_row{reason::internal, "internal", true},
+};
+
+const reason_row& row(reason r) noexcept { return reasons[static_cast<std::size_t>(r)]; }
+
+constexpr bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
+
+constexpr std::size_t longest_user = 128;
+constexpr std::size_t longest_folder = 255;
+constexpr std::size_t longest_id = 128;
+constexpr std::size_t longest_token = 64;
+constexpr std::size_t longest_flag = 32;
+
+error malformed(std::string_view rule, std::string_view text) {
+  return error{fault::peer, rule, "", std::string(text)};
+}
+
+// One component of a folder's name.
+bool good_component(std::string_view part) { return !part.empty() && part != "." && part != ".."; }
+
+}  // namespace
+
+std::string_view to_string(reason r) noexcept { return row(r).word; }
+bool is_temporary(reason r) noexcept { return row(r).temporary; }
+
+std::optional<reason> reason_from(std::string_view word) noexcept {
+  const auto found = std::ranges::find(reasons, word, &reason_row::word);
+  if (found == reasons.end()) return std::nullopt;
+  return found->what;
+}
+
+reason reason_for(const error& e) noexcept {
+  if (const auto named = reason_from(e.rule)) return *named;
+  return e.kind == fault::temporary ? reason::storage : reason::internal;
+}
+
+error refusal(reason r, std::string text) {
+  return error{is_temporary(r) ? fault::temporary : fault::refused, to_string(r), "",
+               std::move(text)};
+}
+
+secret::secret(secret&& other) noexcept : value_(std::exchange(other.value_, {})) {}
+
+secret& secret::operator=(secret&& other) noexcept {
+  wipe();
+  value_ = std::exchange(other.value_, {});
+  return *this;
+}
+
+secret::~secret() { wipe(); }
+
+void secret::wipe() noexcept {
+  if (!value_.empty()) OPENSSL_cleanse(value_.data(), value_.size());
+}
+
+bool is_system_flag(std::string_view flag) noexcept {
+  constexpr std::array<std::string_view, 6> words{"seen",  "answered",  "flagged",
+                                                  "draft", "forwarded", "junk"};
+  return std::ranges::find(words, flag) != words.end();
+}
+
+result<void> check_user(std::string_view user) {
+  if (user.empty() || user.size() > longest_user || user.find(' ') != std::string_view::npos)
+    return malformed("user", "a user name is one word of 1 to 128 octets");
+  if (!wire::check_text(user, "user"))
+    return malformed("user", "a user name is UTF-8 without controls");
+  return {};
+}
+
+result<void> check_folder(std::string_view name) {
+  if (name.empty() || name.size() > longest_folder)
+    return malformed("folder", "a folder name has 1 to 255 octets");
+  if (!wire::check_text(name, "folder"))
+    return malformed("folder", "a folder name is UTF-8 without controls");
+  for (std::string_view rest = name;;) {
+    const std::size_t slash = rest.find('/');
+    if (!good_component(rest.substr(0, slash)))
+      return malformed("folder", "a component of a folder name is empty, '.' or '..'");
+    if (slash == std::string_view::npos) return {};
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+result<void> check_id(std::string_view id) {
+  const auto legal = [](char c) { return is_lower(c) || is_digit(c) || c == '-'; };
+  if (id.empty() || id.size() > longest_id || id.front() == '-' || !std::ranges::all_of(id, legal))
+    return malformed("id", "a message id has 1 to 128 of a-z, 0-9 and '-', which is not first");
+  return {};
+}
+
+result<void> check_token(std::string_view token) {
+  const auto legal = [](char c) {
+    return is_lower(c) || is_upper(c) || is_digit(c) || c == '.' || c == '-';
+  };
+  if (token.empty() || token.size() > longest_token || !std::ranges::all_of(token, legal))
+    return malformed("token", "a state token has 1 to 64 of A-Z, a-z, 0-9, '.' and '-'");
+  return {};
+}
+
+result<void> check_flag(std::string_view flag) {
+  const auto legal = [](char c) {
+    return is_lower(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
+  };
+  if (flag.empty() || flag.size() > longest_flag || !is_lower(flag.front()) ||
+      !std::ranges::all_of(flag, legal))
+    return malformed("flag", "a flag has 1 to 32 of a-z, 0-9, '.', '_' and '-', a letter first");
+  return {};
+}
+
+std::string folder_to_wire(std::string_view name) {
+  std::string word;
+  for (const char c : name) {
+    if (c == ' ')
+      word += "%20";
+    else if (c == '%')
+      word += "%25";
+    else
+      word += c;
+  }
+  return word;
+}
+
+result<std::string> folder_from_wire(std::string_view word) {
+  std::string name;
+  for (std::size_t at = 0; at < word.size(); ++at) {
+    if (word[at] != '%') {
+      name += word[at];
+      continue;
+    }
+    const std::string_view code = word.substr(at + 1, 2);
+    if (code != "20" && code != "25")
+      return malformed("folder", "in a folder name '%' stands only in %20 and %25");
+    name += code == "20" ? ' ' : '%';
+    at += 2;
+  }
+  if (auto good = check_folder(name); !good) return std::move(good).error();
+  return name;
+}
+
+}  // namespace ima::retrieval
