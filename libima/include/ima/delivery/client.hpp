@@ -1,0 +1,107 @@
+#pragma once
+
+#include <ima/delivery/types.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/header.hpp>
+#include <ima/limits.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ima::delivery {
+
+struct client_options {
+  std::string host;  ///< The hostpart that was asked for; the greeting must name it.
+  limits bounds;
+};
+
+/// Feed more octets (or the end of input), then ask again.
+struct client_needs_input {};
+/// The server introduced itself.
+struct greeting_received {
+  std::uint64_t max_size = 0;             ///< Octets of the largest body it takes.
+  std::vector<std::string> capabilities;  ///< Other words of the greeting, as they stand.
+};
+/// A recipient's line. Also kept for the final results.
+struct recipient_reported {
+  recipient_result line;
+};
+/// A remark for people.
+struct note_received {
+  std::string text;
+};
+/// The server wants the body: data(), or cancel().
+struct offer_accepted {};
+/// The server does not take the message now (DEFER) or ever (REJECT). Final for this offer.
+struct offer_declined {
+  bool permanent = false;
+  std::string word;  ///< A reason word; may be one this version does not know.
+  std::string text;
+  std::vector<recipient_result> results;  ///< One for each recipient.
+};
+/// The verdict came. Final for this offer.
+struct delivery_complete {
+  verdict what = verdict::defer;
+  std::vector<recipient_result> results;  ///< One for each recipient (docs/delivery.md section 8).
+};
+/// The connection is over. With offers unanswered the problem is fault::unknown: they may or may
+/// not have been delivered, and it is safe to offer them again.
+struct client_closed {
+  std::optional<error> problem;
+};
+
+using client_event =
+    std::variant<client_needs_input, greeting_received, recipient_reported, note_received,
+                 offer_accepted, offer_declined, delivery_complete, client_closed>;
+
+/// The sender's side of one IMDP connection (docs/delivery.md). Octets in, events and octets out;
+/// it knows no socket, clock or file. Not thread-safe; movable.
+///
+/// A message may be sent in one go, offer(), data(), body(), and the next behind it; its answers
+/// come in order. Errors of the sending calls are fault::caller with the rule `out-of-turn` or
+/// `body-length`; they change nothing.
+class IMA_API client {
+ public:
+  explicit client(client_options options);
+  client(client&&) noexcept;
+  client& operator=(client&&) noexcept;
+  ~client();
+
+  /// Gives octets that came. They must stay valid until next_event() returned client_needs_input.
+  void receive(octets input);
+  void receive_eof();
+  /// The next event. After client_closed it stays client_closed.
+  client_event next_event();
+
+  /// Offers a message by its header block, which names only this host's private lines
+  /// (header_block::for_host). Out of turn while another message's body is not wholly sent.
+  result<void> offer(const header_block& header);
+  /// Announces the body of the message offered last; before or after its ACCEPT.
+  result<void> data();
+  /// Gives body octets, in any pieces; not more than the header block announced.
+  result<void> body(octets piece);
+  /// Takes the offer back instead of data().
+  result<void> cancel();
+  /// Says that no message follows. The server closes.
+  result<void> done();
+
+  octets pending_output() const noexcept;
+  void sent(std::size_t count);
+
+  /// How long the present wait for the server may last; nothing while none is awaited.
+  std::optional<std::chrono::milliseconds> timeout() const;
+  /// Changes whenever a new wait begins, so that the caller restarts its timer.
+  std::uint64_t step() const noexcept;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima::delivery
