@@ -1,0 +1,197 @@
+#include <ima/retrieval/client.hpp>
+#include <ima/retrieval/server.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+using namespace ima;
+using namespace ima::retrieval;
+
+namespace {
+
+std::string drain(server& session) {
+  std::string out(session.pending_output());
+  session.sent(out.size());
+  return out;
+}
+
+server authenticated_server(limits bounds = {}) {
+  server session({"b.example", bounds});
+  drain(session);
+  session.receive("AUTH bob CERTIFICATE\n");
+  REQUIRE(std::holds_alternative<any_request>(session.next_event().value()));
+  REQUIRE(session.authenticated());
+  drain(session);
+  return session;
+}
+
+template <class Request>
+Request expect_request(server& session, octets input) {
+  session.receive(input);
+  auto event = session.next_event().value();
+  return std::get<Request>(std::get<any_request>(std::move(event)));
+}
+
+}  // namespace
+
+TEST_CASE("an answer out of turn is the caller's fault and changes nothing") {
+  server session = authenticated_server();
+  CHECK(session.ok().error().rule == "out-of-turn");
+  expect_request<request::headers>(session, "HEADERS inbox a b\n");
+  CHECK(session.folder({"inbox", ""}).error().rule == "out-of-turn");
+  CHECK(session.ok("1", false).error().rule == "out-of-turn");
+  CHECK(session.ok().error().rule == "out-of-turn");  // two messages are not answered yet
+  CHECK(session.authenticated().error().rule == "out-of-turn");
+  CHECK(session.pending_output().empty());
+  CHECK(session.gone("a"));
+  CHECK(session.gone("b"));
+  CHECK(session.gone("c").error().rule == "out-of-turn");
+  CHECK(session.ok());
+  CHECK(drain(session) == "GONE a\nGONE b\nOK\n");
+}
+
+TEST_CASE("a part takes exactly the octets that were announced") {
+  server session = authenticated_server();
+  expect_request<request::fetch>(session, "FETCH inbox a 1\n");
+  CHECK(session.part_octets("x").error().rule == "out-of-turn");
+  CHECK(session.part_begin(0, 3));
+  CHECK(session.part_octets("ab"));
+  CHECK(session.ok().error().rule == "out-of-turn");
+  CHECK(session.fail(reason::storage, "").error().rule == "out-of-turn");
+  CHECK(session.part_octets("cd").error().rule == "part-length");
+  CHECK(session.part_octets("c"));
+  CHECK(session.ok());
+  CHECK(drain(session) == "PART a 1 0 3\nabcOK\n");
+}
+
+TEST_CASE("a page is cut to the server's limit") {
+  limits bounds;
+  bounds.page = 2;
+  server session = authenticated_server(bounds);
+  CHECK(expect_request<request::changes>(session, "CHANGES inbox 0 500\n").page == 2);
+  CHECK(session.change_line({"a", {}}));
+  CHECK(session.change_line({"b", {}}));
+  CHECK(session.change_line({"c", {}}).error().rule == "out-of-turn");
+}
+
+TEST_CASE("the text of a refusal cannot forge another line") {
+  server session = authenticated_server();
+  expect_request<request::folders>(session, "FOLDERS\n");
+  CHECK(session.fail(reason::storage, "disk\nOK\x1b[2J"));
+  CHECK(drain(session) == "DEFER storage disk\xef\xbf\xbdOK\xef\xbf\xbd[2J\n");
+}
+
+TEST_CASE("a client that does not take its replies is not given more requests") {
+  limits bounds;
+  bounds.pending_output = 10;
+  server session = authenticated_server(bounds);
+  expect_request<request::headers>(session, "HEADERS inbox a\nFOLDERS\n");
+  CHECK(session.header("a", {std::string(20, 'h'), ""}));
+  CHECK(session.ok());
+  CHECK(session.output_full());
+  CHECK(std::holds_alternative<paused>(session.next_event().value()));
+  CHECK(session.timeout() == bounds.line);
+  drain(session);
+  CHECK(std::holds_alternative<any_request>(session.next_event().value()));
+  CHECK_FALSE(session.timeout());
+}
+
+TEST_CASE("lines may be long only after the proof") {
+  const std::string ids = [] {
+    std::string all;
+    for (int i = 0; i < 2000; ++i) all += " abcdef";
+    return all;
+  }();
+  server session = authenticated_server();
+  CHECK(expect_request<request::headers>(session, "HEADERS inbox" + ids + "\n").ids.size() == 2000);
+}
+
+TEST_CASE("a request line at its limit is taken, one octet more closes") {
+  limits bounds;
+  bounds.request_line = 32;
+  for (const std::size_t extra : {std::size_t{0}, std::size_t{1}}) {
+    server session = authenticated_server(bounds);
+    const std::string input = "STATUS " + std::string(24 + extra, 'f') + "\n";
+    session.receive(input);
+    const auto event = session.next_event().value();
+    CHECK(std::holds_alternative<any_request>(event) == (extra == 0));
+    CHECK(std::holds_alternative<closed>(event) == (extra == 1));
+  }
+}
+
+TEST_CASE("a connection between requests may idle, one inside a request may not") {
+  server session({"b.example", {}});
+  const limits bounds;
+  drain(session);
+  CHECK(session.timeout() == bounds.line);
+  server open = authenticated_server();
+  REQUIRE(std::holds_alternative<need_input>(open.next_event().value()));
+  CHECK(open.timeout() == bounds.idle);
+  open.receive("FOL");
+  REQUIRE(std::holds_alternative<need_input>(open.next_event().value()));
+  CHECK(open.timeout() == bounds.line);
+}
+
+TEST_CASE("a server that shuts down closes an idle connection at once") {
+  server session = authenticated_server();
+  session.shut_down();
+  const auto event = session.next_event().value();
+  REQUIRE(std::holds_alternative<closed>(event));
+  CHECK_FALSE(std::get<closed>(event).why);
+  CHECK(std::holds_alternative<closed>(session.next_event().value()));
+}
+
+TEST_CASE("a client checks what it is given before it sends anything") {
+  client session({"b.example", {}});
+  CHECK(session.authenticate("b ob").error().kind == fault::caller);
+  CHECK(session.authenticate("bob", std::string(1025, 'x')).error().rule == "request-length");
+  CHECK(session.status("a//b").error().rule == "folder");
+  CHECK(session.changes("inbox", "a b", 1).error().rule == "token");
+  CHECK(session.changes("inbox", "0", 0).error().rule == "page");
+  CHECK(session.headers("inbox", {}).error().rule == "id");
+  CHECK(session.headers("inbox", std::vector<std::string>{"a\nDONE"}).error().rule == "id");
+  CHECK(session.fetch("inbox", "a", 0).error().rule == "part");
+  CHECK(session.flag("inbox", std::vector<std::string>{"a"}, {}).error().rule == "flag");
+  CHECK(session.flag("inbox", std::vector<std::string>{"a"}, {{"S"}, {}, {}}).error().rule ==
+        "flag");
+  CHECK(session.headers("inbox", std::vector<std::string>(2000, std::string(100, 'a')))
+            .error()
+            .rule == "request-length");
+  CHECK(session.pending_output().empty());
+  CHECK(session.done());
+  CHECK(session.folders().error().rule == "out-of-turn");
+}
+
+TEST_CASE("a client keeps only so many requests without an answer") {
+  limits bounds;
+  bounds.outstanding = 2;
+  client session({"b.example", bounds});
+  CHECK(session.folders());
+  CHECK(session.folders());
+  CHECK(session.folders().error().rule == "out-of-turn");
+  CHECK(session.outstanding() == 2);
+}
+
+TEST_CASE("a client that fails says the same for ever") {
+  client session({"b.example", {}});
+  session.receive("HELO\n");
+  const error first = session.next_event().error();
+  session.receive("IMRP 1 b.example\n");
+  CHECK(session.next_event().error() == first);
+  CHECK_FALSE(session.timeout());
+}
+
+TEST_CASE("a part's octets are handed on where they lie") {
+  client session({"b.example", {}});
+  REQUIRE(session.fetch("inbox", "a", 1));
+  const std::string input = "IMRP 1 b.example\nPART a 1 0 5\nhelloOK\n";
+  session.receive(input);
+  REQUIRE(std::holds_alternative<reply::greeting>(session.next_event().value()));
+  REQUIRE(std::holds_alternative<reply::part_begin>(session.next_event().value()));
+  const auto piece = std::get<reply::part_octets>(session.next_event().value());
+  CHECK(piece.bytes == "hello");
+  CHECK(piece.bytes.data() == input.data() + input.find("hello"));
+}
