@@ -1,0 +1,72 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/tls/context.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ima::tls {
+
+/// What is known of the other side once the handshake is done.
+struct peer_facts {
+  std::optional<certificate_facts> certificate;  ///< None where an IMRP client showed none.
+  bool chain_verified = false;                   ///< Against the stores of the context.
+  std::string server_name;                       ///< The hostpart the connection was opened for.
+  std::string cipher;                            ///< "TLSv1.3/TLS_AES_256_GCM_SHA384".
+};
+
+/// One TLS 1.3 connection without a socket: octets from the network in, octets for it out, with
+/// exactly the verification of docs/identity.md. Not thread-safe; movable. After an error every
+/// call returns the same error; pending_output() may still hold the alert that tells the peer.
+class IMA_API engine {
+ public:
+  /// The connecting side. `hostpart` is named in SNI and must be proved by the server's
+  /// certificate. `sender` chooses our certificate by the domain it proves; empty for none, which
+  /// only IMRP allows. Errors: fault::caller, rules `hostpart`, `no-certificate`.
+  static result<engine> client(const context& with, std::string_view hostpart,
+                               std::string_view sender);
+  /// The accepting side; our certificate is chosen by the client's SNI.
+  static result<engine> server(const context& with);
+
+  struct state;  ///< Opaque.
+
+  engine(engine&&) noexcept;
+  engine& operator=(engine&&) noexcept;
+  ~engine();
+
+  /// Gives octets from the network. They must stay valid until read() returned 0.
+  void receive(octets ciphertext);
+  /// The network is at its end.
+  void receive_eof();
+
+  /// Goes on with the handshake, then decrypts up to `size` octets into `buffer`. 0 means that more
+  /// is needed from the network, or that closed() is true. Errors: fault::peer, rules
+  /// `tls-handshake`, `tls-alpn`, `tls-alert`, `tls-truncated`, `identity` and the `certificate-…`
+  /// rules of docs/identity.md.
+  result<std::size_t> read(char* buffer, std::size_t size);
+  /// Encrypts; all of it is taken. Error: fault::caller, rule `out-of-turn`, before the handshake.
+  result<void> write(octets plaintext);
+  /// Says that we send no more (close_notify).
+  void shutdown();
+
+  /// Octets for the network; valid until the next call of another member.
+  octets pending_output() const noexcept;
+  void sent(std::size_t count);
+
+  bool handshake_done() const noexcept;
+  /// The peer said that it sends no more.
+  bool closed() const noexcept;
+  /// Valid once handshake_done().
+  const peer_facts& peer() const noexcept;
+
+ private:
+  explicit engine(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima::tls

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ima/digest.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ima::tls {
+
+/// Whether a commonName may prove a domain where a certificate has no subjectAltName extension.
+enum class common_name : std::uint8_t { fallback, never };
+
+/// What a certificate says, as far as the rules of docs/identity.md look at it.
+struct certificate_facts {
+  std::vector<std::string> names;  ///< The DNS names it proves, lower case; may begin with "*.".
+  std::vector<std::string>
+      ignored;         ///< Names that prove nothing, each with the reason, for people.
+  digest fingerprint;  ///< SHA-256 of the certificate (DER).
+  digest key;          ///< SHA-256 of its subjectPublicKeyInfo (DER).
+  std::chrono::sys_seconds not_before{};
+  std::chrono::sys_seconds not_after{};
+};
+
+/// Whether the certified name `name` (possibly a wildcard, which stands for exactly one left-most
+/// label) covers `domain`, a hostpart in its wire form.
+IMA_API bool covers(std::string_view name, std::string_view domain) noexcept;
+
+/// Whether a certificate proves `domain`. Error: fault::peer, rule `identity`, with the names the
+/// certificate has and those that were ignored (docs/identity.md section 2).
+IMA_API result<void> proves(const certificate_facts& certificate, std::string_view domain);
+
+/// Reads the first certificate of a PEM text. Error: fault::caller, rule `certificate-file`.
+IMA_API result<certificate_facts> read_certificate(std::string_view pem,
+                                                   common_name policy = common_name::fallback);
+
+}  // namespace ima::tls
