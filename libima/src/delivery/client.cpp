@@ -26,8 +26,9 @@ struct offered_message {
   bool accepted = false;
   bool cancelled = false;
 
-  explicit offered_message(const header_block& header) {
+  offered_message(const header_block& header, std::string_view host) {
     for (const address& a : header.recipients()) {
+      if (a.host() != host) continue;
       by_key.emplace(a.key(), results.size());
       results.push_back({a, outcome::defer, ""});
     }
@@ -99,11 +100,17 @@ struct client::state {
   std::optional<client_event> read(const grammar::note_line& n);
   std::optional<client_event> read(const grammar::close_line& c);
   client_event unexpected(std::string_view what);
+  bool too_early() const;
   void pop();
 };
 
 client_event client::state::unexpected(std::string_view what) {
   return close(error{fault::peer, "reply-order", "", fmt::format("{} out of place", what)});
+}
+
+// An accepted message has no results before its last octet is sent.
+bool client::state::too_early() const {
+  return waiting.size() == 1 && waiting.front().accepted && (undecided || body_open);
 }
 
 // The front is answered. If its body was not begun, it never will be.
@@ -172,6 +179,7 @@ std::optional<client_event> client::state::read(const grammar::refusal_line& r) 
 }
 
 std::optional<client_event> client::state::read(const grammar::verdict_line& v) {
+  if (too_early()) return unexpected("a verdict");
   offered_message& message = waiting.front();
   delivery_complete event{v.what, message.complete(outcome_of(v.what), "")};
   const bool wanted = !message.cancelled;
@@ -181,6 +189,7 @@ std::optional<client_event> client::state::read(const grammar::verdict_line& v) 
 }
 
 std::optional<client_event> client::state::read(const grammar::recipient_line& r) {
+  if (too_early()) return unexpected("a result");
   const recipient_result line{r.recipient, r.what, std::string(r.text)};
   if (waiting.front().report(line)) return recipient_reported{line};
   return note_received{grammar::format_result(r.what, r.recipient.text(), r.text)};
@@ -225,7 +234,7 @@ result<void> client::offer(const header_block& header) {
     return caller_fault("out-of-turn", "another message is not wholly sent, or the session ended");
   s.out.line(fmt::format("MAIL {}", header.size()));
   s.out.raw(header.text());
-  s.waiting.emplace_back(header);
+  s.waiting.emplace_back(header, s.options.host);
   s.body_left = header.body_size();
   s.undecided = true;
   ++s.steps;
@@ -281,7 +290,8 @@ std::uint64_t client::step() const noexcept { return state_->steps; }
 std::optional<std::chrono::milliseconds> client::timeout() const {
   const state& s = *state_;
   if (s.closed) return std::nullopt;
-  if (!s.greeted || s.said_done) return s.options.bounds.line;
+  if (!s.greeted) return s.options.bounds.line;
+  if (s.waiting.empty() && s.said_done) return s.options.bounds.line;
   if (s.waiting.empty()) return std::nullopt;
   if (!s.waiting.front().accepted) return s.options.bounds.line;
   if (s.undecided || s.body_open) return std::nullopt;  // ours to go on

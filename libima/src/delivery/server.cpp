@@ -18,7 +18,7 @@ namespace {
 
 // Which reason word answers a header block that breaks `rule` (docs/delivery.md section 6).
 reason reason_for(std::string_view rule) {
-  if (rule == "header-limit" || rule == "body-limit") return reason::size;
+  if (rule == "header-limit" || rule == "body-limit" || rule == "parts-limit") return reason::size;
   if (rule == "received-limit") return reason::loop;
   if (rule == "recipients-limit" || rule == "recipients-missing") return reason::recipients;
   return reason::syntax;
@@ -37,6 +37,7 @@ struct server::state {
   server_state now = server_state::ready;
   std::uint64_t steps = 0;
   std::uint64_t left = 0;  // octets of the run that is coming
+  std::uint64_t window = 0;  // of these, the octets due within the next body_grace
   bool stopping = false;
   std::optional<header_block> header;
   std::optional<body_reader> body;
@@ -73,6 +74,8 @@ struct server::state {
   server_event refuse(error why);
   std::optional<server_event> take_body();
   std::optional<server_event> drop();
+  std::size_t take_run(std::size_t taken);
+  void begin_window();
   void dropped();
   void spoil(std::string note, verdict answer);
   server_event offer(header_block valid);
@@ -136,6 +139,7 @@ std::optional<server_event> server::state::obey(const grammar::command& c) {
     return error{fault::peer, rule, "", std::move(text)};
   };
   left = c.count;
+  begin_window();
   switch (transition(now, c.what)) {
     case action::illegal:
       return close(bad("command-order", "the command is not legal here"));
@@ -159,7 +163,7 @@ std::optional<server_event> server::state::obey(const grammar::command& c) {
       return std::nullopt;
     case action::take_body:
       if (c.count != header->body_size())
-        return close(bad("data-length", fmt::format("DATA {} after a header block of {} octets",
+        return close(bad("data-length", fmt::format("DATA {} where {} octets were announced",
                                                     c.count, header->body_size())));
       enter(server_state::body);
       return std::nullopt;
@@ -176,14 +180,16 @@ std::optional<server_event> server::state::take_header() {
 std::optional<server_event> server::state::offered(octets block) {
   auto parsed = header_block::parse(block, options.bounds);
   if (!parsed) return refuse(std::move(parsed).error());
-  if (parsed->recipients().empty())
-    return refuse({fault::peer, "recipients-missing", "", "the message names no recipient"});
   return offer(std::move(*parsed));
 }
 
 server_event server::state::offer(header_block valid) {
   recipients.clear();
-  for (const address& a : valid.recipients()) recipients.insert(a.key());
+  for (const address& a : valid.recipients())
+    if (a.host() == options.host) recipients.insert(a.key());
+  if (recipients.empty())
+    return refuse({fault::peer, "recipients-missing", "",
+                   fmt::format("the message names no recipient at {}", options.host)});
   header = std::move(valid);
   enter(server_state::judging);
   return message_offered{*header};
@@ -199,7 +205,7 @@ server_event server::state::refuse(error why) {
 std::optional<server_event> server::state::take_body() {
   if (unread_body.empty()) {
     unread_body = in.some(left);
-    left -= unread_body.size();
+    take_run(unread_body.size());
   }
   auto slice = body->next(unread_body);
   if (!slice) {
@@ -213,6 +219,23 @@ std::optional<server_event> server::state::take_body() {
   return body_complete{};
 }
 
+// Counts octets of a run. The minimum rate is kept by windows: each wait lasts body_grace, and a new
+// one begins when what is due in that time at the minimum rate has come.
+std::size_t server::state::take_run(std::size_t taken) {
+  left -= taken;
+  window -= std::min<std::uint64_t>(window, taken);
+  if (window == 0 && left > 0) begin_window();
+  return taken;
+}
+
+void server::state::begin_window() {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options.bounds.body_grace);
+  const std::uint64_t due =
+      options.bounds.body_rate * static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
+  window = std::min(left, due);
+  ++steps;
+}
+
 void server::state::spoil(std::string note, verdict answer) {
   unread_body = {};
   spoiled_note = std::move(note);
@@ -222,8 +245,9 @@ void server::state::spoil(std::string note, verdict answer) {
 }
 
 std::optional<server_event> server::state::drop() {
-  left -= in.some(left).size();
-  if (left > 0) return server_needs_input{};
+  const std::size_t taken = take_run(in.some(left).size());
+  if (left > 0 && taken == 0) return server_needs_input{};
+  if (left > 0) return std::nullopt;
   if (now == server_state::oversized)
     return refuse(
         {fault::peer, "header-limit", "",
@@ -281,6 +305,11 @@ result<void> server::answer(const header_answer& answer) {
   };
   each(answer.already, outcome::ok);
   each(answer.unknown, outcome::no_recipient);
+  if (!answer.unknown.empty()) {  // whatever the caller said: docs/delivery.md section 5
+    s.out.line(grammar::format_refusal(true, to_string(reason::recipients), answer.text));
+    s.settle(server_state::declined);
+    return {};
+  }
   switch (answer.what) {
     case header_answer::kind::accept:
       s.out.line("ACCEPT");
@@ -357,10 +386,8 @@ std::optional<std::chrono::milliseconds> server::timeout() const {
     case server_state::body:
     case server_state::spoiled:
     case server_state::oversized:
-    case server_state::dropping: {
-      const auto at_least = std::chrono::seconds(state_->left / bounds.body_rate);
-      return bounds.body_grace + std::chrono::milliseconds(at_least);
-    }
+    case server_state::dropping:
+      return bounds.body_grace;
     case server_state::judging:
     case server_state::finishing:
     case server_state::closed:

@@ -56,6 +56,7 @@ IMA_API std::string_view to_string(verdict v) noexcept;
 
 /// What the receiver knows about the sending server, from the connection and never from headers.
 struct peer_info {
+  std::string host;             ///< Our hostpart that the connection was opened for (SNI).
   std::string verified_domain;  ///< The originator's hostpart, proved by the certificate.
   std::string address;          ///< "127.0.0.1:4711" or "[::1]:4711".
   std::string tls;              ///< "TLSv1.3/TLS_AES_256_GCM_SHA384".

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ima {
+
+enum class log_level : std::uint8_t { debug, info, warning, error };
+
+/// One thing that happened: a stable name ("message-accepted") and stable keys with their values.
+/// Never a password, never a body. Values may quote strangers; whoever prints escapes.
+struct log_event {
+  log_level level = log_level::info;
+  std::string_view name;
+  std::vector<std::pair<std::string_view, std::string>> fields;
+};
+
+/// Where the library's events go. Implementations are thread-safe and do not block for long.
+class log_sink {
+ public:
+  virtual ~log_sink() = default;
+  virtual void write(const log_event& event) = 0;
+};
+
+}  // namespace ima

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <ima/delivery/handler.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/log.hpp>
+#include <ima/tls/context.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ima::net {
+
+struct delivery_server_options {
+  /// Where to listen: "127.0.0.1:20025", "[::1]:20025"; port 0 takes a free one.
+  std::vector<std::string> listen{"[::]:20025"};
+  limits bounds;
+  std::size_t workers = 4;         ///< Threads for handlers and the disk.
+  std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
+  log_sink* log = nullptr;         ///< Not owned; outlives the server.
+};
+
+/// Receives mail from other servers (docs/delivery.md): accepts connections, proves both sides, and
+/// hands messages to a handler on its worker threads.
+class IMA_API delivery_server {
+ public:
+  /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
+  /// fault::caller, rule `listen`.
+  static result<delivery_server> create(const delivery_server_options& options,
+                                        const tls::context& tls, delivery::handler& handler);
+  delivery_server(delivery_server&&) noexcept;
+  ~delivery_server();
+
+  /// The addresses that are listened on, with their ports.
+  const std::vector<std::string>& addresses() const noexcept;
+
+  /// Serves until stop(), then until the messages in hand are answered. Blocks.
+  void run();
+  /// Takes no more connections or messages and lets run() return. Thread-safe.
+  void stop();
+  /// New connections use `tls` from now on; running ones keep theirs. Thread-safe.
+  void use(const tls::context& tls);
+
+ private:
+  struct state;
+  explicit delivery_server(std::shared_ptr<state> s);
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace ima::net

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "net/asio.hpp"
+
+#include <ima/error.hpp>
+#include <ima/tls/engine.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace ima::net {
+
+/// A TCP connection with a TLS engine over it. All calls come from one strand; one coroutine reads
+/// while another (started by start_writing) writes, so that neither side can make the other stop.
+class connection {
+ public:
+  connection(tcp::socket socket, tls::engine engine);
+
+  /// Completes the handshake.
+  awaitable<result<void>> handshake();
+  /// Waits for plaintext. The view lives until the next call; empty at the end.
+  awaitable<result<octets>> read();
+  /// Encrypts and lets the writer send. See full().
+  result<void> write(octets plaintext);
+  /// So much waits to be sent that the caller should await drained() first.
+  bool full() const noexcept;
+  awaitable<void> drained();
+  /// Sends what waits, with the end of the TLS stream, then closes.
+  awaitable<void> finish();
+
+  /// Closes the connection if disarm() or another arm() does not come in time.
+  void arm(std::chrono::milliseconds patience);
+  void disarm();
+  bool timed_out() const noexcept { return timed_out_; }
+
+  /// Runs until the connection is closed; spawned once by the owner.
+  awaitable<void> write_loop();
+  void close();
+
+  const tls::engine& tls() const noexcept { return engine_; }
+  std::string peer_address() const;
+  asio::any_io_executor executor() { return socket_.get_executor(); }
+
+ private:
+  awaitable<result<void>> receive_some();
+  error lost(const std::string& why) const;
+
+  tcp::socket socket_;
+  tls::engine engine_;
+  asio::steady_timer wake_;  // cancelled to wake the writer, and whoever waits for drained()
+  asio::steady_timer deadline_;
+  std::vector<char> ciphertext_;
+  std::vector<char> plaintext_;
+  bool writing_ = false;
+  bool closed_ = false;
+  bool timed_out_ = false;
+};
+
+/// "127.0.0.1:4711" or "[::1]:4711".
+std::string text_of(const tcp::endpoint& endpoint);
+
+}  // namespace ima::net

@@ -1,0 +1,263 @@
+#include "net/delivery_service.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <type_traits>
+
+namespace ima::net {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// Runs `work` on a worker thread and comes back to the connection's strand with what it returned.
+template <class Work>
+awaitable<std::invoke_result_t<Work>> on_worker(asio::thread_pool& workers, Work work) {
+  co_return co_await asio::co_spawn(
+      workers,
+      [](Work w) -> awaitable<std::invoke_result_t<Work>> { co_return w(); }(std::move(work)),
+      asio::use_awaitable);
+}
+
+// Results that come on a worker thread go to the session on the strand, one by one as they come.
+class result_queue : public delivery::reply_sink {
+ public:
+  using put_result = std::function<void(const delivery::recipient_result&)>;
+  using put_note = std::function<void(const std::string&)>;
+  result_queue(asio::any_io_executor strand, put_result r, put_note n)
+      : strand_(std::move(strand)), result_(std::move(r)), note_(std::move(n)) {}
+
+  void result(const delivery::recipient_result& r) override {
+    asio::post(strand_, [put = result_, r] { put(r); });
+  }
+  void note(std::string_view text) override {
+    asio::post(strand_, [put = note_, kept = std::string(text)] { put(kept); });
+  }
+
+ private:
+  asio::any_io_executor strand_;
+  put_result result_;
+  put_note note_;
+};
+
+}  // namespace
+
+delivery_service::delivery_service(connection c, const limits& bounds, delivery::handler& handler,
+                                   asio::thread_pool& workers, log_sink* log)
+    : connection_(std::move(c)),
+      executor_(connection_.executor()),
+      bounds_(bounds),
+      handler_(handler),
+      workers_(workers),
+      log_(log),
+      lapse_(executor_),
+      began_(clock::now()) {}
+
+void delivery_service::log(log_level level, std::string_view name, fields more) const {
+  if (log_ == nullptr) return;
+  log_event event{level, name, {{"peer", peer_.address}}};
+  if (!message_.empty()) event.fields.emplace_back("message", message_);
+  for (auto& field : more) event.fields.push_back(std::move(field));
+  log_->write(event);
+}
+
+awaitable<void> delivery_service::run() {
+  const auto self = shared_from_this();
+  peer_.address = connection_.peer_address();
+  asio::co_spawn(
+      executor_, [self]() -> awaitable<void> { co_await self->connection_.write_loop(); },
+      asio::detached);
+  connection_.arm(bounds_.handshake);
+  if (auto good = co_await connection_.handshake(); good) {
+    co_await serve();
+  } else {
+    log(log_level::warning, "handshake-failed",
+        {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
+  }
+  lapse_.cancel();
+  connection_.arm(bounds_.handshake);  // for the last octets to go out
+  co_await connection_.finish();
+}
+
+awaitable<void> delivery_service::serve() {
+  const tls::peer_facts& facts = connection_.tls().peer();
+  peer_.host = facts.server_name;
+  peer_.tls = facts.cipher;
+  peer_.certificate = facts.certificate->fingerprint;
+  session_.emplace(delivery::server_options{facts.server_name, bounds_});
+  if (stopping_) session_->stop();
+  bool open = true;
+  while (open) {
+    auto event = session_->next_event();
+    pump();
+    open = co_await std::visit([this](auto& e) { return handle(std::move(e)); }, event);
+  }
+  pump();
+}
+
+void delivery_service::stop() {
+  stopping_ = true;
+  if (!session_) return;
+  session_->stop();
+  pump();
+  if (std::holds_alternative<delivery::server_closed>(session_->next_event()))
+    asio::co_spawn(
+        executor_,
+        [self = shared_from_this()]() -> awaitable<void> { co_await self->connection_.finish(); },
+        asio::detached);
+}
+
+// Session to connection; what cannot be encrypted any more is lost with the connection.
+void delivery_service::pump() {
+  if (connection_.full()) return;
+  const octets waiting = session_->pending_output();
+  if (waiting.empty()) return;
+  const std::size_t count = waiting.size();
+  if (!connection_.write(waiting)) connection_.close();
+  session_->sent(count);
+}
+
+// Keeps the deadline of the wait that the session is in.
+void delivery_service::watch() {
+  if (session_->step() == watched_step_) return;
+  watched_step_ = session_->step();
+  lapse_.cancel();
+  const auto patience = session_->timeout();
+  if (!patience) return connection_.disarm();
+  if (!session_->accept_pending()) return connection_.arm(*patience);
+  connection_.disarm();
+  lapse_.expires_after(*patience);
+  lapse_.async_wait([self = shared_from_this()](asio::error_code cancelled) {
+    if (cancelled || !self->session_->lapse()) return;
+    self->transaction_.reset();
+    self->log(log_level::info, "accept-lapsed", {});
+    self->pump();
+    self->watch();
+  });
+}
+
+awaitable<bool> delivery_service::handle(delivery::server_needs_input) {
+  if (clock::now() - began_ > bounds_.connection) session_->stop();
+  watch();
+  auto got = co_await connection_.read();
+  if (!got) {
+    log(log_level::warning, "connection-lost",
+        {{"rule", std::string(got.error().rule)}, {"text", got.error().text}});
+    co_return false;
+  }
+  if (got->empty()) {
+    session_->receive_eof();
+  } else {
+    session_->receive(*got);
+  }
+  co_return true;
+}
+
+awaitable<bool> delivery_service::handle(delivery::server_waits) {
+  connection_.arm(bounds_.line);  // the peer does not read what we answer
+  co_await connection_.drained();
+  connection_.disarm();
+  co_return !connection_.timed_out();
+}
+
+// The rules of docs/delivery.md section 5 that need the connection.
+result<void> delivery_service::check_originator(const header_block& header) const {
+  const tls::certificate_facts& certificate = *connection_.tls().peer().certificate;
+  if (std::chrono::system_clock::now() > certificate.not_after)
+    return error{fault::peer, "certificate-expired", "", "the sender's certificate has expired"};
+  return tls::proves(certificate, header.originator().host());
+}
+
+delivery::header_answer delivery_service::judge(const header_block& header) {
+  transaction_ = handler_.open(header, peer_);
+  return transaction_->judge();
+}
+
+awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
+  watch();
+  message_ = offered.header.id_digest().hex();
+  peer_.verified_domain = offered.header.originator().host();
+  delivery::header_answer answer;
+  if (auto proved = check_originator(offered.header); proved) {
+    answer = co_await on_worker(workers_, [&] { return judge(offered.header); });
+  } else {
+    answer.what = delivery::header_answer::kind::reject;
+    answer.why = delivery::reason::identity;
+    answer.text = proved.error().text;
+  }
+  static constexpr std::string_view words[] = {"accept", "reject", "defer", "verdict"};
+  log(log_level::info, "offer-judged",
+      {{"answer", std::string(words[static_cast<std::size_t>(answer.what)])},
+       {"reason", answer.what == delivery::header_answer::kind::accept
+                      ? ""
+                      : std::string(to_string(answer.why))},
+       {"from", std::string(offered.header.originator().text())},
+       {"octets", std::to_string(offered.header.body_size())},
+       {"text", answer.text}});
+  if (answer.what != delivery::header_answer::kind::accept) transaction_.reset();
+  co_return session_->answer(answer).has_value();
+}
+
+awaitable<bool> delivery_service::handle(delivery::offer_refused refused) {
+  log(log_level::info, "offer-refused",
+      {{"reason", std::string(to_string(refused.why))},
+       {"rule", std::string(refused.problem.rule)},
+       {"text", refused.problem.message()}});
+  co_return true;
+}
+
+awaitable<bool> delivery_service::handle(delivery::body_received received) {
+  watch();
+  auto taken = co_await on_worker(workers_, [&] { return transaction_->body(received.slice); });
+  if (taken) co_return true;
+  log(log_level::error, "body-failed", {{"text", taken.error().message()}});
+  transaction_.reset();
+  co_return session_->abandon(taken.error()).has_value();
+}
+
+awaitable<bool> delivery_service::handle(delivery::body_complete) {
+  watch();
+  result_queue results(
+      executor_,
+      [this](const delivery::recipient_result& r) {
+        log(log_level::info, "recipient-result",
+            {{"recipient", std::string(r.recipient.text())},
+             {"result", std::string(to_string(r.what))},
+             {"text", r.text}});
+        if (session_->report(r)) pump();
+      },
+      [this](const std::string& text) {
+        if (session_->note(text)) pump();
+      });
+  const auto final_word =
+      co_await on_worker(workers_, [&] { return transaction_->finish(results); });
+  transaction_.reset();
+  log(log_level::info, "message-finished",
+      {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))}});
+  if (final_word.drop) {
+    connection_.close();
+    co_return false;
+  }
+  co_return session_->conclude(final_word.what).has_value();
+}
+
+awaitable<bool> delivery_service::handle(delivery::body_damaged damaged) {
+  transaction_.reset();
+  log(log_level::warning, "body-damaged", {{"text", damaged.problem.message()}});
+  co_return true;
+}
+
+awaitable<bool> delivery_service::handle(delivery::offer_cancelled) {
+  transaction_.reset();
+  log(log_level::info, "offer-cancelled", {});
+  co_return true;
+}
+
+awaitable<bool> delivery_service::handle(delivery::server_closed closed) {
+  if (closed.problem)
+    log(log_level::warning, "session-failed",
+        {{"rule", std::string(closed.problem->rule)}, {"text", closed.problem->message()}});
+  co_return false;
+}
+
+}  // namespace ima::net
