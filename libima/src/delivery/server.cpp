@@ -36,7 +36,7 @@ struct server::state {
   wire::output out;
   server_state now = server_state::ready;
   std::uint64_t steps = 0;
-  std::uint64_t left = 0;  // octets of the run that is coming
+  std::uint64_t left = 0;    // octets of the run that is coming
   std::uint64_t window = 0;  // of these, the octets due within the next body_grace
   bool stopping = false;
   std::optional<header_block> header;
@@ -219,8 +219,8 @@ std::optional<server_event> server::state::take_body() {
   return body_complete{};
 }
 
-// Counts octets of a run. The minimum rate is kept by windows: each wait lasts body_grace, and a new
-// one begins when what is due in that time at the minimum rate has come.
+// Counts octets of a run. The minimum rate is kept by windows: each wait lasts body_grace, and a
+// new one begins when what is due in that time at the minimum rate has come.
 std::size_t server::state::take_run(std::size_t taken) {
   left -= taken;
   window -= std::min<std::uint64_t>(window, taken);
@@ -230,8 +230,8 @@ std::size_t server::state::take_run(std::size_t taken) {
 
 void server::state::begin_window() {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options.bounds.body_grace);
-  const std::uint64_t due =
-      options.bounds.body_rate * static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
+  const std::uint64_t due = options.bounds.body_rate *
+                            static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
   window = std::min(left, due);
   ++steps;
 }
