@@ -1,0 +1,81 @@
+#pragma once
+
+#include <ima/address.hpp>
+#include <ima/date.hpp>
+#include <ima/digest.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/header.hpp>
+#include <ima/mailbox/file_system.hpp>
+#include <ima/message.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ima::mailbox {
+
+/// What the server itself knows of a message, kept beside it and never derived from what a sender
+/// wrote (docs/mailbox.md section 4). Texts are UTF-8 without control characters and may be empty.
+struct record {
+  std::string verified_domain;     ///< What the peer's certificate proved.
+  std::string peer;                ///< The peer's network address.
+  std::string tls;                 ///< Protocol and cipher.
+  timestamp received;              ///< When the server took it.
+  std::string recipient;           ///< The address it was delivered for.
+  std::string folder = "inbox";    ///< Where it is taken in.
+  std::vector<std::string> flags;  ///< The flags it begins with.
+};
+
+/// One mailbox that gets the message.
+struct target {
+  std::string path;                  ///< The mailbox's directory.
+  std::optional<address> recipient;  ///< Whose `bcc:` and `for:` lines stay; nothing keeps all.
+  record note;
+  bool apart = false;  ///< A copy with an id of its own, never recognised as a duplicate.
+};
+
+/// How one target ended.
+struct delivered {
+  std::string id;
+  bool already = false;  ///< It was there, or had been and was deleted of late. Nothing was stored.
+};
+
+/// True where the mailbox at `path` has, or had of late, the message with this digest. Takes no
+/// lock; for the header stage. Errors: those of file_system.
+IMA_API result<bool> contains(file_system& files, const std::string& path, const digest& id);
+
+/// Stores one message in one or several mailboxes. Takes no lock, so any number of deliveries run
+/// at once; memory is constant; attachments are written once and hard-linked where that works.
+/// Destroying it before commit() removes what it began. Movable; one thread at a time.
+///
+///     auto d = ima::mailbox::delivery::begin(files, header, {{path, recipient, record}});
+///     … d->write(slice) for every slice of the body_reader …
+///     for (auto& outcome : d->commit()) …
+class IMA_API delivery {
+ public:
+  /// Opens what is needed. A target that fails keeps its error for commit(); the others go on.
+  /// Errors: fault::caller `delivery-targets` (none), `record-text` (a record with a control).
+  static result<delivery> begin(file_system& files, const header_block& header,
+                                std::vector<target> targets);
+  delivery(delivery&&) noexcept;
+  delivery& operator=(delivery&&) noexcept;
+  ~delivery();
+
+  /// Takes the next slice of the message's body_reader. A target that fails is left out from then
+  /// on; an error means that none is left.
+  result<void> write(const part_slice& slice);
+
+  /// Makes it durable and visible; one outcome for each target, in order. Without an error the
+  /// message is on disk when this returns. Fails with fault::caller `delivery-incomplete` before
+  /// the last slice of every part was written.
+  std::vector<result<delivered>> commit();
+
+ private:
+  struct state;
+  explicit delivery(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima::mailbox

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The one seam between a mailbox and the disk (the SQLite index, a cache, apart). Tests replace it
+// by one that records, fails, or forgets what was not synced.
+//
+// Every error is fault::temporary with one of these rules (docs/mailbox.md section 10):
+// `file-exists`, `file-missing`, `file-link` (the file system cannot make this hard link),
+// `disk-full`, `storage` (everything else).
+
+namespace ima::mailbox {
+
+/// An open file. Destroying it closes it, and its lock goes with it. One thread at a time, apart
+/// from read_at(), which many threads may call.
+class IMA_API file {
+ public:
+  virtual ~file() = default;
+  /// Writes all of `text` at the end.
+  virtual result<void> append(octets text) = 0;
+  /// Fills `into` from `offset`; returns how many octets, less than asked only at the end.
+  virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const = 0;
+  virtual result<std::uint64_t> size() const = 0;
+  /// What was written is on disk when this returns.
+  virtual result<void> sync() = 0;
+  virtual result<void> truncate(std::uint64_t size) = 0;
+  /// Waits for the exclusive lock (flock(2)) and gives it back.
+  virtual result<void> lock() = 0;
+  virtual result<void> unlock() = 0;
+};
+
+struct file_status {
+  bool directory = false;
+  std::uint64_t size = 0;
+  std::chrono::sys_seconds changed{};  ///< Modification time.
+};
+
+/// Files, directories and the clock. Safe to use from many threads.
+class IMA_API file_system {
+ public:
+  virtual ~file_system() = default;
+
+  virtual result<std::unique_ptr<file>> open(const std::string& path) = 0;
+  /// Opens for reading and appending; makes the file where there is none.
+  virtual result<std::unique_ptr<file>> open_append(const std::string& path) = 0;
+  /// Makes a new file with mode 0600. Error also: `file-exists`.
+  virtual result<std::unique_ptr<file>> create(const std::string& path) = 0;
+  virtual result<void> make_directory(const std::string& path) = 0;
+  /// Errors also: `file-exists`, `file-link`.
+  virtual result<void> link(const std::string& from, const std::string& to) = 0;
+  /// Replaces a file at `to`; `file-exists` where `to` is a directory that is not empty.
+  virtual result<void> rename(const std::string& from, const std::string& to) = 0;
+  virtual result<void> unlink(const std::string& path) = 0;
+  virtual result<void> remove_directory(const std::string& path) = 0;
+  /// Nothing where there is no such file.
+  virtual result<std::optional<file_status>> status(const std::string& path) = 0;
+  /// At most `limit` names, in no order, without `.` and `..`.
+  virtual result<std::vector<std::string>> list(const std::string& path, std::size_t limit) = 0;
+  /// The names in this directory are on disk when this returns.
+  virtual result<void> sync_directory(const std::string& path) = 0;
+  virtual std::chrono::sys_seconds now() = 0;
+};
+
+/// The real thing. Lives as long as the program.
+IMA_API file_system& posix_file_system();
+
+}  // namespace ima::mailbox
