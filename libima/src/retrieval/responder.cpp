@@ -21,11 +21,11 @@ constexpr std::string_view public_text(reason why) noexcept {
                                 : "an internal fault; try again later";
 }
 
-// What the client is told. Only refusals speak to him: another error's text may name paths.
+// What the client is told. Only refusals speak to him: a store's own text may name paths.
 result<void> tell(server& session, const error& why) {
   const reason word = reason_for(why);
-  const bool meant_for_him = reason_from(why.rule).has_value();
-  return session.fail(word, meant_for_him ? std::string_view(why.text) : public_text(word));
+  const bool hidden = word == reason::storage || word == reason::internal;
+  return session.fail(word, hidden ? public_text(word) : std::string_view(why.text));
 }
 
 }  // namespace

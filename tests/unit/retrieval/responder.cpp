@@ -74,7 +74,7 @@ TEST_CASE("requests are answered from the back end") {
   CHECK(office.say("STATUS x\n") == "FAIL no-folder no such folder\n");
   CHECK(office.say("CHANGES inbox 0 5\n") == "+ d7f3 1 8 seen 1970-01-01T00:00:00Z\nOK 1\n");
   CHECK(office.say("HEADERS inbox d7f3 d7f4\n") ==
-        "HEADER d7f3 8 19\nima: 1\n\ndomain: a.example\n\nGONE d7f4\nOK\n");
+        "HEADER d7f3 8 33\nima: 1\n\nima-record: 1\ndomain: a.example\n\nGONE d7f4\nOK\n");
   CHECK(office.say("FETCH inbox d7f3 1\n") == "PART d7f3 1 0 5\nhelloOK\n");
   CHECK(office.say("FETCH inbox d7f3 1 1 3\n") == "PART d7f3 1 1 3\nellOK\n");
   CHECK(office.say("FETCH inbox d7f3 1 4 1000\n") == "PART d7f3 1 4 1\noOK\n");
