@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+
+namespace ima::tools {
+
+/// What every configured program takes.
+struct config_arguments {
+  std::string file;         ///< `--config FILE`; empty where none was given.
+  bool check_only = false;  ///< `--check-config`: read the configuration, say what is wrong, end.
+};
+
+/// Adds `--config` and `--check-config` to `app`. `arguments` outlives it.
+void add_config_arguments(CLI::App& app, config_arguments& arguments);
+
+/// Adds `--version`, parses the command line and prints help or a complaint as needed. Returns the
+/// exit code with which the program shall end at once, or nothing to go on.
+std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv);
+
+}  // namespace ima::tools

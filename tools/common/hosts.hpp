@@ -1,0 +1,18 @@
+#pragma once
+
+#include "config.hpp"
+
+#include <map>
+#include <string>
+
+namespace ima::tools {
+
+/// Reads a `[hosts]` table: where a hostpart is reached without asking the DNS.
+///
+///     [hosts]
+///     "b.example" = "127.0.0.1:20025"
+///
+/// Hostparts may be written as people read them; they are kept as they stand on the wire.
+void read_hosts(config_table& config, std::map<std::string, std::string, std::less<>>& hosts);
+
+}  // namespace ima::tools
