@@ -29,7 +29,7 @@ class user_directory {
 /// opened.
 ///
 /// Connections to the same mailbox share one mailbox object, so its journal is read once. New mail
-/// is taken in when STATUS or CHANGES is asked. COPY is refused as `unsupported`.
+/// is taken in when STATUS or CHANGES is asked.
 class IMA_API post_office : public retrieval::authenticator {
  public:
   post_office(mailbox::file_system& disk, user_directory& users) : disk_(disk), users_(users) {}
