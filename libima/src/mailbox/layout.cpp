@@ -1,0 +1,119 @@
+#include "mailbox/layout.hpp"
+
+#include "support/try.hpp"
+#include "support/utf8.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+namespace ima::mailbox::layout {
+
+namespace {
+
+constexpr std::size_t digest_digits = 64;
+constexpr std::size_t copy_digits = 16;
+constexpr std::size_t name_octets = 120;
+constexpr std::string_view object_suffix = ".ima";
+constexpr std::size_t most_files = 2000;  // parts have a lower limit
+
+bool is_hex(std::string_view text) noexcept {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Separators, what Windows reserves, and characters that turn or hide text.
+bool is_unsafe(char32_t c) noexcept {
+  if (utf8::is_control(c)) return true;
+  if (c < 0x80)
+    return std::string_view("/\\:*?\"<>|").find(static_cast<char>(c)) != std::string_view::npos;
+  return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+         (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+std::string safe_characters(std::string_view name) {
+  std::string safe;
+  while (!name.empty()) {
+    const auto c = utf8::decode(name);
+    const std::size_t length = std::max<std::size_t>(c.length, 1);
+    if (safe.size() + length > name_octets) break;
+    if (c.length == 0 || is_unsafe(c.value))
+      safe += '_';
+    else
+      safe += name.substr(0, length);
+    name.remove_prefix(length);
+  }
+  return safe;
+}
+
+}  // namespace
+
+std::string tree::shard(std::string_view id) const {
+  return fmt::format("{}/{}", messages(), id.substr(0, 2));
+}
+std::string tree::tombstone_shard(std::string_view id) const {
+  return fmt::format("{}/{}", tombstones(), id.substr(0, 2));
+}
+std::string tree::tombstone(std::string_view id) const {
+  return fmt::format("{}/{}", tombstone_shard(id), id);
+}
+
+std::string object_name(std::string_view id, bool directory) {
+  return directory ? std::string(id) : fmt::format("{}{}", id, object_suffix);
+}
+
+std::optional<std::string_view> id_in(std::string_view name) noexcept {
+  if (name.ends_with(object_suffix)) name.remove_suffix(object_suffix.size());
+  if (!is_id(name)) return std::nullopt;
+  return name;
+}
+
+bool is_id(std::string_view text) noexcept {
+  if (text.size() == digest_digits) return is_hex(text);
+  return text.size() == digest_digits + 1 + copy_digits && text[digest_digits] == '-' &&
+         is_hex(text.substr(0, digest_digits)) && is_hex(text.substr(digest_digits + 1));
+}
+
+bool is_apart(std::string_view id) noexcept { return id.size() > digest_digits; }
+
+std::string random_hex(std::size_t digits) {
+  std::random_device source;
+  std::string text;
+  while (text.size() < digits) text += fmt::format("{:08x}", source());
+  text.resize(digits);
+  return text;
+}
+
+bool is_inline(const part_info& part) noexcept {
+  return part.name.empty() && part.media_type.starts_with("text/") && part.role != "attachment" &&
+         part.size <= inline_limit;
+}
+
+bool has_attachments(const header_block& header) noexcept {
+  return !std::ranges::all_of(header.parts(), is_inline);
+}
+
+std::string attachment_name(std::size_t part, std::string_view name) {
+  std::string safe = safe_characters(name);
+  while (!safe.empty() && (safe.back() == '.' || safe.back() == ' ')) safe.pop_back();
+  return safe.empty() ? fmt::format("{}", part) : fmt::format("{}-{}", part, safe);
+}
+
+result<std::optional<object>> find_object(file_system& files, const std::string& directory,
+                                          std::string_view id) {
+  for (const bool as_directory : {false, true}) {
+    object found{fmt::format("{}/{}", directory, object_name(id, as_directory)), as_directory};
+    IMA_TRY(status, files.status(found.path));
+    if (status) return std::optional(std::move(found));
+  }
+  return std::optional<object>();
+}
+
+result<void> remove_object(file_system& files, const object& what) {
+  if (!what.directory) return files.unlink(what.path);
+  IMA_TRY(names, files.list(what.path, most_files));
+  for (const auto& name : names) IMA_CHECK(files.unlink(what.path + "/" + name));
+  return files.remove_directory(what.path);
+}
+
+}  // namespace ima::mailbox::layout

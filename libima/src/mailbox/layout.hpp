@@ -1,0 +1,72 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/header.hpp>
+#include <ima/mailbox/file_system.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// The names of docs/mailbox.md section 3, in one place.
+
+namespace ima::mailbox::layout {
+
+inline constexpr std::string_view format_line = "ima-mailbox 1\n";
+inline constexpr std::uint64_t inline_limit = 65536;
+inline constexpr std::chrono::hours tombstone_age{14 * 24};
+inline constexpr std::chrono::hours leftover_age{36};
+
+/// Names inside one mailbox.
+struct tree {
+  std::string root;
+
+  std::string format() const { return root + "/format"; }
+  std::string journal() const { return root + "/journal"; }
+  std::string lock() const { return root + "/lock"; }
+  std::string tmp() const { return root + "/tmp"; }
+  std::string incoming() const { return root + "/new"; }
+  std::string messages() const { return root + "/msg"; }
+  std::string tombstones() const { return root + "/gone"; }
+  std::string sync() const { return root + "/sync"; }
+
+  /// `msg/xx`, where xx are the first two digits of the id.
+  std::string shard(std::string_view id) const;
+  std::string tombstone_shard(std::string_view id) const;
+  std::string tombstone(std::string_view id) const;
+};
+
+/// `<id>.ima`, or `<id>` for a message with attachments.
+std::string object_name(std::string_view id, bool directory);
+/// The id in such a name; nothing where the name is no message's.
+std::optional<std::string_view> id_in(std::string_view name) noexcept;
+/// 64 hexadecimal digits, or those and `-` and 16 more (a copy named apart).
+bool is_id(std::string_view text) noexcept;
+/// True for an id that never stands for a delivery.
+bool is_apart(std::string_view id) noexcept;
+
+/// `digits` random hexadecimal digits.
+std::string random_hex(std::size_t digits);
+
+/// Section 3.3: decided by the `part:` lines alone.
+bool is_inline(const part_info& part) noexcept;
+bool has_attachments(const header_block& header) noexcept;
+/// `2-holiday in Kyoto.jpg`: the part's number and a name made safe (section 3.4).
+std::string attachment_name(std::size_t part, std::string_view name);
+
+/// Finds a message's object in `directory`: its path, or nothing.
+struct object {
+  std::string path;
+  bool directory = false;
+  /// The file that begins with the record.
+  std::string text() const { return directory ? path + "/message.ima" : path; }
+};
+result<std::optional<object>> find_object(file_system& files, const std::string& directory,
+                                          std::string_view id);
+
+/// Removes a message's object; no error where it is not there.
+result<void> remove_object(file_system& files, const object& what);
+
+}  // namespace ima::mailbox::layout

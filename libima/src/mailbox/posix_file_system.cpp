@@ -1,0 +1,185 @@
+#include "support/try.hpp"
+
+#include <ima/mailbox/file_system.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+namespace ima::mailbox {
+
+namespace {
+
+std::string_view rule_for(int number) noexcept {
+  switch (number) {
+    case EEXIST:
+    case ENOTEMPTY:
+      return "file-exists";
+    case ENOENT:
+      return "file-missing";
+    case EXDEV:
+    case EPERM:
+    case EMLINK:
+    case EOPNOTSUPP:
+      return "file-link";
+    case ENOSPC:
+    case EDQUOT:
+      return "disk-full";
+    default:
+      return "storage";
+  }
+}
+
+error failure(const std::string& path) {
+  const int number = errno;
+  return {fault::temporary, rule_for(number), path, std::generic_category().message(number)};
+}
+
+result<void> check(int returned, const std::string& path) {
+  if (returned != 0) return failure(path);
+  return {};
+}
+
+// Repeats a call that a signal interrupted.
+template <class Call>
+auto retry(Call call) {
+  auto returned = call();
+  while (returned < 0 && errno == EINTR) returned = call();
+  return returned;
+}
+
+class posix_file final : public file {
+ public:
+  posix_file(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  posix_file(const posix_file&) = delete;
+  posix_file& operator=(const posix_file&) = delete;
+  ~posix_file() override { ::close(descriptor_); }
+
+  result<void> append(octets text) override {
+    while (!text.empty()) {
+      const auto count = retry([&] { return ::write(descriptor_, text.data(), text.size()); });
+      if (count < 0) return failure(path_);
+      text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+  }
+
+  result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const override {
+    std::size_t done = 0;
+    while (done < into.size()) {
+      const auto rest = into.subspan(done);
+      const auto count = retry([&] {
+        return ::pread(descriptor_, rest.data(), rest.size(), static_cast<off_t>(offset + done));
+      });
+      if (count < 0) return failure(path_);
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+  result<std::uint64_t> size() const override {
+    struct stat facts {};
+    if (::fstat(descriptor_, &facts) != 0) return failure(path_);
+    return static_cast<std::uint64_t>(facts.st_size);
+  }
+
+  // fdatasync also writes the size, which is all the metadata a reader needs.
+  result<void> sync() override { return check(::fdatasync(descriptor_), path_); }
+  result<void> truncate(std::uint64_t size) override {
+    return check(::ftruncate(descriptor_, static_cast<off_t>(size)), path_);
+  }
+  result<void> lock() override {
+    return check(retry([&] { return ::flock(descriptor_, LOCK_EX); }), path_);
+  }
+  result<void> unlock() override { return check(::flock(descriptor_, LOCK_UN), path_); }
+
+ private:
+  int descriptor_;
+  std::string path_;
+};
+
+result<std::unique_ptr<file>> open_file(const std::string& path, int flags) {
+  const int descriptor =
+      retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, 0600); });
+  if (descriptor < 0) return failure(path);
+  return std::unique_ptr<file>(std::make_unique<posix_file>(descriptor, path));
+}
+
+class posix final : public file_system {
+ public:
+  result<std::unique_ptr<file>> open(const std::string& path) override {
+    return open_file(path, O_RDONLY);
+  }
+  result<std::unique_ptr<file>> open_append(const std::string& path) override {
+    return open_file(path, O_RDWR | O_APPEND | O_CREAT);
+  }
+  result<std::unique_ptr<file>> create(const std::string& path) override {
+    return open_file(path, O_RDWR | O_CREAT | O_EXCL);
+  }
+  result<void> make_directory(const std::string& path) override {
+    return check(::mkdir(path.c_str(), 0700), path);
+  }
+  result<void> link(const std::string& from, const std::string& to) override {
+    return check(::link(from.c_str(), to.c_str()), to);
+  }
+  result<void> rename(const std::string& from, const std::string& to) override {
+    return check(::rename(from.c_str(), to.c_str()), to);
+  }
+  result<void> unlink(const std::string& path) override {
+    return check(::unlink(path.c_str()), path);
+  }
+  result<void> remove_directory(const std::string& path) override {
+    return check(::rmdir(path.c_str()), path);
+  }
+
+  result<std::optional<file_status>> status(const std::string& path) override {
+    struct stat facts {};
+    if (::lstat(path.c_str(), &facts) != 0) {
+      if (errno == ENOENT) return std::optional<file_status>();
+      return failure(path);
+    }
+    return std::optional(
+        file_status{S_ISDIR(facts.st_mode), static_cast<std::uint64_t>(facts.st_size),
+                    std::chrono::sys_seconds(std::chrono::seconds(facts.st_mtime))});
+  }
+
+  result<std::vector<std::string>> list(const std::string& path, std::size_t limit) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+    if (!directory) return failure(path);
+    std::vector<std::string> names;
+    while (names.size() < limit) {
+      errno = 0;
+      const dirent* found = ::readdir(directory.get());
+      if (found == nullptr && errno != 0) return failure(path);
+      if (found == nullptr) break;
+      const std::string_view name = found->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    return names;
+  }
+
+  result<void> sync_directory(const std::string& path) override {
+    IMA_TRY(directory, open_file(path, O_RDONLY | O_DIRECTORY));
+    return directory->sync();
+  }
+
+  std::chrono::sys_seconds now() override {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  }
+};
+
+}  // namespace
+
+file_system& posix_file_system() {
+  static posix files;
+  return files;
+}
+
+}  // namespace ima::mailbox
