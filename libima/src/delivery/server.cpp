@@ -371,6 +371,7 @@ void server::stop() {
 octets server::pending_output() const noexcept { return state_->out.pending(); }
 void server::sent(std::size_t count) { state_->out.sent(count); }
 std::uint64_t server::step() const noexcept { return state_->steps; }
+bool server::is_closed() const noexcept { return state_->now == server_state::closed; }
 bool server::accept_pending() const noexcept { return state_->now == server_state::accepted; }
 
 std::optional<std::chrono::milliseconds> server::timeout() const {

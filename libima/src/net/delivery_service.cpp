@@ -100,7 +100,7 @@ void delivery_service::stop() {
   if (!session_) return;
   session_->stop();
   pump();
-  if (std::holds_alternative<delivery::server_closed>(session_->next_event()))
+  if (session_->is_closed())  // not next_event(): a handler may hold the present event's octets
     asio::co_spawn(
         executor_,
         [self = shared_from_this()]() -> awaitable<void> { co_await self->connection_.finish(); },

@@ -85,6 +85,18 @@ TEST_CASE("after the end the session stays closed with its error") {
   }
 }
 
+TEST_CASE("asking whether a session is closed takes no event from it") {
+  const std::string input = sample::offer(sample::header()) + "DATA 5\nhello";
+  server s = judging(input);
+  CHECK(s.answer(accept()));
+  s.stop();
+  CHECK_FALSE(s.is_closed());
+  CHECK(is<body_received>(s.next_event()));
+  CHECK(is<body_complete>(s.next_event()));
+  CHECK(s.conclude(verdict::ok));
+  CHECK(s.is_closed());
+}
+
 TEST_CASE("a sender that never reads is made to wait") {
   ima::limits bounds;
   bounds.pending_output = 200;
