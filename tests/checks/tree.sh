@@ -1,0 +1,74 @@
+#!/bin/bash
+# Checks what the compiler does not: that modules depend one way, that public headers stand alone,
+# that every error's rule is documented, and that every program has a man page.
+set -u
+cd "$(dirname "$0")/../.." || exit 70
+failures=0
+
+complain() {
+  echo "$*" >&2
+  failures=$((failures + 1))
+}
+
+# The modules that each one may include beside itself. The mailbox knows no protocol.
+declare -A below=(
+  [support]=''
+  [wire]='support message'
+  [message]='support wire'
+  [delivery]='support wire message'
+  [retrieval]='support wire message delivery'
+  [mailbox]='support wire message'
+  [tls]='support wire message'
+  [service]='support wire message delivery retrieval mailbox tls'
+  [net]='support wire message delivery retrieval mailbox tls service'
+)
+
+# module_of INCLUDED: the module that a header belongs to, or nothing for a foreign one.
+module_of() {
+  local path=${1#ima/}
+  local first=${path%%/*}
+  if [ "$path" = "$1" ]; then
+    [ -n "${below[$first]+known}" ] && [ "$first" != "$path" ] && echo "$first"
+  elif [ "$first" != "$path" ]; then
+    echo "$first"
+  else
+    echo message # the headers directly under ima/
+  fi
+}
+
+included_by() { sed -n 's/^ *#include [<"]\([^>"]*\)[>"].*/\1/p' "$1"; }
+
+for module in "${!below[@]}"; do
+  for file in libima/src/"$module"/*.?pp libima/include/ima/"$module"/*.hpp; do
+    [ -e "$file" ] || continue
+    for header in $(included_by "$file"); do
+      other=$(module_of "$header")
+      [ -z "$other" ] || [ "$other" = "$module" ] && continue
+      [[ " ${below[$module]} " == *" $other "* ]] ||
+        complain "$file: includes $header, but $module does not stand above $other"
+    done
+  done
+done
+
+while read -r file; do
+  for header in $(included_by "$file"); do
+    case $header in
+      ima/*) [ -e "libima/include/$header" ] || complain "$file: $header does not exist" ;;
+      */* | *.*) complain "$file: a public header includes $header" ;;
+    esac
+  done
+  grep -q '^#pragma once' "$file" || complain "$file: no #pragma once"
+done < <(git ls-files 'libima/include/*.hpp')
+
+# A rule is the literal after the fault where an error is made.
+rules=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' | xargs cat | tr -d '\n' |
+  grep -oE 'fault::[a-z]+, *"[a-z0-9-]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u)
+for rule in $rules; do
+  grep -rqF --include='*.md' "\`$rule\`" docs || complain "no page of docs/ explains the rule $rule"
+done
+
+for program in $(sed -n "s/^    '\([a-z-]*\)': .*/\1/p" tools/meson.build); do
+  ls docs/man/"$program".[18].scd >/dev/null 2>&1 || complain "$program has no man page"
+done
+
+[ "$failures" -eq 0 ]
