@@ -260,6 +260,7 @@ recipient_result local_transaction::run_command(const recipient& r, delivery::re
   };
   command what{arguments_for(r.how->command, r.who),
                {{"IMA_RECIPIENT", std::string(r.who.text())},
+                {"IMA_HOST", peer_.host},
                 {"IMA_VERIFIED_DOMAIN", peer_.verified_domain},
                 {"IMA_PEER", peer_.address},
                 {"IMA_PEER_TLS", peer_.tls},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ima/body_source.hpp>
 #include <ima/delivery/types.hpp>
 #include <ima/error.hpp>
 #include <ima/export.hpp>
@@ -16,15 +17,6 @@
 #include <vector>
 
 namespace ima::net {
-
-/// The octets behind a header block, readable at any offset. Implementations are called from one
-/// thread at a time.
-class body_source {
- public:
-  virtual ~body_source() = default;
-  /// Fills `buffer` with the octets from `offset` on; never fewer than asked for.
-  virtual result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) = 0;
-};
 
 struct sender_options {
   /// Where a hostpart is reached ("127.0.0.1:20025"); others are looked up in the DNS.

@@ -1,0 +1,130 @@
+#include "support/try.hpp"
+
+#include <ima/mailbox/delivery.hpp>
+#include <ima/service/incoming.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+namespace ima::service {
+namespace {
+
+using delivery::verdict;
+
+constexpr int exit_deferred = 75;
+
+int exit_for(verdict v) {
+  switch (v) {
+    case verdict::ok:
+      return 0;
+    case verdict::fail:
+      return 1;
+    case verdict::partial:
+      return 2;
+    case verdict::defer:
+      return exit_deferred;
+  }
+  return exit_deferred;
+}
+
+class line_sink : public delivery::reply_sink {
+ public:
+  explicit line_sink(const line_writer& write) : write_(write) {}
+  void result(const delivery::recipient_result& r) override {
+    const std::string_view gap = r.text.empty() ? "" : " ";
+    write_(fmt::format("{} {}{}{}", to_string(r.what), r.recipient.text(), gap, printable(r.text)));
+  }
+  void note(std::string_view text) override { write_(fmt::format("NOTE {}", printable(text))); }
+
+ private:
+  const line_writer& write_;
+};
+
+// Streams the body through a reader that verifies it again: the file may have changed.
+template <class Take>
+result<void> stream_body(message_file& message, Take take) {
+  body_reader reader(message.header());
+  std::vector<char> piece(64 * 1024);
+  const std::uint64_t size = message.header().body_size();
+  std::uint64_t at = 0;
+  octets waiting;
+  while (true) {
+    IMA_TRY(slice, reader.next(waiting));
+    if (slice) {
+      IMA_CHECK(take(*slice));
+      continue;
+    }
+    if (reader.complete()) return {};
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size - at));
+    IMA_CHECK(message.read_at(at, piece.data(), count));
+    at += count;
+    waiting = octets(piece.data(), count);
+  }
+}
+
+int refuse(const delivery::header_answer& answer, const line_writer& write) {
+  const bool for_good = answer.what == delivery::header_answer::kind::reject;
+  write(fmt::format("NOTE {} {}", to_string(answer.why), printable(answer.text)));
+  return for_good ? 1 : exit_deferred;
+}
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+int handle_message(message_file& message, delivery::handler& handler,
+                   const delivery::peer_info& peer, const line_writer& write) {
+  using kind = delivery::header_answer::kind;
+  const auto transaction = handler.open(message.header(), peer);
+  const delivery::header_answer answer = transaction->judge();
+  for (const address& a : answer.already) write(fmt::format("OK {}", a.text()));
+  for (const address& a : answer.unknown) write(fmt::format("NORECIPIENT {}", a.text()));
+  if (answer.what == kind::verdict) return exit_for(answer.final_verdict);
+  if (answer.what != kind::accept) return refuse(answer, write);
+  if (auto good = stream_body(message, [&](const part_slice& s) { return transaction->body(s); });
+      !good) {
+    write(fmt::format("NOTE {}", good.error().message()));
+    return good.error().kind == fault::peer ? 1 : exit_deferred;
+  }
+  line_sink sink(write);
+  return exit_for(transaction->finish(sink).what);
+}
+
+result<void> give_recipient(message_file& message, mailbox::file_system& disk,
+                            const std::string& path, std::string_view recipient,
+                            const delivery::peer_info& peer) {
+  mailbox::target to;
+  to.path = path;
+  if (!recipient.empty()) {
+    IMA_TRY(who, address::parse(recipient));
+    to.recipient = who;
+    to.note.recipient = who.text();
+  }
+  to.note.verified_domain = peer.verified_domain;
+  to.note.peer = peer.address;
+  to.note.tls = peer.tls;
+  to.note.received = timestamp{disk.now(), {}};
+  IMA_TRY(begun, mailbox::delivery::begin(disk, message.header(), {to}));
+  IMA_CHECK(stream_body(message, [&](const part_slice& s) { return begun.write(s); }));
+  const auto ends = begun.commit();
+  if (!ends.front()) return ends.front().error();
+  return {};
+}
+
+delivery::peer_info peer_from_environment() {
+  delivery::peer_info peer;
+  peer.host = variable("IMA_HOST");
+  peer.verified_domain = variable("IMA_VERIFIED_DOMAIN");
+  peer.address = variable("IMA_PEER");
+  peer.tls = variable("IMA_PEER_TLS");
+  if (auto sum = digest::parse(variable("IMA_PEER_CERTIFICATE")); sum) peer.certificate = *sum;
+  return peer;
+}
+
+}  // namespace ima::service

@@ -1,0 +1,123 @@
+#include "service/spool.hpp"
+#include "support/try.hpp"
+
+#include <ima/message.hpp>
+#include <ima/service/message_file.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace ima::service {
+namespace {
+
+constexpr std::size_t step = 64 * 1024;
+
+error failure(int code, const std::string& path) {
+  return {fault::temporary, "storage", path, std::generic_category().message(code)};
+}
+
+class input_file {
+ public:
+  explicit input_file(int fd) : fd_(fd) {}
+  input_file(const input_file&) = delete;
+  input_file& operator=(const input_file&) = delete;
+  ~input_file() {
+    if (fd_ > STDIN_FILENO) ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+struct message_file::state {
+  std::unique_ptr<input_file> file;  // where the message is a file
+  std::optional<spool> aside;        // where it came from a stream
+  std::optional<header_block> header;
+  std::string path;
+
+  result<std::size_t> read_some(std::uint64_t offset, char* into, std::size_t size) const {
+    if (aside) return aside->read_at(offset, into, size);
+    while (true) {
+      const ssize_t count = ::pread(file->get(), into, size, static_cast<off_t>(offset));
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) return failure(errno, path);
+    }
+  }
+  result<void> put_aside();
+  result<void> check(const limits& bounds);
+};
+
+result<void> message_file::state::put_aside() {
+  IMA_TRY(made, spool::create());
+  aside.emplace(std::move(made));
+  std::vector<char> piece(step);
+  while (true) {
+    const ssize_t count = ::read(file->get(), piece.data(), piece.size());
+    if (count == 0) return {};
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure(errno, path);
+    IMA_CHECK(aside->append(octets(piece.data(), static_cast<std::size_t>(count))));
+  }
+}
+
+result<void> message_file::state::check(const limits& bounds) {
+  message_parser parser(bounds);
+  std::vector<char> piece(step);
+  std::uint64_t at = 0;
+  while (true) {
+    IMA_TRY(event, parser.next());
+    if (const auto* h = std::get_if<header_received>(&event)) header = h->header;
+    if (std::holds_alternative<message_complete>(event)) break;
+    if (!std::holds_alternative<need_input>(event)) continue;
+    IMA_TRY(count, read_some(at, piece.data(), piece.size()));
+    at += count;
+    count == 0 ? parser.finish() : parser.feed(octets(piece.data(), count));
+  }
+  char more = 0;
+  IMA_TRY(count, read_some(header->size() + header->body_size(), &more, 1));
+  if (count == 0) return {};
+  return error{fault::peer, "trailing", path, "octets follow the message's last part"};
+}
+
+message_file::message_file(std::unique_ptr<state> s) : state_(std::move(s)) {}
+message_file::message_file(message_file&&) noexcept = default;
+message_file& message_file::operator=(message_file&&) noexcept = default;
+message_file::~message_file() = default;
+
+result<message_file> message_file::open(const std::string& path, const limits& bounds) {
+  auto s = std::make_unique<state>();
+  s->path = path == "-" ? "standard input" : path;
+  const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error{fault::caller, "no-input", path, std::generic_category().message(errno)};
+  s->file = std::make_unique<input_file>(fd);
+  if (::lseek(fd, 0, SEEK_CUR) != 0) IMA_CHECK(s->put_aside());  // a pipe, or not at its start
+  IMA_CHECK(s->check(bounds));
+  return message_file(std::move(s));
+}
+
+const header_block& message_file::header() const noexcept { return *state_->header; }
+
+result<void> message_file::read_at(std::uint64_t offset, char* buffer, std::size_t size) {
+  offset += header().size();
+  while (size > 0) {
+    IMA_TRY(count, state_->read_some(offset, buffer, size));
+    if (count == 0)
+      return error{fault::temporary, "storage", state_->path, "the file became shorter"};
+    offset += count;
+    buffer += count;
+    size -= count;
+  }
+  return {};
+}
+
+}  // namespace ima::service

@@ -1,0 +1,84 @@
+// Receives mail from other servers and gives it to the built-in handler.
+
+#include "arguments.hpp"
+#include "config.hpp"
+#include "exit_codes.hpp"
+#include "log.hpp"
+#include "routes.hpp"
+#include "signals.hpp"
+#include "tls_settings.hpp"
+
+#include <ima/mailbox/file_system.hpp>
+#include <ima/net/delivery_server.hpp>
+#include <ima/service/local_handler.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace {
+
+using namespace ima;
+
+constexpr const char* program = "server-receive";
+
+struct settings {
+  net::delivery_server_options server;
+  tls::context_options tls;
+  service::routing_table routes;
+};
+
+result<void> read_settings(const std::string& file, settings& s) {
+  return tools::read_config(file, [&](tools::config_table& config) {
+    config.require("listen");
+    config.read("listen", s.server.listen);
+    config.read_octets("max-size", s.server.bounds.body);
+    std::uint64_t workers = s.server.workers;
+    config.read("workers", workers);
+    s.server.workers = workers;
+    tools::read_routes(config, s.routes);
+    tools::read_tls(config, s.tls);
+  });
+}
+
+int serve(const std::string& file, settings& s, tools::stderr_log& log) {
+  auto context = tls::context::create(s.tls);
+  if (!context) return tools::complain(program, context.error());
+  service::local_handler_options handling;
+  handling.bounds = s.server.bounds;
+  service::local_handler handler(mailbox::posix_file_system(), s.routes, handling);
+  auto server = net::delivery_server::create(s.server, *context, handler);
+  if (!server) return tools::complain(program, server.error());
+  for (const std::string& where : server->addresses())
+    log.write({log_level::info, "listening", {{"address", where}}});
+  const auto reload = [&] {
+    settings fresh;
+    auto good = read_settings(file, fresh);
+    auto renewed = good ? tls::context::create(fresh.tls) : result<tls::context>(good.error());
+    if (renewed) server->use(*renewed);
+    log.write({renewed ? log_level::info : log_level::error,
+               renewed ? "reloaded" : "reload-refused",
+               {{"text", renewed ? "certificates" : renewed.error().message()}}});
+  };
+  const tools::signal_watch watch([&] { server->stop(); }, reload);
+  server->run();
+  log.write({log_level::info, "stopped", {}});
+  return tools::exit_ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Receives IMA mail from other servers.", program);
+  tools::config_arguments arguments;
+  tools::add_config_arguments(app, arguments);
+  app.get_option("--config")->required();
+  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
+  tools::stderr_log log;
+  settings s;
+  s.server.log = &log;
+  if (auto good = read_settings(arguments.file, s); !good)
+    return tools::complain(program, good.error());
+  return arguments.check_only ? tools::exit_ok : serve(arguments.file, s, log);
+}
