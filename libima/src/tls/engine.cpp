@@ -247,7 +247,7 @@ result<std::size_t> engine::read(char* buffer, std::size_t size) {
   state& s = *state_;
   if (s.failed) return *s.failed;
   if (auto good = s.handshake(); !good) return s.fail(std::move(good).error());
-  if (!s.handshake_done || s.closed) return std::size_t{0};
+  if (!s.handshake_done || s.closed || size == 0) return std::size_t{0};
   ERR_clear_error();
   std::size_t got = 0;
   const int status = SSL_read_ex(s.ssl.get(), buffer, size, &got);

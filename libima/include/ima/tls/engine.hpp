@@ -44,10 +44,10 @@ class IMA_API engine {
   /// The network is at its end.
   void receive_eof();
 
-  /// Goes on with the handshake, then decrypts up to `size` octets into `buffer`. 0 means that more
-  /// is needed from the network, or that closed() is true. Errors: fault::peer, rules
-  /// `tls-handshake`, `tls-alpn`, `tls-alert`, `tls-truncated`, `identity` and the `certificate-…`
-  /// rules of docs/identity.md.
+  /// Goes on with the handshake, then decrypts up to `size` octets into `buffer` (with `size` 0
+  /// only the former). 0 means that more is needed from the network, or that closed() is true.
+  /// Errors: fault::peer, rules `tls-handshake`, `tls-alpn`, `tls-alert`, `tls-truncated`,
+  /// `identity` and the `certificate-…` rules of docs/identity.md.
   result<std::size_t> read(char* buffer, std::size_t size);
   /// Encrypts; all of it is taken. Error: fault::caller, rule `out-of-turn`, before the handshake.
   result<void> write(octets plaintext);
