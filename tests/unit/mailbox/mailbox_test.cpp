@@ -1,0 +1,327 @@
+#include "fixture.hpp"
+#include "mailbox/journal.hpp"
+#include "mailbox/layout.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <set>
+
+using namespace mailbox_test;
+
+namespace {
+
+auto& files = mb::posix_file_system();
+
+std::string make(const temporary_directory& dir, std::string_view name) {
+  const std::string path = dir / name;
+  REQUIRE(mb::mailbox::create(files, path));
+  return path;
+}
+
+mb::mailbox open(const std::string& path) { return mb::mailbox::open(files, path).value(); }
+
+message letter(std::string_view subject) { return compose(subject, {{"Hello.\n"}}); }
+
+std::size_t count_files(const std::string& path) {
+  std::size_t n = 0;
+  for (const auto& e : std::filesystem::recursive_directory_iterator(path))
+    n += e.is_regular_file();
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("what was delivered is read back whole, whatever its parts") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  auto box = open(path);
+  const std::vector<message> messages{
+      compose("none", {}),
+      compose("empty", {{""}, {"", "image/png"}, {""}}),
+      compose("mixed",
+              {{"one"}, {"two", "image/jpeg", "a.jpg"}, {"three"}, {"", "text/plain", "n"}}),
+      compose("long text", {{std::string(65536, 'x')}, {std::string(65537, 'y')}}),
+      compose("large", {{std::string(3'000'000, 'z'), "application/zip", "z.zip"}}),
+  };
+  for (const auto& m : messages) {
+    const auto done = deliver(files, m, path);
+    REQUIRE(done);
+    CHECK_FALSE(done->already);
+    CHECK(box.take_in().value() == 1);
+    CHECK(whole(box, done->id, m));
+  }
+  CHECK(all(box).size() == messages.size());
+  CHECK(std::filesystem::is_empty(path + "/tmp"));
+  CHECK(std::filesystem::is_empty(path + "/new"));
+}
+
+TEST_CASE("attachments are plain files under safe names, in any script") {
+  using mb::layout::attachment_name;
+  CHECK(attachment_name(2, "holiday in Kyōto.jpg") == "2-holiday in Kyōto.jpg");
+  CHECK(attachment_name(1, "../../etc/passwd") == "1-.._.._etc_passwd");
+  CHECK(attachment_name(1, "") == "1");
+  CHECK(attachment_name(1, "...") == "1");
+  CHECK(attachment_name(3, "a:b*c?.") == "3-a_b_c_");
+  CHECK(attachment_name(3, "x\u202egpj.exe") == "3-x_gpj.exe");
+  std::string kanji;
+  for (int i = 0; i < 100; ++i) kanji += "漢";
+  CHECK(attachment_name(4, kanji).size() == 2 + 120);
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const auto m =
+      compose("names", {{"1", "a/b", "日本.txt"}, {"2", "a/b", "/x"}, {"3", "a/b", ".."}});
+  REQUIRE(deliver(files, m, path));
+  auto box = open(path);
+  REQUIRE(box.take_in());
+  CHECK(whole(box, m.header.id_digest().hex(), m));
+}
+
+TEST_CASE("a second copy is recognised, also after the first was deleted") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const auto m = letter("once");
+  const auto id = m.header.id_digest();
+  CHECK_FALSE(mb::contains(files, path, id).value());
+  REQUIRE(deliver(files, m, path));
+  CHECK(mb::contains(files, path, id).value());
+  CHECK(deliver(files, m, path)->already);
+  auto box = open(path);
+  REQUIRE(box.take_in());
+  CHECK(deliver(files, m, path)->already);
+  const std::vector ids{id.hex()};
+  CHECK(box.remove("inbox", ids).value() == std::vector{mb::outcome::done});
+  CHECK(deliver(files, m, path)->already);
+  CHECK(all(box).empty());
+  CHECK(box.status("inbox")->messages == 0);
+  CHECK(std::filesystem::exists(path + "/gone/" + id.hex().substr(0, 2) + "/" + id.hex()));
+}
+
+TEST_CASE("many recipients share one copy of each attachment, and bcc stays private") {
+  const temporary_directory dir;
+  std::vector<mb::target> targets;
+  for (const auto* name : {"bob", "dan", "erin"}) {
+    targets.push_back(target_at(make(dir, name)));
+    targets.back().recipient = ima::address::parse(fmt::format("{}@b.example", name)).value();
+  }
+  const auto m = compose("shared", {{"text"}, {std::string(100'000, 'a'), "a/b", "a.bin"}});
+  for (const auto& outcome : deliver(files, m, targets)) REQUIRE(outcome);
+  const std::string id = m.header.id_digest().hex();
+  CHECK(std::filesystem::hard_link_count(targets[0].path + "/new/" + id + "/2-a.bin") == 3);
+  auto bob = open(targets[0].path);
+  auto dan = open(targets[1].path);
+  REQUIRE(bob.take_in());
+  REQUIRE(dan.take_in());
+  CHECK((*bob.header("inbox", id))->header.count("bcc") == 0);
+  CHECK((*dan.header("inbox", id))->header.count("bcc") == 1);
+  CHECK(whole(bob, id, m));
+  CHECK(whole(dan, id, m));
+}
+
+TEST_CASE("a delivery that is not committed leaves nothing") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const auto m = compose("part", {{"text"}, {"binary", "a/b", "x"}});
+  {
+    auto d = mb::delivery::begin(files, m.header, {target_at(path)});
+    REQUIRE(d);
+    CHECK(d->commit().front().error().rule == "delivery-incomplete");
+  }
+  CHECK(std::filesystem::is_empty(path + "/tmp"));
+  CHECK(std::filesystem::is_empty(path + "/new"));
+}
+
+TEST_CASE("flags, moves, copies and deletions show up after a token, and only they") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 10; ++i)
+    ids.push_back(deliver(files, letter(fmt::format("{}", i)), path)->id);
+  auto box = open(path);
+  CHECK(box.take_in().value() == 10);
+  REQUIRE(box.create_folder("old/2026", "archive"));
+  const auto before = box.status("inbox").value();
+  CHECK(before.unseen == 10);
+  const std::vector one{ids[0]};
+  const std::vector two{ids[1]};
+  const std::vector three{ids[2]};
+  CHECK(box.set_flags("inbox", one, {{"seen"}, {}, {}}).value().front() == mb::outcome::done);
+  CHECK(box.set_flags("inbox", one, {{"junk"}, {}, 1}).value().front() == mb::outcome::changed);
+  CHECK(box.move("inbox", "old/2026", two).value().front() == mb::outcome::done);
+  CHECK(box.move("inbox", "old/2026", two).value().front() == mb::outcome::gone);
+  CHECK(box.remove("inbox", three).value().front() == mb::outcome::done);
+  const auto page = box.changes("inbox", before.token, 100).value();
+  REQUIRE(page.entries.size() == 3);
+  CHECK(page.entries[0].flags == std::vector<std::string>{"seen"});
+  CHECK(page.entries[1].gone);
+  CHECK(page.entries[2].gone);
+  CHECK_FALSE(page.more);
+  const auto first = box.changes("inbox", before.token, 1).value();
+  CHECK(first.more);
+  CHECK(box.changes("inbox", first.token, 100).value().entries.size() == 2);
+  const auto copies = box.copy("old/2026", "inbox", two).value();
+  REQUIRE(copies.size() == 1);
+  CHECK(whole(box, copies[0], letter("1")));
+  const auto after = box.status("inbox").value();
+  CHECK(after.messages == 9);
+  CHECK(after.unseen == 8);
+  CHECK(box.changes("inbox", "1.1", 10).error().rule == "resync");
+  CHECK(box.changes("inbox", "nonsense", 10).error().rule == "resync");
+  CHECK(box.changes("nowhere", "0", 10).error().rule == "no-folder");
+}
+
+TEST_CASE("folders keep their messages when renamed, and go only when empty") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  auto box = open(path);
+  REQUIRE(box.create_folder("a b/ć", "sent"));
+  CHECK(box.create_folder("a b/ć").error().rule == "folder-exists");
+  CHECK(box.create_folder("other", "sent").error().rule == "folder-role");
+  CHECK(box.create_folder("../x").error().rule == "folder-name");
+  auto t = target_at(path);
+  t.note.folder = "a b/ć";
+  t.note.flags = {"seen", "answered"};
+  const auto m = letter("imported");
+  REQUIRE(deliver(files, m, {t}).front());
+  CHECK(box.take_in().value() == 1);
+  REQUIRE(box.rename_folder("a b/ć", "new"));
+  CHECK(all(box, "new").at(0).flags == std::vector<std::string>{"answered", "seen"});
+  CHECK(box.delete_folder("new").error().rule == "folder-in-use");
+  CHECK(box.delete_folder("inbox").error().rule == "folder-in-use");
+  const std::vector ids{m.header.id_digest().hex()};
+  REQUIRE(box.remove("new", ids));
+  REQUIRE(box.delete_folder("new"));
+  CHECK(box.folders()->size() == 1);
+}
+
+TEST_CASE("a deleted or ruined index comes back, and tokens stay good") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  std::string token;
+  {
+    auto box = open(path);
+    for (int i = 0; i < 5; ++i) REQUIRE(deliver(files, letter(fmt::format("{}", i)), path));
+    REQUIRE(box.take_in());
+    token = box.status("inbox")->token;
+    REQUIRE(box.set_sync_state("inbox", "3.4711"));
+  }
+  for (const bool ruin : {false, true}) {
+    for (const auto* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(path + "/index" + suffix);
+    if (ruin) std::ofstream(path + "/index") << std::string(10'000, 'x');
+    auto box = open(path);
+    CHECK(all(box).size() == 5);
+    CHECK(box.changes("inbox", token, 10)->entries.empty());
+    CHECK(box.sync_state("inbox").value() == "3.4711");
+    CHECK(box.sync_state("none").value().empty());
+  }
+}
+
+TEST_CASE("a torn journal tail is cut to the last whole record at every length, and reported") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const auto m = letter("kept");
+  {
+    auto box = open(path);
+    REQUIRE(deliver(files, m, path));
+    REQUIRE(box.take_in());
+  }
+  const auto good = std::filesystem::file_size(path + "/journal");
+  const std::string line =
+      mb::journal_line(3, mb::message_record{m.header.id_digest().hex(), 1, 1, 1, "seen"});
+  for (std::size_t length = 1; length < line.size(); ++length) {
+    std::ofstream(path + "/journal", std::ios::app) << line.substr(0, length);
+    auto box = open(path);
+    CHECK(box.recover()->torn == length);
+    CHECK(all(box).at(0).flags.empty());
+    CHECK(std::filesystem::file_size(path + "/journal") == good);
+  }
+}
+
+TEST_CASE("damage before whole records is an error, never a silent cut") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  std::ofstream(path + "/journal", std::ios::app)
+      << "rubbish\n"
+      << mb::journal_line(2, mb::folder_record{2, "", "x"});
+  CHECK(mb::mailbox::open(files, path).error().rule == "journal-damaged");
+}
+
+TEST_CASE("a journal line is read back, and with any octet changed it is not") {
+  const std::string line = mb::journal_line(7, mb::folder_record{3, "sent", "a b"});
+  CHECK(mb::crc32("123456789") == 0xcbf43926U);
+  const auto read = mb::parse_journal_line(line.substr(0, line.size() - 1));
+  REQUIRE(read);
+  CHECK(std::get<mb::folder_record>(read->what).name == "a b");
+  for (std::size_t i = 0; i + 1 < line.size(); ++i) {
+    std::string bad = line.substr(0, line.size() - 1);
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    CHECK_FALSE(mb::parse_journal_line(bad));
+  }
+}
+
+TEST_CASE("recovery clears what is old, brings strays back and names what is missing") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const auto kept = letter("kept");
+  const auto lost = letter("lost");
+  REQUIRE(deliver(files, kept, path));
+  REQUIRE(deliver(files, lost, path));
+  auto box = open(path);
+  REQUIRE(box.take_in());
+  const std::string lost_id = lost.header.id_digest().hex();
+  std::filesystem::remove(path + "/msg/" + lost_id.substr(0, 2) + "/" + lost_id + ".ima");
+  std::ofstream(path + "/tmp/old") << "x";
+  std::filesystem::last_write_time(
+      path + "/tmp/old", std::filesystem::file_time_type::clock::now() - std::chrono::hours(40));
+  const auto stray = letter("stray");
+  const std::string stray_id = stray.header.id_digest().hex();
+  std::filesystem::create_directory(path + "/msg/" + stray_id.substr(0, 2));
+  REQUIRE(deliver(files, stray, path));
+  std::filesystem::rename(path + "/new/" + stray_id + ".ima",
+                          path + "/msg/" + stray_id.substr(0, 2) + "/" + stray_id + ".ima");
+  CHECK(box.check()->strays == 1);
+  const auto found = box.recover().value();
+  CHECK(found.unfinished == 1);
+  CHECK(found.strays == 1);
+  CHECK(found.missing == std::vector{lost_id});
+  CHECK(box.take_in().value() == 1);
+  CHECK(whole(box, stray_id, stray));
+}
+
+TEST_CASE("several processes deliver while two mailbox objects take in, and nothing is lost") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  constexpr int processes = 6;
+  constexpr int each = 40;
+  std::vector<pid_t> children;
+  for (int p = 0; p < processes; ++p) {
+    children.push_back(::fork());
+    if (children.back() != 0) continue;
+    bool good = true;
+    for (int i = 0; i < each; ++i) {
+      // Half of them deliver the same messages as their neighbour.
+      const auto m = compose(fmt::format("{} {}", p / 2, i), {{"text"}, {"bin", "a/b", "f"}});
+      good = good && deliver(files, m, path).has_value();
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  auto one = open(path);
+  auto two = mb::mailbox::open(files, path, {dir / "second-index"}).value();
+  for (std::size_t left = children.size(); left > 0;) {
+    REQUIRE(one.take_in());
+    REQUIRE(two.take_in());
+    int status = 0;
+    if (::waitpid(-1, &status, WNOHANG) > 0) {
+      CHECK(status == 0);
+      --left;
+    }
+  }
+  REQUIRE(one.take_in());
+  CHECK(all(one).size() == processes / 2 * each);
+  CHECK(all(two).size() == all(one).size());
+  CHECK(count_files(path + "/new") == 0);
+  CHECK(one.check()->missing.empty());
+  CHECK(one.check()->strays == 0);
+}
