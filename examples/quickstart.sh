@@ -1,0 +1,161 @@
+#!/bin/bash
+# Two mail domains on this machine, from nothing, in one command.
+#
+#   examples/quickstart.sh              sends a message from a.example to b.example, shows it, cleans up
+#   examples/quickstart.sh --serve DIR  leaves both domains running until interrupted, everything
+#                                       under DIR, and says how to send by hand
+#
+# Installs the Debian packages that are missing and builds into build/quickstart.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+
+serve=''
+case "${1-}" in
+  '') work=$(mktemp -d) ;;
+  --serve)
+    [ $# -eq 2 ] || { echo 'usage: examples/quickstart.sh [--serve DIR]' >&2; exit 64; }
+    serve=yes
+    mkdir -p "$2"
+    work=$(cd "$2" && pwd)
+    ;;
+  *) echo 'usage: examples/quickstart.sh [--serve DIR]' >&2; exit 64 ;;
+esac
+
+servers=''
+clean_up() {
+  for server in $servers; do kill "$server" 2>/dev/null || true; done
+  wait
+  [ -n "$serve" ] || rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 0' INT TERM
+
+say() { printf '\n== %s\n' "$*"; }
+
+build() {
+  sh tests/packages.sh
+  [ -e build/quickstart/build.ninja ] ||
+    meson setup build/quickstart --wrap-mode=nodownload -Dbuildtype=release -Dtests=disabled \
+      >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 70; }
+  ninja -C build/quickstart >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log"; exit 70; }
+  export PATH=$root/build/quickstart/tools:$PATH
+}
+
+# make_authority: a certificate authority that only these two domains trust.
+make_authority() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+    -subj '/CN=Quick start authority' -addext 'keyUsage=critical,keyCertSign,cRLSign' \
+    -keyout "$work/ca.key" -out "$work/ca.pem" 2>/dev/null
+}
+
+# make_certificate DOMAIN: a certificate that proves the domain, in both directions.
+make_certificate() {
+  local directory=$work/$1
+  mkdir -p "$directory"
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
+    -keyout "$directory/domain.key" -out "$directory/domain.csr" 2>/dev/null
+  printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:false\n' "$1" \
+    >"$directory/extensions"
+  openssl x509 -req -in "$directory/domain.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key" -days 30 \
+    -extfile "$directory/extensions" -out "$directory/domain.pem" 2>/dev/null
+  rm "$directory/domain.csr" "$directory/extensions"
+}
+
+# tls_settings: the part of a configuration that is the same for every program of a domain.
+tls_settings() {
+  cat <<END
+
+[tls]
+system-store = false
+ca-file = "../ca.pem"
+
+[[tls.certificate]]
+chain = "domain.pem"
+key = "domain.key"
+END
+}
+
+# start_receiver DOMAIN USER: server-receive on a free port; leaves its address in DOMAIN/address.
+start_receiver() {
+  local directory=$work/$1
+  {
+    cat <<END
+listen = ["127.0.0.1:0"]
+hostparts = ["$1"]
+
+[routes]
+"$2@$1" = { mailbox = "$2" }
+END
+    tls_settings
+  } >"$directory/server-receive.toml"
+  server-receive --config "$directory/server-receive.toml" 2>"$directory/server-receive.log" &
+  servers="$servers $!"
+  for _ in $(seq 100); do
+    sed -n 's/.* listening address=\([^ ]*\)$/\1/p' "$directory/server-receive.log" |
+      head -n 1 >"$directory/address"
+    [ -s "$directory/address" ] && return
+    sleep 0.1
+  done
+  echo "server-receive for $1 did not start:" >&2
+  cat "$directory/server-receive.log" >&2
+  exit 70
+}
+
+# write_sender DOMAIN: how its server-send-mail reaches both domains.
+write_sender() {
+  {
+    cat <<END
+[hosts]
+"a.example" = "$(cat "$work/a.example/address")"
+"b.example" = "$(cat "$work/b.example/address")"
+END
+    tls_settings
+  } >"$work/$1/server-send-mail.toml"
+}
+
+send_and_show() {
+  cd "$work"
+  printf 'Hello Bob,\n\nhere is the picture.\n' >text
+  head -c 200000 /dev/urandom >'holiday in Kyōto.jpg'
+
+  say 'The message'
+  make-ima-message --from 'Alice <alice@a.example>' --to 'Bob <bob@b.example>' --subject Photos \
+    --text text --attach 'holiday in Kyōto.jpg' >message.ima
+  sed '/^$/q' message.ima
+
+  say 'The exchange, and what the sender says'
+  server-send-mail --config a.example/server-send-mail.toml --trace message.ima
+
+  say "Bob's mailbox"
+  find b.example/bob -type f | sort
+  find b.example/bob -type f -name '*.jpg' -exec cmp {} 'holiday in Kyōto.jpg' \;
+
+  say 'What the receiving server logged'
+  cat b.example/server-receive.log
+}
+
+explain() {
+  say 'Both domains run until you press Ctrl-C. In another terminal:'
+  cat <<END
+export PATH=$root/build/quickstart/tools:\$PATH
+cd $work
+echo 'Hello' | make-ima-message --from alice@a.example --to bob@b.example --subject Hi --text - |
+  server-send-mail --config a.example/server-send-mail.toml
+find b.example/bob -type f
+END
+  wait
+}
+
+say 'Building'
+build
+say 'A throw-away certificate authority, and a certificate for each domain'
+make_authority
+make_certificate a.example
+make_certificate b.example
+say 'Starting both domains'
+start_receiver a.example alice
+start_receiver b.example bob
+write_sender a.example
+write_sender b.example
+if [ -n "$serve" ]; then explain; else send_and_show; fi
