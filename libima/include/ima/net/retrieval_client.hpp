@@ -1,0 +1,90 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/retrieval/types.hpp>
+#include <ima/tls/context.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ima::net {
+
+struct retrieval_client_options {
+  std::string host;  ///< The post office's hostpart; its certificate must prove it.
+  /// Where a hostpart is reached ("127.0.0.1:20093"); others at their own name, port 20093.
+  std::map<std::string, std::string, std::less<>> hosts;
+  /// A name that our client certificate proves, to choose it by; empty for none.
+  std::string certificate_name;
+  limits bounds;
+};
+
+/// A user's connection to his post office, each call waiting for its answer (docs/retrieval.md).
+/// Movable; one thread at a time. What the post office refuses is fault::refused or
+/// fault::temporary, with the word of section 7 as the rule. Everything else that goes wrong
+/// (network, TLS, a server that breaks the protocol) ends the connection, and every later call
+/// returns the same error.
+class IMA_API retrieval_client {
+ public:
+  /// Connects, proves the server and takes its greeting. Errors: fault::temporary `connection`,
+  /// `timeout`; those of tls::engine and retrieval::client.
+  static result<retrieval_client> connect(const retrieval_client_options& options,
+                                          const tls::context& tls);
+  retrieval_client(retrieval_client&&) noexcept;
+  retrieval_client& operator=(retrieval_client&&) noexcept;
+  ~retrieval_client();
+
+  result<void> authenticate(std::string_view user, octets password);
+  /// By the client certificate.
+  result<void> authenticate(std::string_view user);
+
+  result<std::vector<retrieval::folder_info>> folders();
+  result<retrieval::folder_status> status(std::string_view folder);
+  /// Refusal `resync`: begin again from retrieval::first_token.
+  result<retrieval::change_page> changes(std::string_view folder, std::string_view token,
+                                         std::uint64_t page);
+
+  /// Takes a message's header block and record, as octets that live during the call. An error it
+  /// returns ends the connection.
+  using take_header = std::function<result<void>(std::string_view id, octets block, octets record)>;
+  /// Calls `take` for each of `ids` that is there, in order.
+  result<void> headers(std::string_view folder, std::span<const std::string> ids,
+                       const take_header& take);
+
+  /// Takes octets of a part as they come. An error it returns ends the connection.
+  using take_octets = std::function<result<void>(octets piece)>;
+  /// Streams a part, or a range of it; returns how many octets there were.
+  result<std::uint64_t> fetch(std::string_view folder, std::string_view id, std::uint64_t part,
+                              const take_octets& take, std::uint64_t offset = 0,
+                              std::optional<std::uint64_t> length = {});
+
+  result<std::vector<retrieval::message_outcome>> flag(std::string_view folder,
+                                                       std::span<const std::string> ids,
+                                                       const retrieval::flag_change& what);
+  result<std::vector<retrieval::message_outcome>> remove(std::string_view folder,
+                                                         std::span<const std::string> ids);
+  result<std::vector<retrieval::message_outcome>> move(std::string_view folder,
+                                                       std::string_view target,
+                                                       std::span<const std::string> ids);
+  /// The copies' ids, in order; empty where the message is not in the folder.
+  result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
+                                        std::span<const std::string> ids);
+
+  /// Says DONE and closes. The destructor just closes.
+  result<void> done();
+
+ private:
+  struct state;
+  explicit retrieval_client(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima::net

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/log.hpp>
+#include <ima/retrieval/backend.hpp>
+#include <ima/tls/context.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ima::net {
+
+struct retrieval_server_options {
+  /// Where to listen: "127.0.0.1:20093", "[::1]:20093"; port 0 takes a free one.
+  std::vector<std::string> listen{"[::]:20093"};
+  limits bounds;
+  std::size_t workers = 4;         ///< Threads for proofs and the disk.
+  std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
+  /// The DNS names in a client certificate that verifies are user names. Only for a context that
+  /// trusts nothing but the operator's own authority: any other could issue any name.
+  bool trust_issued_names = false;
+  log_sink* log = nullptr;  ///< Not owned; outlives the server.
+};
+
+/// A post office (docs/retrieval.md): accepts users' connections and answers them from a back end
+/// on its worker threads. The context is made for tls::protocol::imrp.
+class IMA_API retrieval_server {
+ public:
+  /// Opens the listening sockets. `users` is not owned and outlives the server. Errors:
+  /// fault::caller, rule `listen`.
+  static result<retrieval_server> create(const retrieval_server_options& options,
+                                         const tls::context& tls, retrieval::authenticator& users);
+  retrieval_server(retrieval_server&&) noexcept;
+  ~retrieval_server();
+
+  /// The addresses that are listened on, with their ports.
+  const std::vector<std::string>& addresses() const noexcept;
+
+  /// Serves until stop(), then until the requests in hand are answered. Blocks.
+  void run();
+  /// Takes no more connections or requests and lets run() return. Thread-safe.
+  void stop();
+  /// New connections use `tls` from now on; running ones keep theirs. Thread-safe.
+  void use(const tls::context& tls);
+
+ private:
+  struct state;
+  explicit retrieval_server(std::shared_ptr<state> s);
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace ima::net
