@@ -70,6 +70,7 @@ int serve(const std::string& file, settings& s, tools::stderr_log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tools::block_watched_signals();
   CLI::App app("Receives IMA mail from other servers.", program);
   tools::config_arguments arguments;
   tools::add_config_arguments(app, arguments);

@@ -25,9 +25,13 @@ void watch(const std::function<void()>& stop, const std::function<void()>& reloa
 
 }  // namespace
 
-signal_watch::signal_watch(std::function<void()> stop, std::function<void()> reload) {
+void block_watched_signals() {
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+signal_watch::signal_watch(std::function<void()> stop, std::function<void()> reload) {
+  block_watched_signals();
   std::signal(SIGPIPE, SIG_IGN);
   thread_ =
       std::thread([stop = std::move(stop), reload = std::move(reload)] { watch(stop, reload); });
