@@ -1,0 +1,83 @@
+#pragma once
+
+#include <ima/address.hpp>
+#include <ima/digest.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/service/post_office.hpp>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ima::service {
+
+/// How much work a guess at a password costs; scrypt's parameters (RFC 7914). Memory is about
+/// 128·n·r octets: 32 MiB by default.
+struct scrypt_cost {
+  std::uint64_t n = 1U << 15U;  ///< A power of two.
+  std::uint64_t r = 8;
+  std::uint64_t p = 3;
+  friend bool operator==(const scrypt_cost&, const scrypt_cost&) = default;
+};
+
+/// A password as it is kept: "scrypt$n$r$p$salt$hash", salt and hash in hexadecimal. A value.
+class IMA_API password_hash {
+ public:
+  /// Hashes with a fresh random salt. Errors: fault::caller, rule `password-cost`;
+  /// fault::temporary, rule `password-work` (no memory, no randomness).
+  static result<password_hash> make(octets password, const scrypt_cost& cost = {});
+  /// Errors: fault::caller, rules `password-hash` (its form) and `password-cost` (parameters that
+  /// are not scrypt's, or ask for more than 256 MiB or a p over 16).
+  static result<password_hash> parse(std::string_view text);
+
+  std::string text() const;
+  /// Compares in constant time. Error: fault::temporary, rule `password-work`.
+  result<bool> matches(octets password) const;
+  /// True where a guess costs less than `cost`: hash the password again when it is next known.
+  bool weaker_than(const scrypt_cost& cost) const noexcept;
+
+ private:
+  password_hash() = default;
+  scrypt_cost cost_;
+  std::array<std::uint8_t, 16> salt_{};
+  std::array<std::uint8_t, 32> hash_{};
+};
+
+/// A user of the post office.
+struct user_account {
+  std::string mailbox;                    ///< Path.
+  std::optional<password_hash> password;  ///< Nothing: he may not prove himself by one.
+  std::vector<digest> keys;               ///< Client keys: SHA-256 of their SubjectPublicKeyInfo.
+  bool operator_certificate = false;  ///< A certificate that the operator issued for him will do.
+  std::vector<address> addresses;     ///< What he may send from.
+};
+
+/// The users of a post office. Filled, then only read; reading is thread-safe.
+class IMA_API accounts : public user_directory {
+ public:
+  /// `cost` is what a proof for an unknown user costs; new passwords should cost the same.
+  explicit accounts(const scrypt_cost& cost = {}) : cost_(cost) {}
+
+  /// Errors: fault::caller, rule `account`, for a name that is taken, empty or has a space or
+  /// control in it, or an account without a mailbox.
+  result<void> add(std::string_view user, user_account account);
+  /// The account, or null.
+  const user_account* find(std::string_view user) const;
+  /// True where `from` is among the user's addresses.
+  bool may_send_from(std::string_view user, const address& from) const;
+
+  result<std::string> by_password(std::string_view user, octets password) override;
+  result<std::string> by_certificate(std::string_view user,
+                                     const retrieval::certificate_facts& facts) override;
+
+ private:
+  scrypt_cost cost_;
+  std::map<std::string, user_account, std::less<>> users_;
+};
+
+}  // namespace ima::service
