@@ -147,6 +147,5 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto made = make_message(given);
   if (made) return ima::tools::exit_ok;
-  const int code = ima::tools::complain("make-ima-message", made.error());
-  return made.error().rule == "part-file" ? ima::tools::exit_no_input : code;
+  return ima::tools::complain("make-ima-message", made.error());
 }

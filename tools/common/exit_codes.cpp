@@ -7,6 +7,7 @@
 namespace ima::tools {
 
 exit_code exit_code_of(const error& problem) {
+  if (problem.rule == "no-input" || problem.rule == "part-file") return exit_no_input;
   switch (problem.kind) {
     case fault::peer:
       return exit_bad_input;

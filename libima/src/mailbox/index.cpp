@@ -73,7 +73,7 @@ struct index::state {
     (bind(statement, ++at, values), ...);
     int step = SQLITE_ROW;
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) row(statement);
-    const auto ended = step == SQLITE_DONE ? result<void>() : result<void>(failure());
+    auto ended = step == SQLITE_DONE ? result<void>() : result<void>(failure());
     sqlite3_reset(statement);
     return ended;
   }

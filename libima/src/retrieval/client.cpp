@@ -159,7 +159,7 @@ result<std::optional<client_event>> client::state::take_line(std::string_view te
   }
   if (outstanding.empty()) return reply_order("a reply that nobody asked for");
   IMA_TRY(reply, parse_reply(text));
-  return std::visit([this](auto&& r) { return accept(std::move(r)); }, std::move(reply));
+  return std::visit([this](auto& r) { return accept(std::move(r)); }, reply);
 }
 
 result<void> client::state::expect(line kind) {
