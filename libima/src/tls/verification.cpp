@@ -86,10 +86,12 @@ result<void> verify_public(const trust& whom, X509* leaf, STACK_OF(X509) * other
 }
 
 // The administrator's own authority may leave the purpose open, or certify a sender as a client.
+// The second purpose is tried only where the first was what failed, so that it never hides the
+// reason of another failure.
 result<void> verify_own(const trust& whom, X509* leaf, STACK_OF(X509) * others, peer_role role) {
   if (!whom.administrator) return refused("certificate-issuer", "no own authorities are set");
   auto good = verify_against(whom.administrator.get(), whom, leaf, others, X509_PURPOSE_SSL_SERVER);
-  if (good || role == peer_role::server) return good;
+  if (good || role == peer_role::server || good.error().rule != "certificate-purpose") return good;
   return verify_against(whom.administrator.get(), whom, leaf, others, X509_PURPOSE_SSL_CLIENT);
 }
 
