@@ -74,6 +74,8 @@ check 'clang with sanitizers: configure' env CC=clang-14 CXX=clang++-14 bash -c 
 check 'clang with sanitizers: build without warnings' ninja -C build/clang
 run_suite clang build/clang --suite unit
 check 'format' bash -c "git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --dry-run -Werror"
+check 'rules of the tree' bash tests/checks/tree.sh
+check 'install' bash tests/checks/install.sh build/gcc
 check 'shell scripts parse' bash -c "git ls-files '*.sh' .ci/run | xargs -n 1 bash -n"
 
 echo "$passed passed, $failed failed"

@@ -65,7 +65,7 @@ result<void> check_flag(std::string_view flag) {
 
 std::string join_flags(std::vector<std::string> flags) {
   std::ranges::sort(flags);
-  flags.erase(std::unique(flags.begin(), flags.end()), flags.end());  // clang 14 lacks the ranges one
+  flags.erase(std::unique(flags.begin(), flags.end()), flags.end());
   return flags.empty() ? "-" : fmt::format("{}", fmt::join(flags, ","));
 }
 
