@@ -35,6 +35,12 @@ result<void> make_shards(file_system& files, const std::string& directory) {
   return files.sync_directory(directory);
 }
 
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 result<void> write_new(file_system& files, const std::string& path, octets text) {
   IMA_TRY(made, files.create(path));
   IMA_CHECK(made->append(text));
@@ -83,7 +89,8 @@ result<void> mailbox::create(file_system& files, const std::string& path) {
   const std::string unfinished = tree.tmp() + "/" + layout::random_hex(32);
   IMA_CHECK(write_new(files, unfinished, layout::format_line));
   IMA_CHECK(files.rename(unfinished, tree.format()));
-  return files.sync_directory(path);
+  IMA_CHECK(files.sync_directory(path));
+  return files.sync_directory(parent_of(path));
 }
 
 result<mailbox> mailbox::open(file_system& files, const std::string& path, options o) {
