@@ -84,7 +84,8 @@ struct options {
 /// mailbox open. What changes something is durable when it returns. The file system outlives it.
 ///
 /// Errors: those of file_system; fault::caller `no-folder`, `no-message`, `no-part`,
-/// `folder-name`, `folder-exists`, `folder-role`, `folder-in-use`, `flag`, `resync`;
+/// `folder-name`, `folder-exists`, `folder-role`, `folder-in-use`, `flag`, `resync`,
+/// `mailbox-exists`, `sync-state`;
 /// fault::temporary `index`, `journal-damaged`, `message-damaged`, `mailbox-format`.
 class IMA_API mailbox {
  public:
