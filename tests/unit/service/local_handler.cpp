@@ -1,0 +1,176 @@
+#include <ima/mailbox/delivery.hpp>
+#include <ima/mailbox/mailbox.hpp>
+#include <ima/message.hpp>
+#include <ima/service/local_handler.hpp>
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+using namespace ima;
+using namespace ima::delivery;
+using kind = header_answer::kind;
+
+namespace {
+
+class lines : public reply_sink {
+ public:
+  void result(const recipient_result& r) override {
+    all.push_back(std::string(to_string(r.what)) + " " + std::string(r.recipient.text()));
+  }
+  void note(std::string_view text) override { all.push_back("NOTE " + std::string(text)); }
+  std::vector<std::string> all;
+};
+
+// A host b.example where bob has a mailbox, and others whatever a test gives them.
+struct host {
+  std::string folder = [] {
+    std::string name = (std::filesystem::temp_directory_path() / "ima-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    return name;
+  }();
+  std::string bob_box = folder + "/bob";
+  mailbox::file_system& disk = mailbox::posix_file_system();
+  service::routing_table routes;
+  service::local_handler handler{disk, routes};
+  peer_info peer{"b.example", "a.example", "127.0.0.1:4711", "TLSv1.3/X", {}};
+
+  host() {
+    REQUIRE(mailbox::mailbox::create(disk, bob_box));
+    routes.add_host("b.example");
+    REQUIRE(routes.add(address::parse("bob@b.example").value(), {bob_box, {}}));
+  }
+  host(const host&) = delete;
+  host& operator=(const host&) = delete;
+  ~host() { std::filesystem::remove_all(folder); }
+
+  void run(const std::string& who, const std::string& script) {
+    REQUIRE(routes.add(address::parse(who).value(), {"", {"/bin/sh", "-c", script, "{address}"}}));
+  }
+};
+
+const std::string text = "hello\n";
+
+header_block message_to(const std::vector<std::string>& recipients) {
+  header_builder builder;
+  builder.field("from", "alice@a.example");
+  for (const std::string& r : recipients) builder.field("to", r);
+  builder.part({text.size(), digest::of(text), "text/plain", "", "", "", ""});
+  return builder.build().value();
+}
+
+void give_body(transaction& t, const header_block& header) {
+  body_reader reader(header);
+  octets body = text;
+  while (auto slice = reader.next(body).value()) REQUIRE(t.body(*slice));
+  REQUIRE(reader.complete());
+}
+
+// The verdict on an accepted message.
+verdict deliver(host& h, const header_block& header, lines& out) {
+  const auto t = h.handler.open(header, h.peer);
+  REQUIRE(t->judge().what == kind::accept);
+  give_body(*t, header);
+  return t->finish(out).what;
+}
+
+std::string content(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a message for a mailbox is delivered, and a second copy needs no body") {
+  host h;
+  const auto header = message_to({"bob@b.example"});
+  lines out;
+  CHECK(deliver(h, header, out) == verdict::ok);
+  CHECK(out.all == std::vector<std::string>{"OK bob@b.example"});
+  CHECK(mailbox::contains(h.disk, h.bob_box, header.id_digest()).value());
+
+  const auto again = h.handler.open(header, h.peer)->judge();
+  CHECK(again.what == kind::verdict);
+  CHECK(again.final_verdict == verdict::ok);
+  REQUIRE(again.already.size() == 1);
+}
+
+TEST_CASE("every unknown recipient is named, and nobody gets anything") {
+  host h;
+  const auto header = message_to({"bob@b.example", "x@b.example", "y@b.example"});
+  const auto answer = h.handler.open(header, h.peer)->judge();
+  CHECK(answer.what == kind::reject);
+  CHECK(answer.why == reason::recipients);
+  CHECK(answer.unknown.size() == 2);
+  CHECK_FALSE(mailbox::contains(h.disk, h.bob_box, header.id_digest()).value());
+}
+
+TEST_CASE("another host's recipients are somebody else's") {
+  host h;
+  lines out;
+  CHECK(deliver(h, message_to({"bob@b.example", "carol@c.example"}), out) == verdict::ok);
+  CHECK(out.all == std::vector<std::string>{"OK bob@b.example"});
+  const auto none = h.handler.open(message_to({"carol@c.example"}), h.peer)->judge();
+  CHECK(none.what == kind::reject);
+  CHECK(none.unknown.empty());
+}
+
+TEST_CASE("a second copy waits while the first is in hand") {
+  host h;
+  const auto header = message_to({"bob@b.example"});
+  auto first = h.handler.open(header, h.peer);
+  REQUIRE(first->judge().what == kind::accept);
+  const auto second = h.handler.open(header, h.peer)->judge();
+  CHECK(second.what == kind::defer);
+  CHECK(second.why == reason::in_progress);
+  first.reset();
+  CHECK(h.handler.open(header, h.peer)->judge().what == kind::accept);
+}
+
+TEST_CASE("a transaction that is dropped leaves nothing behind") {
+  host h;
+  const auto header = message_to({"bob@b.example"});
+  const auto t = h.handler.open(header, h.peer);
+  REQUIRE(t->judge().what == kind::accept);
+  CHECK_FALSE(mailbox::contains(h.disk, h.bob_box, header.id_digest()).value());
+}
+
+TEST_CASE("a command gets the message and what the server knows of the peer") {
+  host h;
+  h.run("list@b.example", "cat > " + h.folder + "/got; echo $0 from $IMA_VERIFIED_DOMAIN");
+  lines out;
+  CHECK(deliver(h, message_to({"list@b.example"}), out) == verdict::ok);
+  CHECK(out.all == std::vector<std::string>{"NOTE list@b.example list@b.example from a.example",
+                                            "OK list@b.example"});
+  const std::string got = content(h.folder + "/got");
+  CHECK(got.starts_with("ima: 1\n"));
+  CHECK(got.ends_with("\n\nhello\n"));
+  CHECK(got.find("\nreceived: ") != std::string::npos);
+}
+
+TEST_CASE("exit codes become results, and a mixture is partial") {
+  host h;
+  h.run("no@b.example", "exit 1");
+  h.run("later@b.example", "exit 75");
+  h.run("killed@b.example", "kill -9 $$");
+  lines out;
+  const auto header =
+      message_to({"bob@b.example", "no@b.example", "later@b.example", "killed@b.example"});
+  CHECK(deliver(h, header, out) == verdict::partial);
+  CHECK(out.all == std::vector<std::string>{"OK bob@b.example", "FAIL no@b.example",
+                                            "DEFER later@b.example", "DEFER killed@b.example"});
+}
+
+TEST_CASE("a command cannot forge another recipient's result") {
+  host h;
+  h.run("evil@b.example", "echo 'OK bob@b.example'; exit 1");
+  lines out;
+  CHECK(deliver(h, message_to({"evil@b.example"}), out) == verdict::fail);
+  CHECK(out.all ==
+        std::vector<std::string>{"NOTE evil@b.example OK bob@b.example", "FAIL evil@b.example"});
+}
