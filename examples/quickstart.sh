@@ -1,9 +1,11 @@
 #!/bin/bash
 # Two mail domains on this machine, from nothing, in one command.
 #
-#   examples/quickstart.sh              sends a message from a.example to b.example, shows it, cleans up
+#   examples/quickstart.sh              sends a message from a.example to b.example, fetches it there,
+#                                       shows all of it and cleans up
 #   examples/quickstart.sh --serve DIR  leaves both domains running until interrupted, everything
-#                                       under DIR, and says how to send by hand
+#                                       under DIR, and says how to send and fetch
+#                                       by hand
 #
 # Installs the Debian packages that are missing and builds into build/quickstart.
 set -eu
@@ -76,8 +78,34 @@ key = "domain.key"
 END
 }
 
-# start_receiver DOMAIN USER: server-receive on a free port; leaves its address in DOMAIN/address.
-start_receiver() {
+# make_user DOMAIN USER: a mailbox, and an entry among the users of the post office.
+make_user() {
+  local directory=$work/$1
+  (umask 077 && openssl rand -hex 16 >"$directory/$2.password")
+  [ -d "$directory/$2" ] || ima-admin mailbox create "$directory/$2"
+  rm -f "$directory/users.toml"
+  ima-admin user add "$2" --users "$directory/users.toml" --mailbox "$2" \
+    --password-file "$directory/$2.password"
+}
+
+# start PROGRAM DOMAIN: runs it on a free port, which it logs; leaves its address in a file.
+start() {
+  local program=$1 directory=$work/$2
+  "$program" --config "$directory/$program.toml" 2>"$directory/$program.log" &
+  servers="$servers $!"
+  for _ in $(seq 100); do
+    sed -n 's/.* listening address=\([^ ]*\)$/\1/p' "$directory/$program.log" |
+      head -n 1 >"$directory/$program.address"
+    [ -s "$directory/$program.address" ] && return
+    sleep 0.1
+  done
+  echo "$program for $2 did not start:" >&2
+  cat "$directory/$program.log" >&2
+  exit 70
+}
+
+# start_domain DOMAIN USER: both of its servers.
+start_domain() {
   local directory=$work/$1
   {
     cat <<END
@@ -89,17 +117,31 @@ hostparts = ["$1"]
 END
     tls_settings
   } >"$directory/server-receive.toml"
-  server-receive --config "$directory/server-receive.toml" 2>"$directory/server-receive.log" &
-  servers="$servers $!"
-  for _ in $(seq 100); do
-    sed -n 's/.* listening address=\([^ ]*\)$/\1/p' "$directory/server-receive.log" |
-      head -n 1 >"$directory/address"
-    [ -s "$directory/address" ] && return
-    sleep 0.1
-  done
-  echo "server-receive for $1 did not start:" >&2
-  cat "$directory/server-receive.log" >&2
-  exit 70
+  {
+    cat <<END
+listen = ["127.0.0.1:0"]
+users = "users.toml"
+END
+    tls_settings
+  } >"$directory/server-post-office.toml"
+  start server-receive "$1"
+  start server-post-office "$1"
+}
+
+# write_fetcher DOMAIN USER: how the user's fetch-mail reaches his post office.
+write_fetcher() {
+  cat >"$work/$1/fetch-mail.toml" <<END
+host = "$1"
+user = "$2"
+password-file = "$2.password"
+
+[hosts]
+"$1" = "$(cat "$work/$1/server-post-office.address")"
+
+[tls]
+system-store = false
+ca-file = "../ca.pem"
+END
 }
 
 # write_sender DOMAIN: how its server-send-mail reaches both domains.
@@ -107,14 +149,14 @@ write_sender() {
   {
     cat <<END
 [hosts]
-"a.example" = "$(cat "$work/a.example/address")"
-"b.example" = "$(cat "$work/b.example/address")"
+"a.example" = "$(cat "$work/a.example/server-receive.address")"
+"b.example" = "$(cat "$work/b.example/server-receive.address")"
 END
     tls_settings
   } >"$work/$1/server-send-mail.toml"
 }
 
-send_and_show() {
+send_fetch_and_show() {
   cd "$work"
   printf 'Hello Bob,\n\nhere is the picture.\n' >text
   head -c 200000 /dev/urandom >'holiday in Kyōto.jpg'
@@ -127,9 +169,14 @@ send_and_show() {
   say 'The exchange, and what the sender says'
   server-send-mail --config a.example/server-send-mail.toml --trace message.ima
 
-  say "Bob's mailbox"
+  say "Bob's mailbox at b.example"
   find b.example/bob -type f | sort
-  find b.example/bob -type f -name '*.jpg' -exec cmp {} 'holiday in Kyōto.jpg' \;
+
+  say 'What Bob fetches'
+  fetch-mail --config b.example/fetch-mail.toml fetched
+  find fetched -type f | sort
+  cmp "$(find fetched -type f -name '*.jpg')" 'holiday in Kyōto.jpg'
+  echo 'The picture is the one that was sent.'
 
   say 'What the receiving server logged'
   cat b.example/server-receive.log
@@ -142,7 +189,7 @@ export PATH=$root/build/quickstart/tools:\$PATH
 cd $work
 echo 'Hello' | make-ima-message --from alice@a.example --to bob@b.example --subject Hi --text - |
   server-send-mail --config a.example/server-send-mail.toml
-find b.example/bob -type f
+fetch-mail --config b.example/fetch-mail.toml fetched
 END
   wait
 }
@@ -154,8 +201,12 @@ make_authority
 make_certificate a.example
 make_certificate b.example
 say 'Starting both domains'
-start_receiver a.example alice
-start_receiver b.example bob
+make_user a.example alice
+make_user b.example bob
+start_domain a.example alice
+start_domain b.example bob
 write_sender a.example
 write_sender b.example
-if [ -n "$serve" ]; then explain; else send_and_show; fi
+write_fetcher a.example alice
+write_fetcher b.example bob
+if [ -n "$serve" ]; then explain; else send_fetch_and_show; fi
