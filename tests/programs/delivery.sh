@@ -2,7 +2,7 @@
 # delivery.sh MAKE RECEIVE SEND: a message with an attachment goes over real TLS into a mailbox, once;
 # what is not allowed is refused with its reason.
 set -u
-make=$1 receive=$2 send=$3
+make=$(realpath "$1") receive=$(realpath "$2") send=$(realpath "$3")
 work=$(mktemp -d)
 server=''
 cleanup() {

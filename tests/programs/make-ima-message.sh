@@ -1,7 +1,7 @@
 #!/bin/bash
 # make-ima-message PROGRAM: what it writes is exactly what was asked for, and what it refuses.
 set -u
-program=$1
+program=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 70

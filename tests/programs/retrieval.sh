@@ -2,7 +2,7 @@
 # retrieval.sh ADMIN MAKE GIVE OFFICE FETCH: a user proves himself and copies his mail, once; what
 # he may not do is refused.
 set -u
-admin=$1 make=$2 give=$3 office=$4 fetch=$5
+admin=$(realpath "$1") make=$(realpath "$2") give=$(realpath "$3") office=$(realpath "$4") fetch=$(realpath "$5")
 work=$(mktemp -d)
 server=''
 cleanup() {
