@@ -26,10 +26,10 @@ struct limits {
       256 * 1024;  ///< Output a session lets wait before it takes new input.
 
   // Retrieval (docs/retrieval.md).
-  std::size_t password = 1024;              ///< Octets of a password.
-  std::size_t auth_failures = 3;            ///< Failed proofs before the server closes.
-  std::uint64_t page = 10'000;              ///< Lines in one page of CHANGES; more is cut to this.
-  std::size_t outstanding = 10'000;         ///< Requests a client session keeps without answers.
+  std::size_t password = 1024;       ///< Octets of a password.
+  std::size_t auth_failures = 3;     ///< Failed proofs before the server closes.
+  std::uint64_t page = 10'000;       ///< Lines in one page of CHANGES; more is cut to this.
+  std::size_t outstanding = 10'000;  ///< Requests a client session keeps without answers.
 
   // Deadlines; the caller of a session owns the clock.
   std::chrono::milliseconds handshake{10'000};      ///< TCP accepted or connected to TLS finished.

@@ -95,8 +95,8 @@ class IMA_API server {
   result<void> note(std::string_view text);
   /// Ends the message after body_complete.
   result<void> conclude(verdict v);
-  /// True once next_event() has nothing but server_closed to give. Takes no event, so it may be asked
-  /// at any time.
+  /// True once next_event() has nothing but server_closed to give. Takes no event, so it may be
+  /// asked at any time.
   bool is_closed() const noexcept;
   /// Takes no further message: closes now if none is in hand, otherwise after its answer.
   void stop();
