@@ -181,8 +181,9 @@ void config_table::tables(std::string_view key, const reader& read_table) {
 
 void config_table::each_table(
     const std::function<void(std::string_view, config_table&)>& read_table) {
-  for (const auto& [key, node] : content_.table) {
-    table(key.str(), [&](config_table& inner) { read_table(key.str(), inner); });
+  for (const auto& row : content_.table) {
+    const std::string_view key = row.first.str();
+    table(key, [&](config_table& inner) { read_table(key, inner); });
   }
 }
 

@@ -6,7 +6,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/connect.hpp>
 #include <asio/detached.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
@@ -15,10 +14,20 @@
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
+#if __has_include(<asio/as_tuple.hpp>)
+#include <asio/as_tuple.hpp>
+#else
+#include <asio/experimental/as_tuple.hpp>
+#endif
+
 namespace ima::net {
 
 using asio::awaitable;
 using asio::ip::tcp;
+#if __has_include(<asio/as_tuple.hpp>)
+inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+#else
 inline constexpr auto as_result = asio::experimental::as_tuple(asio::use_awaitable);
+#endif
 
 }  // namespace ima::net

@@ -1,12 +1,11 @@
-// The operator's handle on mailboxes and users (docs/man/ima-admin.8.scd).
+// ima-admin user …
 
-#include "arguments.hpp"
+#include "commands.hpp"
 #include "exit_codes.hpp"
 #include "password_file.hpp"
 #include "users.hpp"
 
 #include <ima/mailbox/file_system.hpp>
-#include <ima/mailbox/mailbox.hpp>
 #include <ima/retrieval/types.hpp>
 #include <ima/service/accounts.hpp>
 
@@ -15,13 +14,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 
+namespace ima::tools::admin {
 namespace {
-
-using namespace ima;
-
-constexpr const char* program = "ima-admin";
 
 struct new_user {
   std::string name;
@@ -101,19 +98,17 @@ void add_user_options(CLI::App& command, new_user& user) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  CLI::App app("Looks after mailboxes and users.", program);
-  app.require_subcommand(1);
-  new_user user;
-  CLI::App* users = app.add_subcommand("user", "Users of the post office")->require_subcommand(1);
-  CLI::App* add = users->add_subcommand("add", "Add a user");
-  add_user_options(*add, user);
-  CLI::App* boxes = app.add_subcommand("mailbox", "Mailboxes")->require_subcommand(1);
-  CLI::App* create = boxes->add_subcommand("create", "Make an empty mailbox");
-  std::string path;
-  create->add_option("PATH", path, "Its directory")->required();
-  if (const auto status = ima::tools::parse_arguments(app, argc, argv)) return *status;
-  const auto done =
-      add->parsed() ? add_user(user) : mailbox::mailbox::create(mailbox::posix_file_system(), path);
-  return done ? tools::exit_ok : tools::complain(program, done.error());
+void add_user_commands(CLI::App& app, action& chosen) {
+  CLI::App* subject = app.add_subcommand("user", "Users of the post office")->require_subcommand(1);
+  CLI::App* add = subject->add_subcommand("add", "Add a user");
+  const auto user = std::make_shared<new_user>();
+  add_user_options(*add, *user);
+  add->callback([user, &chosen] {
+    chosen = [user]() -> int {
+      const auto added = add_user(*user);
+      return added ? exit_ok : complain(program, added.error());
+    };
+  });
 }
+
+}  // namespace ima::tools::admin
