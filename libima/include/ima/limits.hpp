@@ -25,6 +25,11 @@ struct limits {
   std::size_t pending_output =
       256 * 1024;  ///< Output a session lets wait before it takes new input.
 
+  // Delivery (docs/delivery.md section 9).
+  std::size_t offers = 1000;  ///< Messages offered over one connection; then it is closed.
+  std::size_t offered_recipients = 10'000;  ///< Recipients of these together, likewise.
+  std::size_t notes = 100;  ///< `NOTE` lines about one message; more of them are left out.
+
   // Retrieval (docs/retrieval.md).
   std::size_t password = 1024;       ///< Octets of a password.
   std::size_t auth_failures = 3;     ///< Failed proofs before the server closes.
@@ -38,6 +43,7 @@ struct limits {
   std::chrono::milliseconds accept_lapse{60'000};   ///< How long an ACCEPT stays good.
   std::chrono::milliseconds verdict{600'000};       ///< A sender's patience after the body.
   std::chrono::milliseconds connection{3'600'000};  ///< Age of an IMDP connection.
+  std::chrono::milliseconds stopping{60'000};       ///< For a message in hand when a server stops.
   std::chrono::milliseconds body_grace{30'000};     ///< Before the minimum body rate counts.
   std::uint64_t body_rate = 1024;                   ///< Minimum octets per second of a body.
 };

@@ -43,6 +43,7 @@ struct server::state {
   std::optional<body_reader> body;
   octets unread_body;  // taken from `in`, not yet cut into slices
   std::unordered_set<std::string> recipients;
+  std::size_t notes = 0;  // said about the present message
   std::string spoiled_note;
   verdict spoiled_verdict = verdict::fail;
   std::optional<error> problem;
@@ -89,6 +90,7 @@ struct server::state {
 void server::state::settle(server_state next) {
   header.reset();
   body.reset();
+  notes = 0;
   enter(next);
   if (!stopping) return;
   out.line("CLOSE shutdown");
@@ -264,7 +266,10 @@ void server::state::dropped() {
   settle(server_state::ready);
 }
 
+// A handler that talks without end costs neither side memory (docs/delivery.md section 9).
 void server::state::write_note(std::string_view text) {
+  if (notes == options.bounds.notes) return;
+  if (++notes == options.bounds.notes) text = "more was said and is left out";
   out.line(fmt::format("NOTE {}", wire::clean_text(text, grammar::max_text)));
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t read_size = 64 * 1024;
 constexpr std::size_t write_high = 256 * 1024;
+constexpr std::chrono::seconds linger{2};
 
 }  // namespace
 
@@ -26,7 +27,9 @@ connection::connection(tcp::socket socket, tls::engine engine)
       wake_(socket_.get_executor(), asio::steady_timer::time_point::max()),
       deadline_(socket_.get_executor()),
       ciphertext_(read_size),
-      plaintext_(read_size) {
+      plaintext_(read_size),
+      interruption_(std::make_unique<asio::cancellation_signal>()),
+      arming_(std::make_shared<std::uint64_t>(0)) {
   asio::error_code ignored;  // without it small replies are late, and nothing else changes
   socket_.set_option(tcp::no_delay(true), ignored);
 }
@@ -42,9 +45,12 @@ error connection::lost(const std::string& why) const {
   return {fault::temporary, "connection", "", "the connection was lost: " + why};
 }
 
+// A peer that makes TLS answer it (key updates) and reads nothing is not read from either.
 awaitable<result<void>> connection::receive_some() {
-  const auto [failed, count] =
-      co_await socket_.async_read_some(asio::buffer(ciphertext_), as_result);
+  co_await drained();
+  if (interrupted_) co_return lost("it was interrupted");
+  const auto [failed, count] = co_await socket_.async_read_some(
+      asio::buffer(ciphertext_), asio::bind_cancellation_slot(interruption_->slot(), as_result));
   if (failed == asio::error::eof) {
     engine_.receive_eof();
   } else if (failed) {
@@ -80,6 +86,7 @@ awaitable<result<octets>> connection::read() {
       if (!count || *count == 0) break;  // an error comes again with the next call
       filled += *count;
     }
+    if (!engine_.pending_output().empty()) wake_.cancel();  // TLS itself has something to say
     if (filled > 0 || engine_.closed()) co_return octets(plaintext_.data(), filled);
     if (auto got = co_await receive_some(); !got) co_return std::move(got).error();
   }
@@ -120,8 +127,16 @@ awaitable<void> connection::finish() {
   wake_.cancel();
   while (!closed_ && (writing_ || !engine_.pending_output().empty()))
     co_await wake_.async_wait(as_result);
-  asio::error_code ignored;  // the peer may be gone already, which is what we want
-  if (!closed_) socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  asio::error_code failed;  // the peer may be gone already, which is what we want
+  if (!closed_) socket_.shutdown(tcp::socket::shutdown_send, failed);
+  // Closing while octets of the peer's wait to be read would reset the connection, and a reset
+  // overtakes what was sent last: the peer would never see why.
+  if (!closed_) arm(linger);
+  while (!closed_ && !failed) {
+    const auto [ended, count] =
+        co_await socket_.async_read_some(asio::buffer(ciphertext_), as_result);
+    failed = ended;
+  }
   close();
 }
 
@@ -129,19 +144,45 @@ void connection::close() {
   closed_ = true;
   asio::error_code ignored;  // there is nothing left to do about it
   socket_.close(ignored);
-  deadline_.cancel();
+  disarm();
   wake_.cancel();
 }
 
-void connection::arm(std::chrono::milliseconds patience) {
-  deadline_.expires_after(patience);
-  deadline_.async_wait([this](asio::error_code cancelled) {
-    if (cancelled || closed_) return;
-    timed_out_ = true;
-    close();
-  });
+void connection::interrupt() {
+  interrupted_ = true;
+  interruption_->emit(asio::cancellation_type::terminal);
 }
 
-void connection::disarm() { deadline_.cancel(); }
+// An expiry that was on its way when the deadline moved, or the connection went, counts no more.
+void connection::arm(std::chrono::milliseconds patience) {
+  armed_ = true;
+  left_.reset();
+  deadline_.expires_after(patience);
+  deadline_.async_wait(
+      [this, mine = ++*arming_, last = std::weak_ptr(arming_)](asio::error_code cancelled) {
+        const auto now = last.lock();
+        if (cancelled || !now || *now != mine || closed_) return;
+        timed_out_ = true;
+        close();
+      });
+}
+
+void connection::disarm() {
+  ++*arming_;
+  armed_ = false;
+  left_.reset();
+  deadline_.cancel();
+}
+
+void connection::pause() {
+  if (!armed_) return;
+  const auto left = deadline_.expiry() - std::chrono::steady_clock::now();
+  disarm();
+  left_ = left;
+}
+
+void connection::resume() {
+  if (left_) arm(std::chrono::ceil<std::chrono::milliseconds>(*left_));
+}
 
 }  // namespace ima::net

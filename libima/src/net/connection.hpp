@@ -7,6 +7,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,17 +30,23 @@ class connection {
   /// So much waits to be sent that the caller should await drained() first.
   bool full() const noexcept;
   awaitable<void> drained();
-  /// Sends what waits, with the end of the TLS stream, then closes.
+  /// Sends what waits, with the end of the TLS stream, then closes when the other side did, or
+  /// after a moment.
   awaitable<void> finish();
 
   /// Closes the connection if disarm() or another arm() does not come in time.
   void arm(std::chrono::milliseconds patience);
   void disarm();
+  /// Stops the clock while the wait is for ourselves; resume() goes on with what was left.
+  void pause();
+  void resume();
   bool timed_out() const noexcept { return timed_out_; }
 
   /// Runs until the connection is closed; spawned once by the owner.
   awaitable<void> write_loop();
   void close();
+  /// Lets a read() that waits, or comes later, fail at once. Writing goes on.
+  void interrupt();
 
   const tls::engine& tls() const noexcept { return engine_; }
   std::string peer_address() const;
@@ -53,6 +62,11 @@ class connection {
   asio::steady_timer deadline_;
   std::vector<char> ciphertext_;
   std::vector<char> plaintext_;
+  std::unique_ptr<asio::cancellation_signal> interruption_;
+  std::shared_ptr<std::uint64_t> arming_;  // which arm() is the last; gone with the connection
+  std::optional<std::chrono::nanoseconds> left_;  // of the deadline, while paused
+  bool armed_ = false;
+  bool interrupted_ = false;
   bool writing_ = false;
   bool closed_ = false;
   bool timed_out_ = false;

@@ -2,42 +2,42 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <functional>
-#include <type_traits>
 
 namespace ima::net {
 namespace {
 
 using clock = std::chrono::steady_clock;
 
-// Runs `work` on a worker thread and comes back to the connection's strand with what it returned.
-template <class Work>
-awaitable<std::invoke_result_t<Work>> on_worker(asio::thread_pool& workers, Work work) {
-  co_return co_await asio::co_spawn(
-      workers,
-      [](Work w) -> awaitable<std::invoke_result_t<Work>> { co_return w(); }(std::move(work)),
-      asio::use_awaitable);
-}
+constexpr std::uint64_t never = ~std::uint64_t{0};  // no step of a session
 
 // Results that come on a worker thread go to the session on the strand, one by one as they come.
 class result_queue : public delivery::reply_sink {
  public:
   using put_result = std::function<void(const delivery::recipient_result&)>;
   using put_note = std::function<void(const std::string&)>;
-  result_queue(asio::any_io_executor strand, put_result r, put_note n)
-      : strand_(std::move(strand)), result_(std::move(r)), note_(std::move(n)) {}
+  result_queue(asio::any_io_executor strand, const limits& bounds, put_result r, put_note n)
+      : strand_(std::move(strand)),
+        result_(std::move(r)),
+        note_(std::move(n)),
+        results_left_(static_cast<std::int64_t>(bounds.recipients + bounds.notes)),
+        notes_left_(static_cast<std::int64_t>(bounds.notes)) {}
 
   void result(const delivery::recipient_result& r) override {
-    asio::post(strand_, [put = result_, r] { put(r); });
+    if (results_left_-- > 0) asio::post(strand_, [put = result_, r] { put(r); });
   }
   void note(std::string_view text) override {
-    asio::post(strand_, [put = note_, kept = std::string(text)] { put(kept); });
+    if (notes_left_-- > 0)
+      asio::post(strand_, [put = note_, kept = std::string(text)] { put(kept); });
   }
 
  private:
   asio::any_io_executor strand_;
   put_result result_;
   put_note note_;
+  std::atomic<std::int64_t> results_left_;  // so that what waits for the strand is bounded
+  std::atomic<std::int64_t> notes_left_;
 };
 
 }  // namespace
@@ -48,10 +48,25 @@ delivery_service::delivery_service(connection c, const limits& bounds, delivery:
       executor_(connection_.executor()),
       bounds_(bounds),
       handler_(handler),
-      workers_(workers),
+      worker_(asio::make_strand(workers.get_executor())),
       log_(log),
       lapse_(executor_),
-      began_(clock::now()) {}
+      began_(clock::now()),
+      stop_patience_(executor_) {}
+
+// Runs `work` on a worker thread and comes back to the connection's strand with what it returned.
+template <class Work>
+awaitable<std::invoke_result_t<Work>> delivery_service::on_worker(Work work) {
+  co_return co_await asio::co_spawn(
+      worker_,
+      [](Work w) -> awaitable<std::invoke_result_t<Work>> { co_return w(); }(std::move(work)),
+      asio::use_awaitable);
+}
+
+// Dropping a transaction removes files and may wait for a command.
+void delivery_service::forget() {
+  if (transaction_) asio::post(worker_, [dropped = std::move(transaction_)] {});
+}
 
 void delivery_service::log(log_level level, std::string_view name, fields more) const {
   if (log_ == nullptr) return;
@@ -75,8 +90,10 @@ awaitable<void> delivery_service::run() {
         {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
   }
   lapse_.cancel();
+  forget();
   connection_.arm(bounds_.handshake);  // for the last octets to go out
   co_await connection_.finish();
+  stop_patience_.cancel();
 }
 
 awaitable<void> delivery_service::serve() {
@@ -97,14 +114,14 @@ awaitable<void> delivery_service::serve() {
 
 void delivery_service::stop() {
   stopping_ = true;
-  if (!session_) return;
+  stop_patience_.expires_after(bounds_.stopping);
+  stop_patience_.async_wait([self = shared_from_this()](asio::error_code cancelled) {
+    if (!cancelled) self->abort();
+  });
+  if (!session_) return;  // serve() sees it, once the handshake is done
   session_->stop();
-  pump();
-  if (session_->is_closed())  // not next_event(): a handler may hold the present event's octets
-    asio::co_spawn(
-        executor_,
-        [self = shared_from_this()]() -> awaitable<void> { co_await self->connection_.finish(); },
-        asio::detached);
+  if (session_->is_closed())
+    connection_.interrupt();  // serve() waits for a peer with nothing in hand
 }
 
 // Session to connection; what cannot be encrypted any more is lost with the connection.
@@ -127,19 +144,26 @@ void delivery_service::watch() {
   if (!session_->accept_pending()) return connection_.arm(*patience);
   connection_.disarm();
   lapse_.expires_after(*patience);
-  lapse_.async_wait([self = shared_from_this()](asio::error_code cancelled) {
-    if (cancelled || !self->session_->lapse()) return;
-    self->transaction_.reset();
-    self->log(log_level::info, "accept-lapsed", {});
-    self->pump();
-    self->watch();
+  lapse_.async_wait([self = shared_from_this(), step = watched_step_](asio::error_code cancelled) {
+    if (!cancelled) self->lapsed(step);
   });
+}
+
+void delivery_service::lapsed(std::uint64_t step) {
+  if (session_->step() != step || !session_->lapse()) return;
+  forget();
+  log(log_level::info, "accept-lapsed", {});
+  pump();
+  watch();
+  if (session_->is_closed()) connection_.interrupt();
 }
 
 awaitable<bool> delivery_service::handle(delivery::server_needs_input) {
   if (clock::now() - began_ > bounds_.connection) session_->stop();
+  if (session_->is_closed()) co_return true;
   watch();
   auto got = co_await connection_.read();
+  if (session_->is_closed()) co_return true;
   if (!got) {
     log(log_level::warning, "connection-lost",
         {{"rule", std::string(got.error().rule)}, {"text", got.error().text}});
@@ -157,6 +181,8 @@ awaitable<bool> delivery_service::handle(delivery::server_waits) {
   connection_.arm(bounds_.line);  // the peer does not read what we answer
   co_await connection_.drained();
   connection_.disarm();
+  watched_step_ = never;  // the wait that was interrupted gets its deadline again
+  if (connection_.timed_out()) log(log_level::warning, "peer-stalled", {});
   co_return !connection_.timed_out();
 }
 
@@ -173,13 +199,20 @@ delivery::header_answer delivery_service::judge(const header_block& header) {
   return transaction_->judge();
 }
 
+// A connection that offered enough is closed once what it offered is answered.
+void delivery_service::count_offer(std::size_t recipients) {
+  recipients_ += recipients;
+  if (++offers_ >= bounds_.offers || recipients_ >= bounds_.offered_recipients) session_->stop();
+}
+
 awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
   watch();
+  count_offer(offered.header.recipients().size());
   message_ = offered.header.id_digest().hex();
   peer_.verified_domain = offered.header.originator().host();
   delivery::header_answer answer;
   if (auto proved = check_originator(offered.header); proved) {
-    answer = co_await on_worker(workers_, [&] { return judge(offered.header); });
+    answer = co_await on_worker([&] { return judge(offered.header); });
   } else {
     answer.what = delivery::header_answer::kind::reject;
     answer.why = delivery::reason::identity;
@@ -194,31 +227,35 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
        {"from", std::string(offered.header.originator().text())},
        {"octets", std::to_string(offered.header.body_size())},
        {"text", answer.text}});
-  if (answer.what != delivery::header_answer::kind::accept) transaction_.reset();
+  if (answer.what != delivery::header_answer::kind::accept) forget();
   co_return session_->answer(answer).has_value();
 }
 
 awaitable<bool> delivery_service::handle(delivery::offer_refused refused) {
+  message_.clear();
   log(log_level::info, "offer-refused",
       {{"reason", std::string(to_string(refused.why))},
        {"rule", std::string(refused.problem.rule)},
        {"text", refused.problem.message()}});
+  count_offer(0);
   co_return true;
 }
 
 awaitable<bool> delivery_service::handle(delivery::body_received received) {
   watch();
-  auto taken = co_await on_worker(workers_, [&] { return transaction_->body(received.slice); });
+  connection_.pause();
+  auto taken = co_await on_worker([&] { return transaction_->body(received.slice); });
+  connection_.resume();
   if (taken) co_return true;
   log(log_level::error, "body-failed", {{"text", taken.error().message()}});
-  transaction_.reset();
+  forget();
   co_return session_->abandon(taken.error()).has_value();
 }
 
 awaitable<bool> delivery_service::handle(delivery::body_complete) {
   watch();
   result_queue results(
-      executor_,
+      executor_, bounds_,
       [this](const delivery::recipient_result& r) {
         log(log_level::info, "recipient-result",
             {{"recipient", std::string(r.recipient.text())},
@@ -229,9 +266,8 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
       [this](const std::string& text) {
         if (session_->note(text)) pump();
       });
-  const auto final_word =
-      co_await on_worker(workers_, [&] { return transaction_->finish(results); });
-  transaction_.reset();
+  const auto final_word = co_await on_worker([&] { return transaction_->finish(results); });
+  forget();
   log(log_level::info, "message-finished",
       {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))}});
   if (final_word.drop) {
@@ -242,13 +278,13 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
 }
 
 awaitable<bool> delivery_service::handle(delivery::body_damaged damaged) {
-  transaction_.reset();
+  forget();
   log(log_level::warning, "body-damaged", {{"text", damaged.problem.message()}});
   co_return true;
 }
 
 awaitable<bool> delivery_service::handle(delivery::offer_cancelled) {
-  transaction_.reset();
+  forget();
   log(log_level::info, "offer-cancelled", {});
   co_return true;
 }

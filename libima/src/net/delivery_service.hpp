@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,8 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   awaitable<void> run();
   /// Finishes the message in hand, then closes.
   void stop();
+  /// Closes at once.
+  void abort() { connection_.close(); }
 
  private:
   using fields = std::vector<std::pair<std::string_view, std::string>>;
@@ -46,6 +49,11 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
 
   result<void> check_originator(const header_block& header) const;
   delivery::header_answer judge(const header_block& header);
+  template <class Work>
+  awaitable<std::invoke_result_t<Work>> on_worker(Work work);
+  void forget();
+  void count_offer(std::size_t recipients);
+  void lapsed(std::uint64_t step);
   void pump();
   void watch();
   void log(log_level level, std::string_view name, fields more) const;
@@ -54,15 +62,18 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   asio::any_io_executor executor_;
   limits bounds_;
   delivery::handler& handler_;
-  asio::thread_pool& workers_;
+  asio::strand<asio::thread_pool::executor_type> worker_;  // one thing after another
   log_sink* log_;
   std::optional<delivery::server> session_;
   std::unique_ptr<delivery::transaction> transaction_;
   delivery::peer_info peer_;
   std::string message_;  // digest of the message in hand, for the log
+  std::size_t offers_ = 0;
+  std::size_t recipients_ = 0;  // of all offers
   asio::steady_timer lapse_;
   std::uint64_t watched_step_ = 0;
   std::chrono::steady_clock::time_point began_;
+  asio::steady_timer stop_patience_;
   bool stopping_ = false;
 };
 

@@ -17,8 +17,7 @@ result<retrieval_server> retrieval_server::create(const retrieval_server_options
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
   auto made = std::make_shared<state>(
-      tls, options.workers, options.connections, options.log,
-      [options, &users](connection from, asio::thread_pool& workers) {
+      tls, options, [options, &users](connection from, asio::thread_pool& workers) {
         return std::make_shared<retrieval_service>(std::move(from), options, users, workers);
       });
   IMA_CHECK(made->listen(options.listen));

@@ -30,6 +30,8 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   awaitable<void> run();
   /// Finishes the request in hand, then closes.
   void stop();
+  /// Closes at once.
+  void abort() { connection_.close(); }
 
  private:
   using fields = std::vector<std::pair<std::string_view, std::string>>;

@@ -10,12 +10,16 @@
 #include <ima/tls/context.hpp>
 #include <ima/tls/engine.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -23,18 +27,22 @@
 namespace ima::net {
 
 /// What both servers have in common: sockets that listen, TLS for each connection, worker threads,
-/// a bound on connections, and an orderly stop. Service offers run(), stop() and executor().
+/// bounds on connections, and an orderly stop. Service offers run(), stop(), abort() and
+/// executor().
 template <class Service>
 class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
  public:
   using make_service =
       std::function<std::shared_ptr<Service>(connection from, asio::thread_pool& workers)>;
 
-  server_loop(tls::context tls, std::size_t workers, std::size_t connections, log_sink* log,
-              make_service make)
-      : workers_(workers),
-        most_(connections),
-        log_(log),
+  /// `Options` are those of a server: workers, connections, connections_per_peer, log.
+  template <class Options>
+  server_loop(tls::context tls, const Options& options, make_service make)
+      : workers_(options.workers),
+        most_(options.connections),
+        most_of_a_peer_(options.connections_per_peer),
+        log_(options.log),
+        room_(loop_, asio::steady_timer::time_point::max()),
         make_(std::move(make)),
         tls_(std::move(tls)) {}
 
@@ -65,42 +73,68 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
   }
 
  private:
-  // A failure to accept is about one connection or about file descriptors; the server waits a
-  // little and lives on.
+  // A failure to accept is about one connection or about file descriptors; the server waits, longer
+  // each time, and lives on.
   awaitable<void> accept_loop(tcp::acceptor& acceptor) {
+    constexpr std::chrono::milliseconds first{50};
+    constexpr std::chrono::milliseconds longest{1000};
     asio::steady_timer pause(loop_);
+    auto patience = first;
     while (acceptor.is_open()) {
       auto [failed, socket] = co_await acceptor.async_accept(asio::make_strand(loop_), as_result);
       if (failed == asio::error::operation_aborted) co_return;
-      bool crowded = failed.operator bool();
-      if (failed) log("accept-failed", failed.message());
-      if (!failed) begin(std::move(socket));
-      while (crowded || at_limit()) {
-        pause.expires_after(std::chrono::milliseconds(50));
+      if (failed) {
+        log("accept-failed", {{"text", failed.message()}});
+        pause.expires_after(std::exchange(patience, std::min(2 * patience, longest)));
         co_await pause.async_wait(as_result);
-        crowded = false;
-        if (!acceptor.is_open()) co_return;
+        continue;
       }
+      patience = first;
+      begin(std::move(socket));
+      while (serving_.size() >= most_ && acceptor.is_open()) co_await room_.async_wait(as_result);
     }
   }
 
-  void begin(tcp::socket socket) {
-    const std::lock_guard lock(mutex_);
-    auto engine = tls::engine::server(tls_);
-    if (!engine) return log("tls-failed", engine.error().message());
-    auto service = make_(connection(std::move(socket), std::move(*engine)), workers_);
-    serving_.insert(service);
-    const auto executor = service->executor();
-    asio::co_spawn(executor, service->run(),
-                   [self = this->shared_from_this(), service](const std::exception_ptr&) {
-                     const std::lock_guard guard(self->mutex_);
-                     self->serving_.erase(service);
-                   });
+  // One host of the network; of IPv6 the half of an address that a provider gives to one customer.
+  static std::string peer_of(const tcp::socket& socket) {
+    asio::error_code failed;
+    const asio::ip::address from = socket.remote_endpoint(failed).address();
+    if (failed || from.is_v4()) return from.to_string();
+    auto octets = from.to_v6().to_bytes();
+    if (from.to_v6().is_v4_mapped()) return from.to_string();
+    std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});
+    return asio::ip::address_v6(octets).to_string();
   }
 
-  bool at_limit() {
+  void begin(tcp::socket socket) {
+    const std::string peer = peer_of(socket);
+    if (peers_[peer] >= most_of_a_peer_)
+      return log("connection-refused", {{"peer", peer}, {"text", "too many connections"}});
+    auto engine = tls::engine::server(current_tls());
+    if (!engine) return log("tls-failed", {{"text", engine.error().message()}});
+    auto service = make_(connection(std::move(socket), std::move(*engine)), workers_);
+    serving_.insert(service);
+    ++peers_[peer];
+    const auto executor = service->executor();
+    asio::co_spawn(executor, service->run(),
+                   [self = this->shared_from_this(), service,
+                    peer](const std::exception_ptr& fell) { self->end(service, peer, fell); });
+  }
+
+  void end(const std::shared_ptr<Service>& service, const std::string& peer,
+           const std::exception_ptr& fell) {
+    if (fell) {  // no memory; this connection goes, the others stay
+      log("service-failed", {{"peer", peer}});
+      service->abort();
+    }
+    serving_.erase(service);
+    if (--peers_[peer] == 0) peers_.erase(peer);
+    room_.cancel();
+  }
+
+  tls::context current_tls() {
     const std::lock_guard lock(mutex_);
-    return serving_.size() >= most_;
+    return tls_;
   }
 
   void stop_on_loop() {
@@ -109,26 +143,31 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
       asio::error_code ignored;  // it is closed either way
       a.close(ignored);
     }
-    const std::lock_guard lock(mutex_);
+    room_.cancel();
     for (const auto& service : serving_)
       asio::post(service->executor(), [service] { service->stop(); });
   }
 
-  void log(std::string_view name, std::string text) const {
-    if (log_ != nullptr) log_->write({log_level::warning, name, {{"text", std::move(text)}}});
+  void log(std::string_view name,
+           std::vector<std::pair<std::string_view, std::string>> fields) const {
+    if (log_ != nullptr) log_->write({log_level::warning, name, std::move(fields)});
   }
 
-  asio::io_context loop_;
+  // One thread runs the loop, and with it every strand; all but the context is used by it alone.
+  asio::io_context loop_{1};
   asio::thread_pool workers_;
   std::size_t most_;
+  std::size_t most_of_a_peer_;
   log_sink* log_;
+  asio::steady_timer room_;  // cancelled when a connection has ended
   make_service make_;
   std::vector<tcp::acceptor> acceptors_;
   std::vector<std::string> addresses_;
-  bool stopping_ = false;
-  std::mutex mutex_;  // guards the two below
-  tls::context tls_;
   std::unordered_set<std::shared_ptr<Service>> serving_;
+  std::unordered_map<std::string, std::size_t> peers_;  // connections of each
+  bool stopping_ = false;
+  std::mutex mutex_;  // guards the context
+  tls::context tls_;
 };
 
 }  // namespace ima::net

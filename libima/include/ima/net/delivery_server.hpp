@@ -20,7 +20,9 @@ struct delivery_server_options {
   limits bounds;
   std::size_t workers = 4;         ///< Threads for handlers and the disk.
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
-  log_sink* log = nullptr;         ///< Not owned; outlives the server.
+  /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
+  std::size_t connections_per_peer = 100;
+  log_sink* log = nullptr;  ///< Not owned; outlives the server.
 };
 
 /// Receives mail from other servers (docs/delivery.md): accepts connections, proves both sides, and

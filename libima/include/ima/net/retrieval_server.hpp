@@ -20,6 +20,8 @@ struct retrieval_server_options {
   limits bounds;
   std::size_t workers = 4;         ///< Threads for proofs and the disk.
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
+  /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
+  std::size_t connections_per_peer = 100;
   /// The DNS names in a client certificate that verifies are user names. Only for a context that
   /// trusts nothing but the operator's own authority: any other could issue any name.
   bool trust_issued_names = false;
