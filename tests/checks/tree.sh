@@ -61,7 +61,7 @@ while read -r file; do
 done < <(git ls-files 'libima/include/*.hpp')
 
 # A rule is the literal after the fault where an error is made.
-rules=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' | xargs cat | tr -d '\n' |
+rules=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' 'bindings/*.cpp' | xargs cat | tr -d '\n' |
   grep -oE 'fault::[a-z]+, *"[a-z0-9-]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u)
 for rule in $rules; do
   grep -rqF --include='*.md' "\`$rule\`" docs || complain "no page of docs/ explains the rule $rule"

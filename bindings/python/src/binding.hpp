@@ -1,0 +1,134 @@
+#pragma once
+
+#include <ima/error.hpp>
+
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// What every file of the bindings uses: libima's errors as exceptions, octets in and out, and one
+// function per subject that adds its names to a Python module. The bindings have no logic of their
+// own; what a name does is said where libima declares it.
+
+namespace ima::python {
+
+namespace py = pybind11;
+
+/// The Python exception for an error (ima/errors.py decides its class). `mailbox` marks what the
+/// mailbox layer reports, which is a MailboxError besides. Holds the GIL.
+py::object exception_for(const error& e, bool mailbox = false);
+[[noreturn]] void raise(const error& e, bool mailbox = false);
+/// The error for the exception that a Python handler let escape; `rule` where it names none.
+error error_from(py::error_already_set& thrown);
+
+/// The value of a result, or its error as an exception.
+template <class T>
+T take(result<T>&& r, bool mailbox = false) {
+  if (!r) raise(r.error(), mailbox);
+  if constexpr (!std::is_void_v<T>) return std::move(r).value();
+}
+
+/// Runs `work` without the GIL, so that other Python threads go on while it waits for a disk or a
+/// network. `work` touches no Python object.
+template <class F>
+auto without_gil(F&& work) {
+  const py::gil_scoped_release released;
+  return std::forward<F>(work)();
+}
+
+/// A bytes-like argument. A `bytes` is used in place, which is safe as it never changes; anything
+/// else is copied.
+struct octets_in {
+  py::bytes held;
+
+  octets view() const {
+    return {PyBytes_AS_STRING(held.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(held.ptr()))};
+  }
+};
+
+/// Octets that a session was given and may still refer to, kept alive until it asks for more.
+class fed_octets {
+ public:
+  octets add(octets_in more) {
+    held_.push_back(std::move(more));
+    return held_.back().view();
+  }
+  void clear() { held_.clear(); }
+  /// `view` as a memoryview of what was fed, without a copy, or as bytes where it is not of it.
+  py::object share(octets view) const;
+
+ private:
+  std::vector<octets_in> held_;
+};
+
+py::bytes to_bytes(octets view);
+
+/// The class of small records: named members that are read, a repr, and patterns by name.
+template <class T>
+class record {
+ public:
+  record(py::handle scope, const char* name, const char* doc) : class_(scope, name, doc) {
+    class_.attr("__match_args__") = py::tuple();
+    class_.attr("__repr__") = py::cpp_function(&show, py::is_method(class_));
+  }
+
+  template <class M>
+  record& field(const char* name, M T::*member, const char* doc) {
+    class_.def_readonly(name, member, doc);
+    return named(name);
+  }
+  template <class F>
+  record& computed(const char* name, F getter, const char* doc) {
+    class_.def_property_readonly(name, getter, doc);
+    return named(name);
+  }
+
+ private:
+  record& named(const char* name) {
+    class_.attr("__match_args__") =
+        py::object(class_.attr("__match_args__")) + py::make_tuple(name);
+    return *this;
+  }
+  static py::str show(const py::object& self) {
+    py::list members;
+    for (const auto name : self.attr("__match_args__"))
+      members.append(py::str("{}={!r}").format(name, self.attr(py::str(name))));
+    return py::str("{}({})").format(self.attr("__class__").attr("__name__"),
+                                    py::str(", ").attr("join")(members));
+  }
+
+  py::class_<T> class_;
+};
+
+void add_addresses(py::module_& m);
+void add_headers(py::module_& m);
+void add_messages(py::module_& m);
+void add_parser(py::module_& m);
+void add_composing(py::module_& m);
+void add_tls(py::module_& m);
+
+}  // namespace ima::python
+
+namespace pybind11::detail {
+
+template <>
+struct type_caster<ima::python::octets_in> {
+  PYBIND11_TYPE_CASTER(ima::python::octets_in, const_name("Buffer"));
+
+  bool load(handle from, bool) {
+    if (PyBytes_CheckExact(from.ptr()) != 0) {
+      value.held = reinterpret_borrow<bytes>(from);
+      return true;
+    }
+    if (PyObject_CheckBuffer(from.ptr()) == 0) return false;
+    PyObject* copy = PyBytes_FromObject(from.ptr());
+    if (copy == nullptr) throw error_already_set();
+    value.held = reinterpret_steal<bytes>(copy);
+    return true;
+  }
+};
+
+}  // namespace pybind11::detail

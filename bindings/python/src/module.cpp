@@ -1,0 +1,44 @@
+#include "binding.hpp"
+
+#include <string>
+
+namespace {
+
+namespace py = pybind11;
+
+// A class or function shows itself under the name by which people import it.
+void set_public_name(const py::module_& m, const char* name) {
+  for (const auto& [key, value] : py::cast<py::dict>(m.attr("__dict__")))
+    if (py::isinstance<py::type>(value)) value.attr("__module__") = name;
+}
+
+using adder = void (*)(py::module_&);
+
+void add_submodule(py::module_& m, const char* name, const char* doc, adder add) {
+  py::module_ sub = m.def_submodule(name, doc);
+  add(sub);
+  set_public_name(sub, ("ima." + std::string(name)).c_str());
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_ima, m) {
+  using namespace ima::python;
+  py::options style;
+  style.disable_function_signatures();
+  m.doc() = "libima for Python; import the package ima instead.";
+  m.attr("__version__") = IMA_VERSION;
+  m.def(
+      "_message",
+      [](std::string_view rule, std::string place, std::string text) {
+        return ima::error{ima::fault::temporary, rule, std::move(place), std::move(text)}.message();
+      },
+      py::arg("rule"), py::arg("place"), py::arg("text"), "What an exception says.");
+  add_addresses(m);
+  add_headers(m);
+  add_messages(m);
+  add_parser(m);
+  add_composing(m);
+  add_submodule(m, "tls", "Identity and TLS.", add_tls);
+  set_public_name(m, "ima");
+}
