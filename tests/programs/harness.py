@@ -15,6 +15,7 @@ Everything lives in a temporary directory, listens on loopback with ports that t
 and ends with the script. Python's standard library and openssl are all that is needed.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -319,15 +320,22 @@ def peak_memory(pid):
     return int(found.group(1)) * 1024 if found else 0
 
 
-def run_watched(words, stdin=None):
-    """Runs a program with a file as its standard input; returns its result and its peak memory."""
-    with open(stdin or os.devnull, "rb") as source, tempfile.TemporaryFile() as out:
+def run_watched(words, stdin=None, stdout=None):
+    """Runs a program with files as its standard input and output; its result and peak memory."""
+    with contextlib.ExitStack() as files:
+        source = files.enter_context(open(stdin or os.devnull, "rb"))
+        out = files.enter_context(open(stdout, "wb") if stdout else tempfile.TemporaryFile())
+        problems = files.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen([str(w) for w in words], stdin=source, stdout=out,
-                                   stderr=subprocess.STDOUT)
+                                   stderr=problems)
         peak = 0
         while process.poll() is None:
             peak = max(peak, peak_memory(process.pid))
             time.sleep(0.005)
-        out.seek(0)
-        text = out.read().decode(errors="backslashreplace")
-    return Result(subprocess.CompletedProcess(words, process.returncode, text, "")), peak
+        texts = [_text_of(out) if stdout is None else "", _text_of(problems)]
+    return Result(subprocess.CompletedProcess(words, process.returncode, *texts)), peak
+
+
+def _text_of(file):
+    file.seek(0)
+    return file.read().decode(errors="backslashreplace")
