@@ -26,7 +26,7 @@ void read_tls(config_table& config, tls::context_options& options) {
   config.table("tls", [&](config_table& tls) {
     tls.read("system-store", options.system_store);
     read_file_name(tls, "ca-file", options.ca_file);
-    read_file_name(tls, "crl-file", options.crl_file);
+    read_file_name(tls, "crl", options.crl);
     read_common_name(tls, options.names);
     tls.tables("certificate", [&](config_table& one) {
       one.require("chain");

@@ -11,7 +11,7 @@ namespace ima::tools {
 ///     [tls]
 ///     system-store = true          # trust the system's certificate authorities
 ///     ca-file = "ca.pem"           # and the administrator's own
-///     crl-file = "crl.pem"
+///     crl = "revoked"              # revocation lists: a file or a directory of them
 ///     common-name = "never"        # or "fallback": where there is no subjectAltName
 ///     [[tls.certificate]]
 ///     chain = "a.example.pem"

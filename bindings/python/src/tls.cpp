@@ -29,7 +29,7 @@ tls::common_name policy_from(std::string_view word) {
 
 tls::context make_context(const std::vector<std::pair<std::string, std::string>>& credentials,
                           std::string_view protocol, bool system_store, std::string ca_file,
-                          std::string crl_file, std::string_view names,
+                          std::string crl, std::string_view names,
                           std::optional<std::chrono::sys_seconds> now) {
   tls::context_options options;
   options.inside = word_to<tls::protocol>(
@@ -37,7 +37,7 @@ tls::context make_context(const std::vector<std::pair<std::string, std::string>>
   for (const auto& [chain, key] : credentials) options.credentials.push_back({chain, key});
   options.system_store = system_store;
   options.ca_file = std::move(ca_file);
-  options.crl_file = std::move(crl_file);
+  options.crl = std::move(crl);
   options.names = policy_from(names);
   options.now = now;
   return take(without_gil([&] { return tls::context::create(options); }));
@@ -111,7 +111,7 @@ ima.errors.LocalProtocolError: domain.pem: ... [certificate-file]
 )")
       .def(py::init(&make_context),
            "credentials"_a = std::vector<std::pair<std::string, std::string>>{}, py::kw_only(),
-           "protocol"_a = "imdp", "system_store"_a = true, "ca_file"_a = "", "crl_file"_a = "",
+           "protocol"_a = "imdp", "system_store"_a = true, "ca_file"_a = "", "crl"_a = "",
            "names"_a = "fallback", "now"_a = std::nullopt,
            "Reads the files: (chain, key) for each credential.")
       .def(

@@ -186,12 +186,10 @@ awaitable<bool> delivery_service::handle(delivery::server_waits) {
   co_return !connection_.timed_out();
 }
 
-// The rules of docs/delivery.md section 5 that need the connection.
+// The rule of docs/delivery.md section 5 that needs the connection.
 result<void> delivery_service::check_originator(const header_block& header) const {
-  const tls::certificate_facts& certificate = *connection_.tls().peer().certificate;
-  if (std::chrono::system_clock::now() > certificate.not_after)
-    return error{fault::peer, "certificate-expired", "", "the sender's certificate has expired"};
-  return tls::proves(certificate, header.originator().host());
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return tls::vouches_for(connection_.tls().peer(), header.originator().host(), now);
 }
 
 delivery::header_answer delivery_service::judge(const header_block& header) {

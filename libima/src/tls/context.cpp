@@ -1,64 +1,99 @@
 #include "support/try.hpp"
+#include "tls/chain_file.hpp"
 #include "tls/context_content.hpp"
 #include "tls/facts.hpp"
+#include "tls/revocation.hpp"
 
 #include <ima/tls/context.hpp>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 namespace ima::tls {
 namespace {
 
-error bad_file(std::string_view rule, const std::string& file) {
-  return {fault::caller, rule, file, openssl_errors()};
+error bad_file(std::string_view rule, const std::string& file, std::string why) {
+  ERR_clear_error();
+  return {fault::caller, rule, file, std::move(why)};
+}
+
+result<std::string> read_file(std::string_view rule, const std::string& name) {
+  std::ifstream in(name, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in.is_open() || in.bad()) return bad_file(rule, name, "cannot be read");
+  return text;
+}
+
+result<key_ptr> read_key(const std::string& name, X509* leaf) {
+  const bio_ptr in(BIO_new_file(name.c_str(), "r"));
+  // An empty pass phrase rather than a prompt on the terminal of a server.
+  static char no_phrase[] = "";
+  key_ptr key;
+  if (in) key.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, no_phrase));
+  if (!key) return bad_file("key-file", name, openssl_errors());
+  if (X509_check_private_key(leaf, key.get()) != 1)
+    return bad_file("key-file", name, "is not the key of the certificate: " + openssl_errors());
+  return key;
 }
 
 result<own_credential> load(const credential& files, common_name names) {
+  IMA_TRY(text, read_file("certificate-file", files.chain_file));
+  auto chain = read_chain(text);
+  if (!chain) return bad_file("certificate-file", files.chain_file, chain.error().text);
+  IMA_TRY(key, read_key(files.key_file, chain->leaf.get()));
   own_credential made;
-  const bio_ptr chain(BIO_new_file(files.chain_file.c_str(), "r"));
-  if (chain) made.leaf.reset(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
-  if (!made.leaf) return bad_file("certificate-file", files.chain_file);
-  made.others.reset(sk_X509_new_null());
-  while (X509* const next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr))
-    sk_X509_push(made.others.get(), next);
-  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-    return bad_file("certificate-file", files.chain_file);
-  ERR_clear_error();
-  const bio_ptr key(BIO_new_file(files.key_file.c_str(), "r"));
-  // An empty pass phrase rather than a prompt on the terminal of a server.
-  static char no_phrase[] = "";
-  if (key) made.key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, no_phrase));
-  if (!made.key || X509_check_private_key(made.leaf.get(), made.key.get()) != 1)
-    return bad_file("key-file", files.key_file);
-  made.facts = facts_of(made.leaf.get(), names);
+  made.facts = facts_of(chain->leaf.get(), names);
+  made.leaf = std::move(chain->leaf);
+  made.others = std::move(chain->others);
+  made.key = std::move(key);
+  return made;
+}
+
+// OpenSSL refuses weak certificates of our own only when a connection is to use them, which would
+// look like having none.
+result<void> try_out(SSL_CTX* with, const own_credential& ours, const credential& files) {
+  const ssl_ptr trial(SSL_new(with));
+  if (trial && use(trial.get(), ours)) return {};
+  return bad_file("certificate-file", files.chain_file, "cannot be used: " + openssl_errors());
+}
+
+result<store_ptr> system_store() {
+  store_ptr made(X509_STORE_new());
+  if (X509_STORE_set_default_paths(made.get()) != 1)
+    return bad_file("ca-file", "the system's certificate store", openssl_errors());
+  return made;
+}
+
+result<store_ptr> own_store(const std::string& file) {
+  store_ptr made(X509_STORE_new());
+  if (X509_STORE_load_file(made.get(), file.c_str()) != 1)
+    return bad_file("ca-file", file, openssl_errors());
   return made;
 }
 
 result<trust> load_trust(const context_options& options) {
   trust made;
   made.now = options.now;
-  made.check_revocation = !options.crl_file.empty();
+  made.names = options.names;
+  made.check_revocation = !options.crl.empty();
   if (options.system_store) {
-    made.system.reset(X509_STORE_new());
-    if (X509_STORE_set_default_paths(made.system.get()) != 1)
-      return bad_file("ca-file", "the system's certificate store");
+    IMA_TRY(store, system_store());
+    made.system = std::move(store);
   }
   if (!options.ca_file.empty()) {
-    made.administrator.reset(X509_STORE_new());
-    if (X509_STORE_load_file(made.administrator.get(), options.ca_file.c_str()) != 1)
-      return bad_file("ca-file", options.ca_file);
+    IMA_TRY(store, own_store(options.ca_file));
+    made.administrator = std::move(store);
   }
-  for (X509_STORE* const store : {made.system.get(), made.administrator.get()}) {
-    if (store == nullptr || options.crl_file.empty()) continue;
-    X509_LOOKUP* const files = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-    if (X509_load_crl_file(files, options.crl_file.c_str(), X509_FILETYPE_PEM) < 1)
-      return bad_file("crl-file", options.crl_file);
-  }
-  ERR_clear_error();
+  if (options.crl.empty()) return made;
+  IMA_TRY(lists, read_revocation_lists(options.crl));
+  for (X509_STORE* const store : {made.system.get(), made.administrator.get()})
+    for (const crl_ptr& list : lists)
+      if (store != nullptr && X509_STORE_add_crl(store, list.get()) != 1)
+        return bad_file("crl-file", options.crl, openssl_errors());
   return made;
 }
 
@@ -68,6 +103,7 @@ result<ssl_context_ptr> make_ssl(protocol inside) {
   SSL_CTX* const c = ssl.get();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
   SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION);
+  SSL_CTX_set_security_level(c, security_level);
   // No resumption: each connection proves both sides afresh (docs/identity.md section 1).
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(c, 0);
@@ -104,15 +140,15 @@ bool use(SSL* ssl, const own_credential& ours) {
 result<context> context::create(const context_options& options) {
   auto made = std::make_shared<content>();
   made->inside = options.inside;
-  made->names = options.names;
-  for (const credential& files : options.credentials) {
-    IMA_TRY(loaded, load(files, options.names));
-    made->credentials.push_back(std::move(loaded));
-  }
   IMA_TRY(whom, load_trust(options));
   made->whom = std::move(whom);
   IMA_TRY(ssl, make_ssl(options.inside));
   made->ssl = std::move(ssl);
+  for (const credential& files : options.credentials) {
+    IMA_TRY(loaded, load(files, options.names));
+    IMA_CHECK(try_out(made->ssl.get(), loaded, files));
+    made->credentials.push_back(std::move(loaded));
+  }
   return context(std::move(made));
 }
 

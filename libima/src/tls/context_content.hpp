@@ -21,7 +21,6 @@ struct own_credential {
 
 struct context::content {
   protocol inside = protocol::imdp;
-  common_name names = common_name::fallback;
   trust whom;
   std::vector<own_credential> credentials;
   ssl_context_ptr ssl;

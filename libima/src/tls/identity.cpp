@@ -1,136 +1,30 @@
-#include "tls/facts.hpp"
-
-#include <ima/address.hpp>
-#include <ima/tls/identity.hpp>
+#include <ima/date.hpp>
+#include <ima/tls/engine.hpp>
 
 #include <fmt/format.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include <algorithm>
-#include <ctime>
+#include <cstddef>
 #include <utility>
 
 namespace ima::tls {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-bool is_wildcard(std::string_view name) { return name.starts_with("*."); }
-
-// Adds a name if it can prove anything, or the reason why it cannot.
-void add_name(certificate_facts& facts, std::string_view kind, std::string_view text) {
-  const std::string name = lower(text);
-  const std::string_view host = std::string_view(name).substr(is_wildcard(name) ? 2 : 0);
-  const auto ignore = [&](std::string_view why) {
-    facts.ignored.push_back(fmt::format("{} '{}' {}", kind, printable(text), why));
-  };
-  if (!check_hostpart(host)) return ignore("is no DNS name of A-labels");
-  if (is_wildcard(name) && host.find('.') == std::string_view::npos)
-    return ignore("is a wildcard over a whole top-level domain");
-  facts.names.push_back(name);
-}
-
-std::string_view text_of(const ASN1_STRING* s) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(s)),
-          static_cast<std::size_t>(ASN1_STRING_length(s))};
-}
-
-void add_alternative_names(certificate_facts& facts, const X509* certificate) {
-  const names_ptr names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  if (!names) facts.ignored.emplace_back("the subjectAltName extension cannot be read");
-  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type == GEN_DNS) add_name(facts, "dNSName", text_of(name->d.dNSName));
-  }
-}
-
-void add_common_name(certificate_facts& facts, const X509* certificate) {
-  const X509_NAME* const subject = X509_get_subject_name(certificate);
-  const int first = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (first < 0) return;
-  if (X509_NAME_get_index_by_NID(subject, NID_commonName, first) >= 0) {
-    facts.ignored.emplace_back("there is more than one commonName");
-    return;
-  }
-  const ASN1_STRING* const value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, first));
-  unsigned char* utf8 = nullptr;
-  const int length = ASN1_STRING_to_UTF8(&utf8, value);
-  if (length < 0) {
-    facts.ignored.emplace_back("the commonName cannot be read");
-    return;
-  }
-  add_name(facts, "commonName",
-           {reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(length)});
-  OPENSSL_free(utf8);
-}
-
-void add_names(certificate_facts& facts, const X509* certificate, common_name policy) {
-  // The commonName counts only where there is no subjectAltName extension at all: otherwise an
-  // authority whose name constraints bind dNSNames could be bypassed through it.
-  if (X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) >= 0)
-    add_alternative_names(facts, certificate);
-  else if (policy == common_name::fallback)
-    add_common_name(facts, certificate);
-  else
-    facts.ignored.emplace_back("commonNames are switched off and there is no subjectAltName");
-}
-
-std::chrono::sys_seconds moment(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts)));
-}
-
-digest key_digest(const X509* certificate) {
-  unsigned char* der = nullptr;
-  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  if (length < 0) return {};
-  const digest made =
-      digest::of(octets(reinterpret_cast<const char*>(der), static_cast<std::size_t>(length)));
-  OPENSSL_free(der);
-  return made;
-}
+// A stranger's certificate may hold thousands of names; a line of the log shows the first.
+constexpr std::size_t shown = 10;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
-  for (const std::string& w : words) out += (out.empty() ? "" : ", ") + w;
+  for (std::size_t i = 0; i < words.size() && i < shown; ++i)
+    out += (out.empty() ? "" : ", ") + words[i];
+  if (words.size() > shown) out += fmt::format(" and {} more", words.size() - shown);
   return out.empty() ? "none" : out;
 }
 
 }  // namespace
 
-certificate_facts facts_of(const X509* certificate, common_name policy) {
-  certificate_facts facts;
-  add_names(facts, certificate, policy);
-  digest::value_type sum{};
-  unsigned int length = 0;
-  if (X509_digest(certificate, EVP_sha256(), sum.data(), &length) == 1)
-    facts.fingerprint = digest(sum);
-  facts.key = key_digest(certificate);
-  facts.not_before = moment(X509_get0_notBefore(certificate));
-  facts.not_after = moment(X509_get0_notAfter(certificate));
-  ERR_clear_error();
-  return facts;
-}
-
-std::string openssl_errors() {
-  std::string out;
-  while (const unsigned long code = ERR_get_error()) {
-    const char* const reason = ERR_reason_error_string(code);
-    out += (out.empty() ? "" : "; ") + std::string(reason != nullptr ? reason : "unknown error");
-  }
-  return out;
-}
-
 bool covers(std::string_view name, std::string_view domain) noexcept {
-  if (!is_wildcard(name)) return name == domain;
+  if (!name.starts_with("*.")) return name == domain;
   const std::size_t dot = domain.find('.');
   return dot != std::string_view::npos && dot > 0 && domain.substr(dot + 1) == name.substr(2);
 }
@@ -145,11 +39,15 @@ result<void> proves(const certificate_facts& certificate, std::string_view domai
   return error{fault::peer, "identity", "", std::move(text)};
 }
 
-result<certificate_facts> read_certificate(std::string_view pem, common_name policy) {
-  const bio_ptr in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const x509_ptr certificate(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
-  if (!certificate) return error{fault::caller, "certificate-file", "", openssl_errors()};
-  return facts_of(certificate.get(), policy);
+result<void> vouches_for(const peer_facts& peer, std::string_view domain,
+                         std::chrono::sys_seconds now) {
+  if (!peer.certificate || !peer.chain_verified)
+    return error{fault::peer, "certificate-chain", "", "no chain of certificates has verified"};
+  if (now >= peer.good_until)  // as OpenSSL sees it
+    return error{
+        fault::peer, "certificate-expired", "",
+        fmt::format("the peer's chain was valid until {}", timestamp{peer.good_until, {}}.text())};
+  return proves(*peer.certificate, domain);
 }
 
 }  // namespace ima::tls

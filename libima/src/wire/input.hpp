@@ -37,6 +37,13 @@ class input {
   /// The fed view is about to die: copies what is left of it.
   void keep();
 
+  /// Forgets what is left.
+  void drop() noexcept {
+    kept_.clear();
+    kept_at_ = scanned_ = 0;
+    fed_ = {};
+  }
+
   bool empty() const noexcept { return kept_at_ == kept_.size() && fed_.empty(); }
   bool finished() const noexcept { return finished_; }
   /// Finished and everything taken.

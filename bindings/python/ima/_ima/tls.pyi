@@ -39,7 +39,7 @@ class Context:
         protocol: Literal["imdp", "imrp"] = ...,
         system_store: bool = ...,
         ca_file: str = ...,
-        crl_file: str = ...,
+        crl: str = ...,
         names: _CommonName = ...,
         now: Optional[datetime.datetime] = ...,
     ) -> None: ...

@@ -31,7 +31,7 @@ struct context_options {
   std::vector<credential> credentials;  ///< One for each domain or set of domains.
   bool system_store = true;             ///< Trust the system's certificate authorities.
   std::string ca_file;                  ///< The administrator's own authorities (PEM), or empty.
-  std::string crl_file;                 ///< Revocation lists (PEM) for leaves, or empty.
+  std::string crl;  ///< Revocation lists for leaves: a file or a directory of them, or empty.
   common_name names = common_name::fallback;
   std::optional<std::chrono::sys_seconds> now;  ///< The time to verify for; by default the clock's.
 };

@@ -4,6 +4,7 @@
 #include <ima/export.hpp>
 #include <ima/tls/context.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -16,9 +17,19 @@ namespace ima::tls {
 struct peer_facts {
   std::optional<certificate_facts> certificate;  ///< None where an IMRP client showed none.
   bool chain_verified = false;                   ///< Against the stores of the context.
-  std::string server_name;                       ///< The hostpart the connection was opened for.
-  std::string cipher;                            ///< "TLSv1.3/TLS_AES_256_GCM_SHA384".
+  std::optional<error> chain_problem;            ///< Why not, where an IMRP client showed a chain.
+  /// Where it verified: the first end of validity in the chain, from the leaf to the authority.
+  std::chrono::sys_seconds good_until{};
+  std::string server_name;  ///< The hostpart the connection was opened for.
+  std::string cipher;       ///< "TLSv1.3/TLS_AES_256_GCM_SHA384".
 };
+
+/// Whether the peer may act for `domain` in what begins at the moment `now`, asked again for each
+/// message as a connection may outlive a certificate: the chain has verified and has not ended
+/// since, and its certificate proves the domain. Errors: fault::peer, rules `certificate-chain`,
+/// `certificate-expired`, `identity`.
+IMA_API result<void> vouches_for(const peer_facts& peer, std::string_view domain,
+                                 std::chrono::sys_seconds now);
 
 /// One TLS 1.3 connection without a socket: octets from the network in, octets for it out, with
 /// exactly the verification of docs/identity.md. Not thread-safe; movable. After an error every
@@ -39,15 +50,17 @@ class IMA_API engine {
   engine& operator=(engine&&) noexcept;
   ~engine();
 
-  /// Gives octets from the network. They must stay valid until read() returned 0.
+  /// Gives octets from the network. They must stay valid until read() returned 0 or an error. What
+  /// comes after an error, or when closed(), is dropped.
   void receive(octets ciphertext);
   /// The network is at its end.
   void receive_eof();
 
   /// Goes on with the handshake, then decrypts up to `size` octets into `buffer` (with `size` 0
   /// only the former). 0 means that more is needed from the network, or that closed() is true.
-  /// Errors: fault::peer, rules `tls-handshake`, `tls-alpn`, `tls-alert`, `tls-truncated`,
-  /// `identity` and the `certificate-…` rules of docs/identity.md.
+  /// Errors: fault::peer, rules `tls-handshake`, `tls-version`, `tls-alpn`, `tls-sni`, `tls-alert`,
+  /// `tls-flood`, `identity` and the `certificate-…` rules of docs/identity.md; fault::temporary,
+  /// rule `tls-truncated`, where the stream ended without the peer's close.
   result<std::size_t> read(char* buffer, std::size_t size);
   /// Encrypts; all of it is taken. Error: fault::caller, rule `out-of-turn`, before the handshake.
   result<void> write(octets plaintext);

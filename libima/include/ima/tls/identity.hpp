@@ -34,7 +34,8 @@ IMA_API bool covers(std::string_view name, std::string_view domain) noexcept;
 /// certificate has and those that were ignored (docs/identity.md section 2).
 IMA_API result<void> proves(const certificate_facts& certificate, std::string_view domain);
 
-/// Reads the first certificate of a PEM text. Error: fault::caller, rule `certificate-file`.
+/// Reads the first certificate of a PEM text; any others must be readable too. Error:
+/// fault::caller, rule `certificate-file`.
 IMA_API result<certificate_facts> read_certificate(std::string_view pem,
                                                    common_name policy = common_name::fallback);
 
