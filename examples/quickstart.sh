@@ -7,7 +7,8 @@
 #                                       under DIR, and says how to send and fetch
 #                                       by hand
 #
-# Installs the Debian packages that are missing and builds into build/quickstart.
+# Installs the Debian packages that are missing and builds into build/quickstart; IMA_BUILD=DIR uses
+# the programs of another build as they are.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -37,11 +38,17 @@ say() { printf '\n== %s\n' "$*"; }
 
 build() {
   sh tests/packages.sh
+  if [ -n "${IMA_BUILD-}" ]; then
+    programs=$(cd "$IMA_BUILD" && pwd)/tools
+    export PATH=$programs:$PATH
+    return
+  fi
   [ -e build/quickstart/build.ninja ] ||
     meson setup build/quickstart --wrap-mode=nodownload -Dbuildtype=release -Dtests=disabled \
       >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 70; }
   ninja -C build/quickstart >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log"; exit 70; }
-  export PATH=$root/build/quickstart/tools:$PATH
+  programs=$root/build/quickstart/tools
+  export PATH=$programs:$PATH
 }
 
 # make_authority: a certificate authority that only these two domains trust.
@@ -185,7 +192,7 @@ send_fetch_and_show() {
 explain() {
   say 'Both domains run until you press Ctrl-C. In another terminal:'
   cat <<END
-export PATH=$root/build/quickstart/tools:\$PATH
+export PATH=$programs:\$PATH
 cd $work
 echo 'Hello' | make-ima-message --from alice@a.example --to bob@b.example --subject Hi --text - |
   server-send-mail --config a.example/server-send-mail.toml
