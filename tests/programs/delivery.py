@@ -48,7 +48,7 @@ with Tests() as t:
 
     forged = evil.message("--to", "bob@b.example").replace(b"alice@evil.", b"alice@a.")
     sent = evil.send(forged)
-    t.equal("a sender without the certificate", sent.code, 64)
+    t.equal("a sender without the certificate", sent.code, 78)
     t.contains("a sender without the certificate hears why", sent.err, "no-certificate")
 
     t.equal("the server ends by itself", server.stop(), 0)

@@ -2,9 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
+#include <string_view>
 
 namespace ima::tools {
+namespace {
+
+// Rules that only settings, and the files they name, can break.
+constexpr std::array<std::string_view, 11> of_settings{
+    "account", "ca-file",        "certificate-file", "crl-file",      "endpoint", "key-file",
+    "listen",  "no-certificate", "password-cost",    "password-hash", "route"};
+
+bool is_of_settings(std::string_view rule) {
+  return rule.starts_with("config") ||
+         std::find(of_settings.begin(), of_settings.end(), rule) != of_settings.end();
+}
+
+}  // namespace
 
 exit_code exit_code_of(const error& problem) {
   if (problem.rule == "no-input" || problem.rule == "part-file") return exit_no_input;
@@ -12,7 +28,7 @@ exit_code exit_code_of(const error& problem) {
     case fault::peer:
       return exit_bad_input;
     case fault::caller:
-      return problem.rule.starts_with("config") ? exit_config : exit_usage;
+      return is_of_settings(problem.rule) ? exit_config : exit_usage;
     case fault::refused:
       return exit_failed;
     case fault::temporary:
