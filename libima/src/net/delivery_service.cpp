@@ -63,7 +63,13 @@ awaitable<std::invoke_result_t<Work>> delivery_service::on_worker(Work work) {
       asio::use_awaitable);
 }
 
-// Dropping a transaction removes files and may wait for a command.
+// Dropping a transaction removes files and may wait for a command. Where the sender is answered
+// after it, drop() comes first: he may offer the message again at once, on another connection, and
+// must not be told that it is in hand.
+awaitable<void> delivery_service::drop() {
+  if (transaction_) co_await on_worker([this] { transaction_.reset(); });
+}
+
 void delivery_service::forget() {
   if (transaction_) asio::post(worker_, [dropped = std::move(transaction_)] {});
 }
@@ -90,7 +96,7 @@ awaitable<void> delivery_service::run() {
         {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
   }
   lapse_.cancel();
-  forget();
+  co_await drop();
   connection_.arm(bounds_.handshake);  // for the last octets to go out
   co_await connection_.finish();
   stop_patience_.cancel();
@@ -106,7 +112,8 @@ awaitable<void> delivery_service::serve() {
   bool open = true;
   while (open) {
     auto event = session_->next_event();
-    pump();
+    // The answer to a damaged message is there already; it waits until the message is dropped.
+    if (!std::holds_alternative<delivery::body_damaged>(event)) pump();
     open = co_await std::visit([this](auto& e) { return handle(std::move(e)); }, event);
   }
   pump();
@@ -225,7 +232,7 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
        {"from", std::string(offered.header.originator().text())},
        {"octets", std::to_string(offered.header.body_size())},
        {"text", answer.text}});
-  if (answer.what != delivery::header_answer::kind::accept) forget();
+  if (answer.what != delivery::header_answer::kind::accept) co_await drop();
   co_return session_->answer(answer).has_value();
 }
 
@@ -246,7 +253,7 @@ awaitable<bool> delivery_service::handle(delivery::body_received received) {
   connection_.resume();
   if (taken) co_return true;
   log(log_level::error, "body-failed", {{"text", taken.error().message()}});
-  forget();
+  co_await drop();
   co_return session_->abandon(taken.error()).has_value();
 }
 
@@ -265,7 +272,7 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
         if (session_->note(text)) pump();
       });
   const auto final_word = co_await on_worker([&] { return transaction_->finish(results); });
-  forget();
+  co_await drop();
   log(log_level::info, "message-finished",
       {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))}});
   if (final_word.drop) {
@@ -276,13 +283,13 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
 }
 
 awaitable<bool> delivery_service::handle(delivery::body_damaged damaged) {
-  forget();
+  co_await drop();
   log(log_level::warning, "body-damaged", {{"text", damaged.problem.message()}});
   co_return true;
 }
 
 awaitable<bool> delivery_service::handle(delivery::offer_cancelled) {
-  forget();
+  co_await drop();
   log(log_level::info, "offer-cancelled", {});
   co_return true;
 }

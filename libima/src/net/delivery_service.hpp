@@ -51,6 +51,7 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   delivery::header_answer judge(const header_block& header);
   template <class Work>
   awaitable<std::invoke_result_t<Work>> on_worker(Work work);
+  awaitable<void> drop();
   void forget();
   void count_offer(std::size_t recipients);
   void lapsed(std::uint64_t step);
