@@ -37,6 +37,7 @@ struct limits {
   std::size_t outstanding = 10'000;  ///< Requests a client session keeps without answers.
 
   // Deadlines; the caller of a session owns the clock.
+  std::chrono::milliseconds connect{15'000};        ///< All addresses of one host; TCP alone.
   std::chrono::milliseconds handshake{10'000};      ///< TCP accepted or connected to TLS finished.
   std::chrono::milliseconds line{60'000};           ///< Waiting for the peer's next line.
   std::chrono::milliseconds idle{300'000};          ///< Between messages or requests.

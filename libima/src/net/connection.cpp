@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t read_size = 64 * 1024;
 constexpr std::size_t write_high = 256 * 1024;
+constexpr std::size_t flood = 4 * write_high;
 constexpr std::chrono::seconds linger{2};
 
 }  // namespace
@@ -45,12 +46,15 @@ error connection::lost(const std::string& why) const {
   return {fault::temporary, "connection", "", "the connection was lost: " + why};
 }
 
-// A peer that makes TLS answer it (key updates) and reads nothing is not read from either.
+// A peer that makes TLS answer it (key updates) and reads nothing is not read from either. What a
+// sender has under way is less than that: he must be able to read while he writes.
 awaitable<result<void>> connection::receive_some() {
-  co_await drained();
+  while (!closed_ && engine_.pending_output().size() > flood) co_await wake_.async_wait(as_result);
   if (interrupted_) co_return lost("it was interrupted");
+  reading_ = true;
   const auto [failed, count] = co_await socket_.async_read_some(
       asio::buffer(ciphertext_), asio::bind_cancellation_slot(interruption_->slot(), as_result));
+  reading_ = false;
   if (failed == asio::error::eof) {
     engine_.receive_eof();
   } else if (failed) {
@@ -132,7 +136,7 @@ awaitable<void> connection::finish() {
   // Closing while octets of the peer's wait to be read would reset the connection, and a reset
   // overtakes what was sent last: the peer would never see why.
   if (!closed_) arm(linger);
-  while (!closed_ && !failed) {
+  while (!closed_ && !failed && !reading_) {
     const auto [ended, count] =
         co_await socket_.async_read_some(asio::buffer(ciphertext_), as_result);
     failed = ended;

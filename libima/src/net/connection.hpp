@@ -40,6 +40,7 @@ class connection {
   /// Stops the clock while the wait is for ourselves; resume() goes on with what was left.
   void pause();
   void resume();
+  bool is_closed() const noexcept { return closed_; }
   bool timed_out() const noexcept { return timed_out_; }
 
   /// Runs until the connection is closed; spawned once by the owner.
@@ -68,6 +69,7 @@ class connection {
   bool armed_ = false;
   bool interrupted_ = false;
   bool writing_ = false;
+  bool reading_ = false;
   bool closed_ = false;
   bool timed_out_ = false;
 };

@@ -1,71 +1,59 @@
 #pragma once
 
-#include "net/asio.hpp"
-#include "net/connection.hpp"
+#include "net/delivery_link.hpp"
 
-#include <ima/delivery/client.hpp>
 #include <ima/net/sender.hpp>
 
-#include <functional>
+#include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 
 namespace ima::net {
 
-/// What all hosts of one message share: they wait for each other's answers to the header.
-struct header_round {
-  explicit header_round(asio::io_context& loop, std::size_t hosts)
-      : unanswered(hosts), over(loop, asio::steady_timer::time_point::max()) {}
-
-  /// One host has answered.
-  void answered(bool accepts) {
-    --unanswered;
-    all_accept = all_accept && accepts;
-    if (unanswered == 0) over.cancel();
-  }
-
-  std::size_t unanswered;
-  bool all_accept = true;
-  asio::steady_timer over;  // cancelled when the last host has answered
-};
-
-/// Sends one message to one host: header, the common decision, body, verdict.
+/// One message on its way to one host, in two steps: ask(), then send() or withdraw(), as all hosts
+/// together decide. After each step report() says what is known.
 class host_delivery {
  public:
-  host_delivery(asio::io_context& loop, std::string host, header_block header, body_source& body,
-                const tls::context& tls, const sender_options& options);
+  /// `whole` is the message's header block; the host is shown its own private lines only. `watcher`
+  /// and `log` may be null.
+  host_delivery(std::shared_ptr<delivery_link> link, const header_block& whole, body_source& body,
+                send_observer* watcher, log_sink* log);
 
-  /// Runs to its end; then report() is whole.
-  awaitable<void> run(header_round& round);
+  /// Opens the link unless it is, and offers the header. Over by `until`.
+  awaitable<void> ask(std::chrono::steady_clock::time_point until);
+  /// Sends the body, if the host still waits for it.
+  awaitable<void> send();
+  /// Takes the offer back; `why` is told to the recipients, who are failed or deferred.
+  void withdraw(bool permanent, const std::string& why);
+
+  /// The host waits for the body.
+  bool accepted() const noexcept { return about_.accepted && !about_.over; }
+  /// The body went out, or began to.
+  bool began() const noexcept { return began_; }
+  /// The host takes the message, or all there have it.
+  bool content() const;
+  /// At least one recipient is refused for good.
+  bool refused() const;
+
   host_report& report() noexcept { return report_; }
-  /// True once the body went out.
-  bool sent_body() const noexcept { return sent_body_; }
+  const host_report& report() const noexcept { return report_; }
+  delivery_link& link() noexcept { return *link_; }
 
  private:
-  awaitable<result<void>> connect();
-  awaitable<result<bool>> header_stage();
-  awaitable<result<void>> body_stage();
-  awaitable<result<void>> send_body();
-  awaitable<result<void>> read_more();
-  awaitable<std::optional<error>> wait_for_answer();
-  result<void> flush();
+  void hear(const delivery::client_event& event);
+  void settle();
   void fail(const error& why);
-  void note(const delivery::client_event& event);
   void trace(std::string_view name, std::string text) const;
 
-  asio::io_context& loop_;
+  std::shared_ptr<delivery_link> link_;
   header_block header_;
   body_source& body_;
-  const tls::context& tls_;
-  const sender_options& options_;
+  send_observer* watcher_;
+  log_sink* log_;
+  exchange about_;
   host_report report_;
-  delivery::client session_;
-  std::shared_ptr<connection> connection_;
-  bool answered_ = false;  // the header stage has ended
-  bool accepted_ = false;
-  bool finished_ = false;  // results are final
-  bool sent_body_ = false;
+  bool began_ = false;
 };
 
 }  // namespace ima::net

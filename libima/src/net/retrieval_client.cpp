@@ -1,6 +1,7 @@
 #include "net/asio.hpp"
 #include "net/connection.hpp"
-#include "net/listen.hpp"
+#include "net/dial.hpp"
+#include "net/resolver.hpp"
 #include "support/try.hpp"
 
 #include <ima/net/retrieval_client.hpp>
@@ -9,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -17,7 +20,8 @@ namespace ima::net {
 
 namespace {
 
-constexpr std::string_view default_port = "20093";
+constexpr std::string_view service = "_imrp._tcp";
+constexpr std::uint16_t default_port = 20093;
 
 using retrieval::message_outcome;
 namespace reply = retrieval::reply;
@@ -46,6 +50,7 @@ struct retrieval_client::state {
   }
 
   awaitable<result<void>> open(const tls::context& tls);
+  awaitable<result<void>> take(tcp::socket socket, const tls::context& tls);
   awaitable<result<void>> flush();
   awaitable<result<void>> read_more();
   awaitable<result<reply::done>> answer();
@@ -73,28 +78,24 @@ struct retrieval_client::state {
 };
 
 awaitable<result<void>> retrieval_client::state::open(const tls::context& tls) {
-  const auto known = options.hosts.find(options.host);
-  const std::string where = known == options.hosts.end() ? options.host : known->second;
-  auto parts = split_endpoint(where, default_port);
-  if (!parts) co_return std::move(parts).error();
-  const auto lost = [&](const asio::error_code& e) {
-    return error{fault::temporary, "connection", options.host,
-                 fmt::format("cannot reach {}: {}", where, e.message())};
-  };
-  tcp::resolver resolver(loop);
-  const auto [unknown, found] =
-      co_await resolver.async_resolve(parts->host, parts->port, as_result);
-  if (unknown) co_return lost(unknown);
-  tcp::socket socket(loop);
-  const auto [failed, endpoint] = co_await asio::async_connect(socket, found, as_result);
-  if (failed) co_return lost(failed);
+  auto dns = resolver::create(loop, options.dns);
+  if (!dns) co_return std::move(dns).error();
+  const destination to{options.host, service, default_port, &options.hosts};
+  const auto until = std::chrono::steady_clock::now() + options.bounds.line;
+  co_return co_await dial(*dns, to, options.bounds, until,
+                          [&](tcp::socket s) { return take(std::move(s), tls); });
+}
+
+awaitable<result<void>> retrieval_client::state::take(tcp::socket socket, const tls::context& tls) {
   auto engine = tls::engine::client(tls, options.host, options.certificate_name);
   if (!engine) co_return std::move(engine).error();
   link = std::make_shared<connection>(std::move(socket), std::move(*engine));
   asio::co_spawn(
       loop, [c = link]() -> awaitable<void> { co_await c->write_loop(); }, asio::detached);
   link->arm(options.bounds.handshake);
-  co_return co_await link->handshake();
+  auto good = co_await link->handshake();
+  if (!good) link->close();
+  co_return good;
 }
 
 awaitable<result<void>> retrieval_client::state::flush() {

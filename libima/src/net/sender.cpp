@@ -1,4 +1,7 @@
+#include "net/all_of.hpp"
 #include "net/host_delivery.hpp"
+#include "net/worker.hpp"
+#include "support/try.hpp"
 
 #include <ima/net/sender.hpp>
 
@@ -6,10 +9,22 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace ima::net {
+
+void send_observer::answered(std::string_view, std::string_view) {}
+void send_observer::recipient(std::string_view, const delivery::recipient_result&) {}
+void send_observer::note(std::string_view, std::string_view) {}
+void send_observer::finished(const host_report&) {}
+result<void> send_observer::before_bodies(const std::vector<host_report>&) { return {}; }
+
 namespace {
+
+using clock = std::chrono::steady_clock;
+using hosts_in_hand = std::vector<std::unique_ptr<host_delivery>>;
 
 std::vector<std::string> hosts_of(const header_block& header) {
   std::vector<std::string> hosts;
@@ -19,32 +34,70 @@ std::vector<std::string> hosts_of(const header_block& header) {
   return hosts;
 }
 
-bool all_delivered(const host_report& host) {
-  return host.problem.empty() &&
-         std::all_of(host.results.begin(), host.results.end(),
-                     [](const auto& r) { return r.what == delivery::outcome::ok; });
+std::vector<host_report> reports_of(const hosts_in_hand& hosts) {
+  std::vector<host_report> out;
+  for (const auto& h : hosts) out.push_back(h->report());
+  return out;
 }
 
-bool is_deferred(const host_report& host) {
-  return std::all_of(host.results.begin(), host.results.end(),
-                     [](const auto& r) { return r.what == delivery::outcome::defer; });
+// Who keeps the body from going anywhere, or null (docs/delivery.md section 8).
+const host_delivery* objector(const hosts_in_hand& hosts, send_policy policy) {
+  for (const auto& h : hosts)
+    if (h->refused()) return h.get();
+  for (const auto& h : hosts)
+    if (policy == send_policy::all_or_none && !h->content()) return h.get();
+  return nullptr;
 }
 
-bool any_ok(const host_report& host) {
-  return std::any_of(host.results.begin(), host.results.end(),
-                     [](const auto& r) { return r.what == delivery::outcome::ok; });
+void withdraw_all(const hosts_in_hand& hosts, bool permanent, const std::string& why) {
+  for (const auto& h : hosts) h->withdraw(permanent, why);
 }
 
-// docs/delivery.md section 8.
-send_report::outcome sum_up(const std::vector<host_report>& hosts, bool sent) {
+awaitable<void> bodies(const hosts_in_hand& hosts, const sender_options& options) {
+  std::vector<awaitable<void>> sending;
+  for (const auto& h : hosts)
+    sending.push_back([](host_delivery& d, send_observer* watcher) -> awaitable<void> {
+      co_await d.send();
+      if (watcher != nullptr) watcher->finished(d.report());
+    }(*h, options.observer));
+  co_await all_of(std::move(sending));
+}
+
+awaitable<void> conduct(const hosts_in_hand& hosts, asio::thread_pool& workers,
+                        const sender_options& options) {
+  const auto until = clock::now() + options.header_round;
+  std::vector<awaitable<void>> asking;
+  for (const auto& h : hosts) asking.push_back(h->ask(until));
+  co_await all_of(std::move(asking));
+  if (const host_delivery* const no = objector(hosts, options.policy)) {
+    withdraw_all(hosts, no->refused(), fmt::format("not sent, because of {}", no->report().host));
+  } else if (options.observer != nullptr) {
+    const auto known = reports_of(hosts);
+    const auto go =
+        co_await on_worker(workers, [&] { return options.observer->before_bodies(known); });
+    if (!go) withdraw_all(hosts, go.error().kind == fault::refused, go.error().message());
+  }
+  co_await bodies(hosts, options);
+  std::vector<awaitable<void>> closing;
+  for (const auto& h : hosts) closing.push_back(h->link().close());
+  co_await all_of(std::move(closing));
+}
+
+send_report::outcome sum_up(const hosts_in_hand& hosts) {
   using out = send_report::outcome;
-  if (std::all_of(hosts.begin(), hosts.end(), all_delivered)) return out::delivered;
-  const bool permanent =
-      std::any_of(hosts.begin(), hosts.end(), [](const host_report& h) { return h.permanent; });
-  if (!sent) return permanent ? out::refused : out::deferred;
-  if (std::any_of(hosts.begin(), hosts.end(), any_ok)) return out::mixed;
-  if (!permanent && std::all_of(hosts.begin(), hosts.end(), is_deferred)) return out::deferred;
-  return hosts.size() == 1 ? out::refused : out::mixed;
+  bool any = false;
+  bool all = true;
+  bool permanent = false;
+  for (const auto& h : hosts) {
+    permanent = permanent || h->refused();
+    for (const auto& r : h->report().results) {
+      any = any || r.what == delivery::outcome::ok;
+      all = all && r.what == delivery::outcome::ok;
+    }
+  }
+  if (all) return out::delivered;
+  if (any) return out::mixed;
+  return permanent ? out::refused : out::deferred;
 }
 
 }  // namespace
@@ -54,27 +107,22 @@ result<send_report> send_message(const header_block& header, body_source& body,
   const auto hosts = hosts_of(header);
   if (hosts.empty())
     return error{fault::caller, "recipients-missing", "", "the message names no recipient"};
-  if (tls.own_certificate(header.originator().host()) == nullptr)
-    return error{fault::caller, "no-certificate", "",
-                 fmt::format("none of our certificates proves '{}'", header.originator().host())};
+  const std::string sender(header.originator().host());
+  IMA_CHECK(check_own_certificate(tls, sender));
   asio::io_context loop(1);
-  header_round round(loop, hosts.size());
-  round.over.expires_after(options.header_round);
-  std::vector<std::unique_ptr<host_delivery>> deliveries;
-  for (const std::string& host : hosts) {
+  asio::thread_pool workers(1);
+  IMA_TRY(dns, resolver::create(loop, options.dns));
+  sending_means means{loop, dns, workers, tls, options.hosts, options.bounds};
+  hosts_in_hand deliveries;
+  for (const std::string& host : hosts)
     deliveries.push_back(
-        std::make_unique<host_delivery>(loop, host, header.for_host(host), body, tls, options));
-    asio::co_spawn(loop, deliveries.back()->run(round), asio::detached);
-  }
+        std::make_unique<host_delivery>(std::make_shared<delivery_link>(means, host, sender),
+                                        header, body, options.observer, options.log));
+  asio::co_spawn(loop, conduct(deliveries, workers, options), [](const std::exception_ptr& thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  });
   loop.run();
-  send_report report;
-  bool sent = false;
-  for (const auto& d : deliveries) {
-    sent = sent || d->sent_body();
-    report.hosts.push_back(std::move(d->report()));
-  }
-  report.what = sum_up(report.hosts, sent);
-  return report;
+  return send_report{sum_up(deliveries), reports_of(deliveries)};
 }
 
 }  // namespace ima::net

@@ -3,6 +3,7 @@
 #include <ima/error.hpp>
 #include <ima/export.hpp>
 #include <ima/limits.hpp>
+#include <ima/net/dns.hpp>
 #include <ima/retrieval/types.hpp>
 #include <ima/tls/context.hpp>
 
@@ -20,8 +21,9 @@ namespace ima::net {
 
 struct retrieval_client_options {
   std::string host;  ///< The post office's hostpart; its certificate must prove it.
-  /// Where a hostpart is reached ("127.0.0.1:20093"); others at their own name, port 20093.
+  /// Where a hostpart is reached ("127.0.0.1:20093"); others are looked up in the DNS.
   std::map<std::string, std::string, std::less<>> hosts;
+  dns_options dns;
   /// A name that our client certificate proves, to choose it by; empty for none.
   std::string certificate_name;
   limits bounds;
@@ -35,7 +37,8 @@ struct retrieval_client_options {
 class IMA_API retrieval_client {
  public:
   /// Connects, proves the server and takes its greeting. Errors: fault::temporary `connection`,
-  /// `timeout`; those of tls::engine and retrieval::client.
+  /// `timeout`, `dns`; fault::refused `no-domain`, `no-service`; fault::caller `dns-server`; those
+  /// of tls::engine and retrieval::client.
   static result<retrieval_client> connect(const retrieval_client_options& options,
                                           const tls::context& tls);
   retrieval_client(retrieval_client&&) noexcept;

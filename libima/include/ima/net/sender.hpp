@@ -7,6 +7,7 @@
 #include <ima/header.hpp>
 #include <ima/limits.hpp>
 #include <ima/log.hpp>
+#include <ima/net/dns.hpp>
 #include <ima/tls/context.hpp>
 
 #include <chrono>
@@ -14,42 +15,72 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ima::net {
-
-struct sender_options {
-  /// Where a hostpart is reached ("127.0.0.1:20025"); others are looked up in the DNS.
-  std::map<std::string, std::string, std::less<>> hosts;
-  limits bounds;
-  std::chrono::milliseconds header_round{45'000};  ///< For all hosts to answer the header.
-  log_sink* log = nullptr;                         ///< Not owned.
-};
 
 /// What became of a message at one host.
 struct host_report {
   std::string host;
   bool permanent = false;  ///< With a problem: trying again will not help.
+  bool unknown = false;    ///< With a problem: it may have been delivered; safe to repeat.
+  bool withdrawn = false;  ///< It would have been taken, but was not sent because of other hosts.
   std::string problem;     ///< Why nothing was delivered here; empty where a verdict came.
-  std::vector<delivery::recipient_result> results;
-  std::vector<std::string> notes;
+  std::vector<delivery::recipient_result> results;  ///< One for each recipient at this host.
+  std::vector<std::string> notes;                   ///< Remarks of the host, for people.
+};
+
+/// Hears of a sending while it goes on. Called on the thread that sends; must not throw.
+class IMA_API send_observer {
+ public:
+  virtual ~send_observer() = default;
+  /// A host answered the header, or could not be asked: `problem` is empty where it takes the
+  /// message or has it already.
+  virtual void answered(std::string_view host, std::string_view problem);
+  /// A recipient's line, before the verdict; the host may yet fail to confirm it.
+  virtual void recipient(std::string_view host, const delivery::recipient_result& line);
+  virtual void note(std::string_view host, std::string_view text);
+  /// All that will be known of a host.
+  virtual void finished(const host_report& host);
+  /// The hosts have answered and bodies are about to go out; `hosts` says what is known by now. An
+  /// error withdraws the message everywhere. Called on a worker thread, so it may wait for a disk.
+  virtual result<void> before_bodies(const std::vector<host_report>& hosts);
+};
+
+/// What a problem for now at one host means for the others.
+enum class send_policy : std::uint8_t {
+  all_or_none,    ///< It is sent nowhere.
+  send_the_rest,  ///< It is sent to those who take it; the caller tries the others again.
+};
+
+struct sender_options {
+  /// Where a hostpart is reached ("127.0.0.1:20025"); others are looked up in the DNS.
+  std::map<std::string, std::string, std::less<>> hosts;
+  dns_options dns;
+  limits bounds;
+  std::chrono::milliseconds header_round{45'000};  ///< For all hosts to answer the header.
+  send_policy policy = send_policy::all_or_none;
+  send_observer* observer = nullptr;  ///< Not owned.
+  log_sink* log = nullptr;            ///< Not owned.
 };
 
 struct send_report {
   enum class outcome : std::uint8_t {
     delivered,  ///< Every recipient has it.
-    refused,    ///< Nothing was sent anywhere; at least one refusal is for good.
-    deferred,   ///< Nothing was sent anywhere, or nothing is known; every problem is for now.
-    mixed,      ///< It was sent, and not all have it.
+    refused,    ///< No recipient has it, and at least one problem is for good.
+    deferred,   ///< No recipient is known to have it, and every problem is for now.
+    mixed,      ///< Some recipients have it and some have not.
   };
   outcome what = outcome::deferred;
   std::vector<host_report> hosts;  ///< In the order in which the message names them.
 };
 
 /// Sends a message to all its recipients (docs/delivery.md section 8): every host gets the header
-/// first, in parallel; only if all accept does the body go anywhere. Blocks. Our certificate is the
-/// one that proves the originator's hostpart. Errors: fault::caller, rules `recipients-missing`,
-/// `no-certificate`; problems of hosts are in the report.
+/// first, in parallel; only if none objects does the body go anywhere. Blocks. Our certificate is
+/// the one that proves the originator's hostpart. Errors: fault::caller, rules
+/// `recipients-missing`, `no-certificate`, `dns-server`; fault::temporary `certificate-expired`
+/// (our own); problems of hosts are in the report.
 IMA_API result<send_report> send_message(const header_block& header, body_source& body,
                                          const tls::context& tls, const sender_options& options);
 

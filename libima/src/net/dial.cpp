@@ -1,0 +1,96 @@
+#include "net/dial.hpp"
+
+#include "net/connect_race.hpp"
+#include "net/listen.hpp"
+#include "wire/words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace ima::net {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+struct target {
+  std::string name;
+  std::uint16_t port = 0;
+};
+
+std::uint32_t draw(std::uint32_t most) {
+  static thread_local std::mt19937 numbers{std::random_device{}()};
+  return std::uniform_int_distribution<std::uint32_t>(0, most)(numbers);
+}
+
+result<std::vector<target>> known_target(const std::string& where, std::uint16_t default_port) {
+  auto parts = split_endpoint(where, std::to_string(default_port));
+  if (!parts) return std::move(parts).error();
+  const auto port = static_cast<std::uint16_t>(*wire::parse_number(parts->port));
+  return std::vector<target>{{std::move(parts->host), port}};
+}
+
+// docs/delivery.md section 1: SRV records, else the hostpart itself.
+awaitable<result<std::vector<target>>> targets_of(resolver& dns, const destination& to,
+                                                  clock::time_point until) {
+  if (to.known != nullptr)
+    if (const auto known = to.known->find(to.host); known != to.known->end())
+      co_return known_target(known->second, to.port);
+  auto records = co_await dns.services(fmt::format("{}.{}", to.service, to.host), until);
+  if (!records) co_return std::move(records).error();
+  if (says_no_service(*records))
+    co_return error{fault::refused, "no-service", to.host, "the domain says that it takes no mail"};
+  std::vector<target> targets;
+  for (service_record& r : in_order(std::move(*records), draw))
+    targets.push_back({std::move(r.target), r.port});
+  if (targets.empty()) targets.push_back({to.host, to.port});
+  co_return targets;
+}
+
+awaitable<result<std::vector<tcp::endpoint>>> addresses_of(resolver& dns, const target& t,
+                                                           clock::time_point until) {
+  asio::error_code is_name;
+  const auto literal = asio::ip::make_address(t.name, is_name);
+  if (!is_name) co_return std::vector{tcp::endpoint(literal, t.port)};
+  co_return co_await dns.addresses(t.name, t.port, until);
+}
+
+awaitable<result<void>> reach(resolver& dns, const target& t, const limits& bounds,
+                              clock::time_point until, const take_socket& take) {
+  auto addresses = co_await addresses_of(dns, t, until);
+  if (!addresses) co_return std::move(addresses).error();
+  auto socket =
+      co_await connect_race(std::move(*addresses), std::min(until, clock::now() + bounds.connect));
+  if (!socket) {
+    error why = std::move(socket).error();
+    why.place = fmt::format("{}:{}", t.name, t.port);
+    co_return why;
+  }
+  co_return co_await take(std::move(*socket));
+}
+
+}  // namespace
+
+awaitable<result<void>> dial(resolver& dns, destination to, const limits& bounds,
+                             clock::time_point until, take_socket take) {
+  auto targets = co_await targets_of(dns, to, until);
+  if (!targets) co_return std::move(targets).error();
+  const bool itself = targets->size() == 1 && targets->front().name == to.host;
+  result<void> last;
+  for (const target& t : *targets) {
+    if (clock::now() >= until)
+      co_return error{fault::temporary, "timeout", to.host, "no time is left to connect"};
+    last = co_await reach(dns, t, bounds, until, take);
+    if (last) co_return last;
+  }
+  error why = last.error();
+  // A target that does not exist is a slip in the records of a domain that does.
+  if (why.rule == "no-domain" && !itself) why.kind = fault::temporary;
+  co_return why;
+}
+
+}  // namespace ima::net
