@@ -43,6 +43,7 @@ void read_keys(tools::config_table& config, settings& s) {
   config.read("password-file", s.password_file);
   config.read("certificate-name", s.client.certificate_name);
   tools::read_hosts(config, s.client.hosts);
+  tools::read_dns(config, s.client.dns);
   tools::read_tls(config, s.tls);
 }
 

@@ -2,6 +2,7 @@
 refused with its reason."""
 
 import hashlib
+import json
 import os
 
 from harness import Domain, Tests, authority, stored
@@ -34,6 +35,16 @@ with Tests() as t:
     t.equal("an unknown recipient", sent.code, 1)
     t.contains("an unknown recipient is named", sent.out, "NORECIPIENT nobody@b.example")
     t.equal("nobody gets it then", len(stored(bob)), 1)
+
+    sent = a.send(a.message("--to", "bob@b.example"), hosts={},
+                  sections='[dns]\nservers = ["127.0.0.1:1"]\ntimeout = "100ms"\n')
+    t.equal("name servers that are away are a problem for now", sent.code, 75)
+    t.contains("name servers that are away are named", sent.out, "[dns]")
+
+    report = json.loads(a.send(a.message("--to", "bob@b.example"), "--json").out)
+    t.equal("the outcome as JSON", report["outcome"], "delivered")
+    t.equal("the results as JSON", report["hosts"][0]["results"],
+            [{"recipient": "bob@b.example", "result": "OK", "text": ""}])
 
     three = a.message("--to", "cat@b.example", "--to", "no@b.example", "--attach", photo)
     sent = a.send(three)

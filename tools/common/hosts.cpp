@@ -37,4 +37,12 @@ void read_hosts(config_table& config, std::map<std::string, std::string, std::le
   }
 }
 
+void read_dns(config_table& config, net::dns_options& options) {
+  config.table("dns", [&](config_table& dns) {
+    dns.read("servers", options.servers);
+    dns.read("timeout", options.timeout);
+    dns.read("total", options.total);
+  });
+}
+
 }  // namespace ima::tools
