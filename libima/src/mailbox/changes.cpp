@@ -13,8 +13,6 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr std::size_t most_files = 2000;
-
 message_record record_of(const entry& e, std::uint64_t folder) {
   return {e.id, folder, e.size, e.arrived.time_since_epoch().count(), join_flags(e.flags)};
 }
@@ -53,13 +51,23 @@ result<std::vector<Outcome>> in_batches(std::span<const std::string> ids, const 
   return outcomes;
 }
 
-// Links a message's files under another name, and puts the names on disk.
-result<void> link_object(file_system& files, const layout::object& from, const std::string& to) {
-  if (!from.directory) return files.link(from.path, to);
-  IMA_CHECK(files.make_directory(to));
-  IMA_TRY(names, files.list(from.path, most_files));
-  for (const auto& name : names) IMA_CHECK(files.link(from.path + "/" + name, to + "/" + name));
-  return files.sync_directory(to);
+// Gives a message's files other names, and puts these on disk. A directory is made in tmp/, so that
+// nothing of it shows before all is there.
+result<void> link_object(file_system& files, const layout::tree& tree, const layout::object& from,
+                         const std::string& to) {
+  if (!from.directory) return layout::link_or_copy(files, from.path, to);
+  const layout::object built{tree.unfinished(true), true};
+  const auto build = [&]() -> result<void> {
+    IMA_CHECK(files.make_directory(built.path));
+    IMA_CHECK(files.list(from.path, [&](const std::string& name) {
+      return layout::link_or_copy(files, from.path + "/" + name, built.path + "/" + name);
+    }));
+    IMA_CHECK(files.sync_directory(built.path));
+    return files.rename(built.path, to);
+  };
+  auto done = build();
+  if (!done) (void)layout::remove_leftover(files, built);  // or a leftover
+  return done;
 }
 
 }  // namespace
@@ -68,7 +76,7 @@ result<std::vector<outcome>> mailbox::set_flags(std::string_view folder,
                                                 std::span<const std::string> ids,
                                                 const flag_change& what) {
   state& s = *state_;
-  for (const auto& flag : what.add) IMA_CHECK(check_flag(flag));
+  IMA_CHECK(check_flags(what.add));
   const std::lock_guard guard(s.mutex);
   return in_batches<outcome>(ids, [&](auto piece, auto& outcomes) {
     return s.locked([&]() -> result<void> {
@@ -81,10 +89,11 @@ result<std::vector<outcome>> mailbox::set_flags(std::string_view folder,
         if (outcomes.back() != outcome::done) continue;
         const std::string was = join_flags(found->flags);
         found->flags = changed_flags(std::move(found->flags), what);
+        IMA_CHECK(check_flags(found->flags));
         auto changed = record_of(*found, in.number);
         if (changed.flags != was) records.emplace_back(std::move(changed));
       }
-      return s.append(records);
+      return s.append(std::move(records));
     });
   });
 }
@@ -105,7 +114,7 @@ result<std::vector<outcome>> mailbox::move(std::string_view folder, std::string_
         outcomes.push_back(done ? outcome::done : outcome::gone);
         if (done && from.number != to.number) records.emplace_back(record_of(*found, to.number));
       }
-      return s.append(records);
+      return s.append(std::move(records));
     });
   });
 }
@@ -131,7 +140,7 @@ result<std::vector<outcome>> mailbox::remove(std::string_view folder,
         records.emplace_back(removal_record{id});
       }
       IMA_CHECK(bury(s.files, s.tree, going));
-      return s.append(records);
+      return s.append(std::move(records));
     });
   });
 }
@@ -141,26 +150,38 @@ result<std::vector<std::string>> mailbox::copy(std::string_view folder, std::str
                                                std::span<const std::string> ids) {
   state& s = *state_;
   const std::lock_guard guard(s.mutex);
+  const auto link_copy = [&](const std::string& id) -> result<std::string> {
+    IMA_TRY(object, s.object_of(id));
+    if (!object) return std::string();
+    const std::string named = fmt::format("{}-{}", id.substr(0, 64), layout::random_hex(16));
+    const std::string shard = s.tree.shard(named);
+    IMA_CHECK(link_object(s.files, s.tree, *object,
+                          shard + "/" + layout::object_name(named, object->directory)));
+    IMA_CHECK(s.files.sync_directory(shard));
+    return named;
+  };
   return in_batches<std::string>(ids, [&](auto piece, auto& copies) {
     return s.locked([&]() -> result<void> {
       IMA_TRY(from, s.folder(folder));
       IMA_TRY(to, s.folder(target));
-      std::vector<journal_record> records;
+      std::vector<entry> found;
+      std::uint64_t octets = 0;
       for (const auto& id : piece) {
-        copies.emplace_back();
-        IMA_TRY(found, s.cache->find(from.number, id));
-        if (!found) continue;
-        IMA_TRY(object, s.object_of(id));
-        if (!object) continue;
-        found->id = fmt::format("{}-{}", id.substr(0, 64), layout::random_hex(16));
-        const std::string shard = s.tree.shard(found->id);
-        IMA_CHECK(link_object(s.files, *object,
-                              shard + "/" + layout::object_name(found->id, object->directory)));
-        IMA_CHECK(s.files.sync_directory(shard));
-        records.emplace_back(record_of(*found, to.number));
-        copies.back() = found->id;
+        IMA_TRY(one, s.cache->find(from.number, id));
+        octets += one ? one->size : 0;
+        found.push_back(one ? std::move(*one) : entry());
       }
-      return s.append(records);
+      IMA_CHECK(s.check_room(found.size(), octets));
+      std::vector<journal_record> records;
+      for (auto& original : found) {
+        copies.emplace_back();
+        if (original.id.empty()) continue;
+        IMA_TRY(copy, link_copy(original.id));
+        if (copy.empty()) continue;
+        original.id = copies.back() = copy;
+        records.emplace_back(record_of(original, to.number));
+      }
+      return s.append(std::move(records));
     });
   });
 }

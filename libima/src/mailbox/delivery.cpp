@@ -21,9 +21,7 @@ class stage {
       : files_(&files),
         tree_{std::move(root)},
         id_(std::move(id)),
-        object_{fmt::format("{}/{}", tree_.tmp(),
-                            layout::object_name(layout::random_hex(32), directory)),
-                directory} {}
+        object_{tree_.unfinished(directory), directory} {}
 
   const std::string& id() const noexcept { return id_; }
   std::string attachment(const std::string& name) const { return object_.path + "/" + name; }
@@ -60,7 +58,7 @@ class stage {
   // What is left behind where this fails is a leftover that recovery clears (section 6).
   void remove() noexcept {
     text_.reset();
-    if (begun_) (void)layout::remove_object(*files_, object_);
+    if (begun_) (void)layout::remove_leftover(*files_, object_);
     begun_ = false;
   }
 
@@ -99,19 +97,6 @@ struct slot {
   std::optional<stage> staged;  // nothing: it has the message already, or it failed
   std::optional<error> failed;
 };
-
-result<void> copy_file(file_system& files, const std::string& from, const std::string& to) {
-  IMA_TRY(source, files.open(from));
-  IMA_TRY(copy, files.create(to));
-  std::string buffer(write_together, '\0');
-  std::uint64_t offset = 0;
-  while (true) {
-    IMA_TRY(count, source->read_at(offset, buffer));
-    if (count == 0) return copy->sync();
-    IMA_CHECK(copy->append(octets(buffer).substr(0, count)));
-    offset += count;
-  }
-}
 
 }  // namespace
 
@@ -214,9 +199,7 @@ result<void> delivery::state::share(slot& s) {
     if (layout::is_inline(header.parts()[i])) continue;
     const std::string from = writer->staged->attachment(name_of(i));
     const std::string to = s.staged->attachment(name_of(i));
-    auto linked = files.link(from, to);
-    if (!linked && linked.error().rule == "file-link") linked = copy_file(files, from, to);
-    IMA_CHECK(std::move(linked));
+    IMA_CHECK(layout::link_or_copy(files, from, to));
   }
   return {};
 }

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <map>
 #include <set>
+#include <string>
 
 namespace ima::mailbox {
 
-// Applies journal records to the index, and remembers the last batch of those that move or remove
-// files: only that many can be unfinished, as an append holds no more.
+// Applies journal records to the index, and remembers the messages of the last batch of those that
+// bring or remove files: only that many can be unfinished, as whoever appends has followed before,
+// and an append holds no more.
 class mailbox::state::follower {
  public:
   explicit follower(state& s) : state_(s) {}
@@ -16,108 +19,214 @@ class mailbox::state::follower {
   result<void> take(const journal_entry& e) {
     if (const auto* m = std::get_if<message_record>(&e.what)) {
       IMA_TRY(known, state_.cache->message(m->id));
-      if (!known) remember(m->id, true);
+      if (!known) remember(m->id);
     }
-    if (const auto* d = std::get_if<removal_record>(&e.what)) remember(d->id, false);
-    last_ = e.seq;
+    if (const auto* d = std::get_if<removal_record>(&e.what)) remember(d->id);
     return state_.cache->apply(e);
   }
 
+  // What counts is what was said of a message last: an index that is made again meets old removals
+  // of messages that came a second time.
   result<void> finish() {
     std::set<std::string> changed;
-    for (const auto& [id, present] : effects_)
-      if (present) {
+    for (const auto& id : std::set<std::string>(ids_.begin(), ids_.end())) {
+      IMA_TRY(live, state_.cache->message(id));
+      if (live)
         IMA_CHECK(take_in(id, changed));
-      } else {
-        IMA_CHECK(remove_from(state_.files, state_.tree.shard(id), id));
-        IMA_CHECK(remove_from(state_.files, state_.tree.incoming(), id));
-      }
+      else
+        IMA_CHECK(remove(id));
+    }
     for (const auto& shard : changed) IMA_CHECK(state_.files.sync_directory(shard));
     return {};
   }
 
-  std::uint64_t last() const noexcept { return last_; }
-
  private:
-  void remember(const std::string& id, bool present) {
-    effects_.emplace_back(id, present);
-    if (effects_.size() > batch) effects_.pop_front();
+  void remember(const std::string& id) {
+    ids_.push_back(id);
+    if (ids_.size() > batch) ids_.pop_front();
   }
 
+  // Another host may have been faster, and this one's view of a directory late: what is not there
+  // any more is done.
   result<void> take_in(const std::string& id, std::set<std::string>& changed) {
     IMA_TRY(waiting, layout::find_object(state_.files, state_.tree.incoming(), id));
     if (!waiting) return {};
     const std::string shard = state_.tree.shard(id);
     IMA_TRY(there, layout::find_object(state_.files, shard, id));
-    if (there) return layout::remove_object(state_.files, *waiting);
+    if (there) return layout::remove_object(state_.files, state_.tree, *waiting);
+    auto moved = state_.files.rename(waiting->path,
+                                     shard + "/" + layout::object_name(id, waiting->directory));
+    if (!moved && moved.error().rule != "file-missing") return moved;
     changed.insert(shard);
-    return state_.files.rename(waiting->path,
-                               shard + "/" + layout::object_name(id, waiting->directory));
+    return {};
+  }
+
+  // Never from new/: what waits there may have been delivered after the removal.
+  result<void> remove(const std::string& id) {
+    IMA_TRY(there, layout::find_object(state_.files, state_.tree.shard(id), id));
+    return there ? layout::remove_object(state_.files, state_.tree, *there) : result<void>();
   }
 
   state& state_;
-  std::deque<std::pair<std::string, bool>> effects_;
-  std::uint64_t last_ = 0;
+  std::deque<std::string> ids_;
 };
 
-result<void> mailbox::state::follow_once() {
-  IMA_TRY(size, log.size());
+// Lines of another process are synced before they are acted on: its own sync may never have come,
+// and what was told to a client must not go with the power.
+result<void> mailbox::state::follow_once(bool own) {
+  IMA_TRY(size, log->size());
   IMA_TRY(was, cache->where());
-  const bool fresh = was.generation != log.generation() || was.offset > size;
-  if (!fresh && was.offset == size) return {};
+  bool fresh = was.generation != log->generation() || was.place.offset > size;
+  if (!fresh) {
+    IMA_TRY(continues, log->continues(was.place));
+    fresh = !continues;
+  }
+  if (!fresh && was.place.offset == size) return {};
+  if (!own) IMA_CHECK(log->sync());
   IMA_CHECK(cache->begin());
   if (fresh) {
-    was = {log.generation(), log.first_offset(), 0};
+    was = {log->generation(), log->first()};
     IMA_CHECK(cache->clear());
   }
   follower records(*this);
-  IMA_TRY(end, log.read(was.offset, [&](const journal_entry& e) { return records.take(e); }));
+  IMA_TRY(end, log->read(was.place, [&](const journal_entry& e) { return records.take(e); }));
   IMA_CHECK(records.finish());
-  if (end < size) {
-    IMA_CHECK(log.cut(end));
-    torn += size - end;
+  if (end.offset < size) {
+    IMA_CHECK(log->cut(end.offset));
+    torn += size - end.offset;
   }
-  return cache->move_to({log.generation(), end, records.last() > 0 ? records.last() : was.seq});
+  return cache->move_to({log->generation(), end});
+}
+
+// Under the lock, so that no two processes of this host remove and make it at once. Where none can
+// be at its place, one that goes with this object does, and serves as well.
+result<void> mailbox::state::open_index() {
+  cache.reset();
+  auto opened = index::open(index_path);
+  if (!opened && opened.error().rule == "index") {
+    index::remove(index_path);
+    opened = index::open(index_path);
+  }
+  if (!opened && opened.error().rule == "index") opened = index::open_temporary();
+  if (!opened) return opened.error();
+  cache.emplace(std::move(*opened));
+  return {};
 }
 
 result<void> mailbox::state::rebuild_index() {
   cache.reset();
   index::remove(index_path);
-  IMA_TRY(opened, index::open(index_path));
-  cache.emplace(std::move(opened));
+  return open_index();
+}
+
+result<void> mailbox::state::renew() {
+  IMA_CHECK(take_lock());
+  const unlock_at_end guard{*lock_file};
+  IMA_CHECK(rebuild_index());
+  return follow();
+}
+
+result<bool> mailbox::state::lock_is_ours() {
+  IMA_TRY(ours, lock_file->identity());
+  IMA_TRY(now, files.status(tree.lock()));
+  return now && now->identity == ours;
+}
+
+// A lock file or a journal that was put in another's place (by a repair, or a backup that was
+// restored) is the one that counts.
+result<void> mailbox::state::take_lock() {
+  while (true) {
+    if (!lock_file) {
+      IMA_TRY(opened, files.open_append(tree.lock()));
+      lock_file = std::move(opened);
+    }
+    IMA_CHECK(lock_file->lock());
+    auto ours = lock_is_ours();
+    if (ours && *ours) break;
+    lock_file.reset();
+    if (!ours) return ours.error();
+  }
+  auto opened = open_journal();
+  if (!opened) (void)lock_file->unlock();
+  return opened;
+}
+
+result<void> mailbox::state::open_journal() {
+  IMA_TRY(now, files.status(tree.journal()));
+  if (log && now && now->identity == log->identity()) return {};
+  log.reset();
+  IMA_TRY(opened, journal::open(files, tree.journal()));
+  log.emplace(std::move(opened));
   return {};
 }
 
-result<void> mailbox::state::follow() {
-  auto followed = follow_once();
+result<void> mailbox::state::follow(bool own) {
+  if (!cache || !cache->in_place()) IMA_CHECK(open_index());
+  auto followed = follow_once(own);
   if (followed) return {};
   cache->roll_back();
   if (followed.error().rule != "index") return followed;
   IMA_CHECK(rebuild_index());
-  followed = follow_once();
+  followed = follow_once(own);
   if (!followed) cache->roll_back();
   return followed;
 }
 
-result<void> mailbox::state::refresh() {
-  IMA_TRY(size, log.size());
+result<void> mailbox::state::follow() { return follow(false); }
+
+bool mailbox::state::is_current(const file_status& journal_now) {
+  if (!log || !cache || journal_now.identity != log->identity() || !cache->in_place()) return false;
   const auto was = cache->where();
-  if (was && was->generation == log.generation() && was->offset == size) return {};
+  return was && was->generation == log->generation() && was->place.offset == journal_now.size;
+}
+
+result<void> mailbox::state::refresh() {
+  IMA_TRY(now, files.status(tree.journal()));
+  if (now && is_current(*now)) return {};
   return locked([] { return result<void>(); });
 }
 
-result<void> mailbox::state::append(const std::vector<journal_record>& records) {
+result<void> mailbox::state::append(std::vector<journal_record> records) {
   if (records.empty()) return {};
   IMA_TRY(was, cache->where());
+  commit_record holds = was.place.holds;
+  std::map<std::string, bool> known;  // what this append itself says, by id
   std::string lines;
-  for (const auto& what : records) lines += journal_line(++was.seq, what);
-  if (auto appended = log.append(lines); !appended) {
-    // Half a batch must not stay for the next one to stand behind. Where cutting fails as well, the
-    // next follow() finds whole records, which were not acknowledged but do no harm.
-    (void)log.cut(was.offset);
+  std::uint64_t seq = was.place.seq;
+  for (const auto& what : records) {
+    lines += journal_line(++seq, what);
+    IMA_CHECK(count(what, known, holds));
+  }
+  holds.lines = records.size();
+  lines += journal_line(++seq, holds);
+  if (auto appended = log->append(lines); !appended) {
+    // Half an append must not stay for the next one to stand behind. Where cutting fails as well,
+    // the next follow() cuts it, or finds it whole, which was not acknowledged but does no harm.
+    (void)log->cut(was.place.offset);
     return appended;
   }
-  return follow();
+  return follow(true);
+}
+
+// Adds what a record changes to what the mailbox holds.
+result<void> mailbox::state::count(const journal_record& what, std::map<std::string, bool>& known,
+                                   commit_record& holds) {
+  const auto* m = std::get_if<message_record>(&what);
+  const auto* d = std::get_if<removal_record>(&what);
+  if (m == nullptr && d == nullptr) return {};
+  const std::string& id = m != nullptr ? m->id : d->id;
+  IMA_TRY(indexed, cache->message(id));
+  const bool there = known.emplace(id, indexed.has_value()).first->second;
+  known[id] = m != nullptr;
+  if (m != nullptr && !there) {
+    ++holds.messages;
+    holds.octets += m->size;
+  }
+  if (d != nullptr && there && indexed) {
+    --holds.messages;
+    holds.octets -= indexed->size;
+  }
+  return {};
 }
 
 }  // namespace ima::mailbox

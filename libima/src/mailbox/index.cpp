@@ -1,100 +1,43 @@
 #include "mailbox/index.hpp"
 
+#include "mailbox/database.hpp"
 #include "mailbox/record.hpp"
 #include "support/try.hpp"
 
-#include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <cstdio>
-#include <map>
 
 namespace ima::mailbox {
 
 namespace {
 
-constexpr int busy_milliseconds = 30'000;
+constexpr int schema_version = 2;
 
-// A place is a message in a folder; `flags` is null where it left.
+// A message's `born` is the seq of the line that brought it: the same on every host, whoever made
+// the index, and so what a search pages by. The word index keeps no texts: the files have them.
 constexpr const char* schema = R"(
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
-  CREATE TABLE IF NOT EXISTS position1 (generation INTEGER, offset INTEGER, seq INTEGER);
-  CREATE TABLE IF NOT EXISTS folder1 (number INTEGER PRIMARY KEY, role TEXT, name TEXT UNIQUE,
+  BEGIN IMMEDIATE;
+  CREATE TABLE IF NOT EXISTS position (generation INTEGER, offset INTEGER, seq INTEGER,
+    checksum INTEGER, messages INTEGER, octets INTEGER);
+  CREATE TABLE IF NOT EXISTS folder (number INTEGER PRIMARY KEY, role TEXT, name TEXT UNIQUE,
     live INTEGER DEFAULT 1, messages INTEGER DEFAULT 0, unseen INTEGER DEFAULT 0,
     size INTEGER DEFAULT 0);
-  CREATE TABLE IF NOT EXISTS place1 (folder INTEGER, id TEXT, seq INTEGER, size INTEGER,
-    arrived INTEGER, flags TEXT, PRIMARY KEY (folder, id)) WITHOUT ROWID;
-  CREATE UNIQUE INDEX IF NOT EXISTS place1_seq ON place1 (folder, seq);
-  CREATE UNIQUE INDEX IF NOT EXISTS place1_id ON place1 (id) WHERE flags IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS message (born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+    folder INTEGER, seq INTEGER, size INTEGER, arrived INTEGER, flags TEXT, sent INTEGER);
+  CREATE UNIQUE INDEX IF NOT EXISTS message_seq ON message (folder, seq);
+  CREATE INDEX IF NOT EXISTS message_born ON message (folder, born);
+  CREATE TABLE IF NOT EXISTS gone (folder INTEGER, seq INTEGER, id TEXT,
+    PRIMARY KEY (folder, seq)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS searchable (born INTEGER, documents INTEGER);
+  CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(sender, recipient, subject, header,
+    attachment, body, content = '', columnsize = 0,
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* M* N* Co'");
+  PRAGMA user_version = 2;
+  COMMIT;
 )";
 
-std::int64_t number(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
-
-}  // namespace
-
-struct index::state {
-  sqlite3* db = nullptr;
-  std::map<std::string_view, sqlite3_stmt*> statements;
-
-  state() = default;
-  state(const state&) = delete;
-  state& operator=(const state&) = delete;
-  ~state() {
-    for (const auto& [text, statement] : statements) sqlite3_finalize(statement);
-    sqlite3_close(db);
-  }
-
-  error failure() const { return {fault::temporary, "index", "", sqlite3_errmsg(db)}; }
-
-  result<void> run(const char* text) {
-    if (sqlite3_exec(db, text, nullptr, nullptr, nullptr) != SQLITE_OK) return failure();
-    return {};
-  }
-
-  result<sqlite3_stmt*> prepare(std::string_view text) {
-    sqlite3_stmt*& found = statements[text];
-    if (found == nullptr &&
-        sqlite3_prepare_v3(db, text.data(), static_cast<int>(text.size()),
-                           SQLITE_PREPARE_PERSISTENT, &found, nullptr) != SQLITE_OK)
-      return failure();
-    return found;
-  }
-
-  void bind(sqlite3_stmt* s, int at, std::int64_t value) { sqlite3_bind_int64(s, at, value); }
-  void bind(sqlite3_stmt* s, int at, std::string_view value) {
-    sqlite3_bind_text64(s, at, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-  }
-
-  // Runs a statement from a string literal and hands each row to `row`.
-  template <class Row, class... Values>
-  result<void> each(std::string_view text, const Row& row, const Values&... values) {
-    IMA_TRY(statement, prepare(text));
-    int at = 0;
-    (bind(statement, ++at, values), ...);
-    int step = SQLITE_ROW;
-    while ((step = sqlite3_step(statement)) == SQLITE_ROW) row(statement);
-    auto ended = step == SQLITE_DONE ? result<void>() : result<void>(failure());
-    sqlite3_reset(statement);
-    return ended;
-  }
-  template <class... Values>
-  result<void> change(std::string_view text, const Values&... values) {
-    return each(
-        text, [](sqlite3_stmt*) {}, values...);
-  }
-};
-
-namespace {
-
-std::string text_at(sqlite3_stmt* row, int column) {
-  const auto* text = sqlite3_column_text(row, column);
-  if (text == nullptr) return {};
-  return {reinterpret_cast<const char*>(text),
-          static_cast<std::size_t>(sqlite3_column_bytes(row, column))};
-}
-std::uint64_t count_at(sqlite3_stmt* row, int column) {
-  return static_cast<std::uint64_t>(sqlite3_column_int64(row, column));
-}
+constexpr const char* settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;";
 
 // Columns id, seq, size, arrived, flags.
 entry entry_at(sqlite3_stmt* row) {
@@ -109,8 +52,22 @@ entry entry_at(sqlite3_stmt* row) {
   return e;
 }
 
-folder_record folder_at(sqlite3_stmt* row) {
-  return {count_at(row, 0), text_at(row, 1), text_at(row, 2)};
+// Columns number, role, name, messages, unseen, size.
+index::folder_row folder_at(sqlite3_stmt* row) {
+  index::folder_row f;
+  f.number = count_at(row, 0);
+  f.role = text_at(row, 1);
+  f.name = text_at(row, 2);
+  f.holds.messages = count_at(row, 3);
+  f.holds.unseen = count_at(row, 4);
+  f.holds.size = count_at(row, 5);
+  return f;
+}
+
+// 0 where there is no file.
+std::uint64_t identity_of(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
 }
 
 std::int64_t unseen(std::string_view flags) {
@@ -121,18 +78,37 @@ std::int64_t unseen(std::string_view flags) {
 
 }  // namespace
 
-index::index(std::unique_ptr<state> s) : state_(std::move(s)) {}
+index::index(std::unique_ptr<database> db) : db_(std::move(db)) {}
 index::index(index&&) noexcept = default;
 index& index::operator=(index&&) noexcept = default;
 index::~index() = default;
 
-result<index> index::open(const std::string& path) {
-  auto s = std::make_unique<state>();
-  if (sqlite3_open(path.c_str(), &s->db) != SQLITE_OK) return s->failure();
-  sqlite3_busy_timeout(s->db, busy_milliseconds);
-  IMA_CHECK(s->run(schema));
-  return index(std::move(s));
+result<index> index::prepare(std::unique_ptr<database> db) {
+  std::int64_t version = 0;
+  IMA_CHECK(db->run(settings));
+  IMA_CHECK(db->each("PRAGMA user_version",
+                     [&](sqlite3_stmt* row) { version = sqlite3_column_int64(row, 0); }));
+  if (version == schema_version) return index(std::move(db));
+  std::int64_t tables = 0;
+  IMA_CHECK(db->each("SELECT count(*) FROM sqlite_master",
+                     [&](sqlite3_stmt* row) { tables = sqlite3_column_int64(row, 0); }));
+  if (tables > 0) return error{fault::temporary, "index", "", "made by another version"};
+  IMA_CHECK(db->run(schema));
+  return index(std::move(db));
 }
+
+result<index> index::open(const std::string& path) {
+  auto db = std::make_unique<database>();
+  IMA_CHECK(db->open(path));
+  IMA_TRY(opened, prepare(std::move(db)));
+  opened.path_ = path;
+  opened.identity_ = identity_of(path);
+  return std::move(opened);
+}
+
+result<index> index::open_temporary() { return open(""); }
+
+bool index::in_place() const { return path_.empty() || identity_of(path_) == identity_; }
 
 void index::remove(const std::string& path) {
   // What cannot be removed shows itself when the index is opened again.
@@ -141,67 +117,85 @@ void index::remove(const std::string& path) {
 
 result<index::position> index::where() {
   position p;
-  IMA_CHECK(state_->each("SELECT generation, offset, seq FROM position1", [&](sqlite3_stmt* row) {
-    p = {count_at(row, 0), count_at(row, 1), count_at(row, 2)};
-  }));
+  IMA_CHECK(db_->each("SELECT generation, offset, seq, checksum, messages, octets FROM position",
+                      [&](sqlite3_stmt* row) {
+                        p.generation = count_at(row, 0);
+                        p.place = {count_at(row, 1),
+                                   count_at(row, 2),
+                                   static_cast<std::uint32_t>(count_at(row, 3)),
+                                   {0, count_at(row, 4), count_at(row, 5)}};
+                      }));
   return p;
 }
 
-result<void> index::begin() { return state_->run("BEGIN IMMEDIATE"); }
-void index::roll_back() noexcept {
-  // SQLite has rolled back by itself where this fails.
-  sqlite3_exec(state_->db, "ROLLBACK", nullptr, nullptr, nullptr);
-}
+result<void> index::begin() { return db_->run("BEGIN IMMEDIATE"); }
+void index::roll_back() noexcept { db_->roll_back(); }
+
 result<void> index::clear() {
-  return state_->run("DELETE FROM position1; DELETE FROM folder1; DELETE FROM place1");
+  return db_->run(
+      "DELETE FROM position; DELETE FROM folder; DELETE FROM message; DELETE FROM gone;"
+      "DELETE FROM searchable; INSERT INTO words (words) VALUES ('delete-all')");
 }
 
 result<void> index::move_to(const position& p) {
-  IMA_CHECK(state_->run("DELETE FROM position1"));
-  IMA_CHECK(state_->change("INSERT INTO position1 VALUES (?, ?, ?)", number(p.generation),
-                           number(p.offset), number(p.seq)));
-  return state_->run("COMMIT");
+  IMA_CHECK(db_->run("DELETE FROM position"));
+  IMA_CHECK(db_->change("INSERT INTO position VALUES (?, ?, ?, ?, ?, ?)", p.generation,
+                        p.place.offset, p.place.seq, std::uint64_t{p.place.checksum},
+                        p.place.holds.messages, p.place.holds.octets));
+  return db_->run("COMMIT");
 }
 
 result<void> index::take_out(std::string_view id, std::uint64_t seq) {
   IMA_TRY(found, message(id));
   if (!found) return {};
-  IMA_CHECK(state_->change(
-      "UPDATE folder1 SET messages = messages - 1, unseen = unseen - ?, size = size - ?"
-      " WHERE number = ?",
-      unseen(found->flags), number(found->size), number(found->folder)));
-  return state_->change("UPDATE place1 SET flags = NULL, seq = ? WHERE folder = ? AND id = ?",
-                        number(seq), number(found->folder), id);
+  IMA_CHECK(
+      db_->change("UPDATE folder SET messages = messages - 1, unseen = unseen - ?, size = size - ?"
+                  " WHERE number = ?",
+                  unseen(found->flags), found->size, found->folder));
+  return db_->change("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", found->folder, seq, id);
 }
 
 result<void> index::put(std::uint64_t seq, const message_record& m) {
-  IMA_CHECK(take_out(m.id, seq));
-  IMA_CHECK(state_->change("INSERT OR REPLACE INTO place1 VALUES (?, ?, ?, ?, ?, ?)",
-                           number(m.folder), std::string_view(m.id), number(seq), number(m.size),
-                           m.arrived, std::string_view(m.flags)));
-  return state_->change(
-      "UPDATE folder1 SET messages = messages + 1, unseen = unseen + ?, size = size + ?"
+  IMA_TRY(was, message(m.id));
+  if (was && was->folder == m.folder) {
+    IMA_CHECK(
+        db_->change("UPDATE folder SET unseen = unseen - ?, size = size - ?,"
+                    " messages = messages - 1 WHERE number = ?",
+                    unseen(was->flags), was->size, was->folder));
+  } else {
+    IMA_CHECK(take_out(m.id, seq));
+  }
+  IMA_CHECK(
+      db_->change("INSERT INTO message (born, id, folder, seq, size, arrived, flags)"
+                  " VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET"
+                  " folder = ?3, seq = ?1, size = ?4, arrived = ?5, flags = ?6",
+                  seq, m.id, m.folder, m.size, m.arrived, m.flags));
+  return db_->change(
+      "UPDATE folder SET messages = messages + 1, unseen = unseen + ?, size = size + ?"
       " WHERE number = ?",
-      unseen(m.flags), number(m.size), number(m.folder));
+      unseen(m.flags), m.size, m.folder);
 }
 
 result<void> index::apply(const journal_entry& e) {
   if (const auto* m = std::get_if<message_record>(&e.what)) return put(e.seq, *m);
-  if (const auto* d = std::get_if<removal_record>(&e.what)) return take_out(d->id, e.seq);
+  if (const auto* d = std::get_if<removal_record>(&e.what)) {
+    IMA_CHECK(take_out(d->id, e.seq));
+    return db_->change("DELETE FROM message WHERE id = ?", d->id);
+  }
   if (const auto* x = std::get_if<folder_removal_record>(&e.what))
-    return state_->change("UPDATE folder1 SET live = 0, name = NULL WHERE number = ?",
-                          number(x->number));
-  const auto& f = std::get<folder_record>(e.what);
-  return state_->change(
-      "INSERT INTO folder1 (number, role, name) VALUES (?1, ?2, ?3)"
+    return db_->change("UPDATE folder SET live = 0, name = NULL WHERE number = ?", x->number);
+  const auto* f = std::get_if<folder_record>(&e.what);
+  if (f == nullptr) return {};
+  return db_->change(
+      "INSERT INTO folder (number, role, name) VALUES (?1, ?2, ?3)"
       " ON CONFLICT (number) DO UPDATE SET role = ?2, name = ?3",
-      number(f.number), std::string_view(f.role), std::string_view(f.name));
+      f->number, f->role, f->name);
 }
 
 result<std::optional<message_record>> index::message(std::string_view id) {
   std::optional<message_record> m;
-  IMA_CHECK(state_->each(
-      "SELECT folder, size, arrived, flags FROM place1 WHERE id = ? AND flags IS NOT NULL",
+  IMA_CHECK(db_->each(
+      "SELECT folder, size, arrived, flags FROM message WHERE id = ?",
       [&](sqlite3_stmt* row) {
         m = message_record{std::string(id), count_at(row, 0), count_at(row, 1),
                            sqlite3_column_int64(row, 2), text_at(row, 3)};
@@ -210,66 +204,77 @@ result<std::optional<message_record>> index::message(std::string_view id) {
   return m;
 }
 
+// Looks through all that is gone, which only the repair of a stray calls for.
+result<bool> index::was_removed(std::string_view id) {
+  bool removed = false;
+  IMA_CHECK(db_->each(
+      "SELECT 1 FROM gone WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message WHERE id = ?1)"
+      " LIMIT 1",
+      [&](sqlite3_stmt*) { removed = true; }, id));
+  return removed;
+}
+
 result<std::optional<entry>> index::find(std::uint64_t folder, std::string_view id) {
   std::optional<entry> found;
-  IMA_CHECK(state_->each(
-      "SELECT id, seq, size, arrived, flags FROM place1"
-      " WHERE folder = ? AND id = ? AND flags IS NOT NULL",
-      [&](sqlite3_stmt* row) { found = entry_at(row); }, number(folder), id));
+  IMA_CHECK(db_->each(
+      "SELECT id, seq, size, arrived, flags FROM message WHERE id = ?2 AND folder = ?1",
+      [&](sqlite3_stmt* row) { found = entry_at(row); }, folder, id));
   return found;
 }
 
-result<std::vector<folder_record>> index::folders() {
-  std::vector<folder_record> all;
-  IMA_CHECK(state_->each("SELECT number, role, name FROM folder1 WHERE live = 1 ORDER BY name",
-                         [&](sqlite3_stmt* row) { all.push_back(folder_at(row)); }));
+// A copy's id is the digest, `-` and digits, so all of one message lie between these two.
+result<std::optional<entry>> index::find_digest(std::uint64_t folder, std::string_view digest) {
+  std::optional<entry> found;
+  const std::string behind = std::string(digest) + '.';
+  IMA_CHECK(db_->each(
+      "SELECT id, seq, size, arrived, flags FROM message WHERE id >= ?2 AND id < ?3"
+      " AND +folder = ?1 ORDER BY born",
+      [&](sqlite3_stmt* row) { found = entry_at(row); }, folder, digest, behind));
+  return found;
+}
+
+result<std::vector<index::folder_row>> index::folders() {
+  std::vector<folder_row> all;
+  IMA_CHECK(
+      db_->each("SELECT number, role, name, messages, unseen, size FROM folder"
+                " WHERE live = 1 ORDER BY name",
+                [&](sqlite3_stmt* row) { all.push_back(folder_at(row)); }));
   return all;
 }
 
-result<std::optional<folder_record>> index::folder(std::string_view name) {
-  std::optional<folder_record> found;
-  IMA_CHECK(state_->each(
-      "SELECT number, role, name FROM folder1 WHERE name = ?",
+result<std::optional<index::folder_row>> index::folder(std::string_view name) {
+  std::optional<folder_row> found;
+  IMA_CHECK(db_->each(
+      "SELECT number, role, name, messages, unseen, size FROM folder WHERE name = ?",
       [&](sqlite3_stmt* row) { found = folder_at(row); }, name));
   return found;
 }
 
 result<std::uint64_t> index::last_folder() {
   std::uint64_t last = 0;
-  IMA_CHECK(state_->each("SELECT max(number) FROM folder1",
-                         [&](sqlite3_stmt* row) { last = count_at(row, 0); }));
+  IMA_CHECK(db_->each("SELECT max(number) FROM folder",
+                      [&](sqlite3_stmt* row) { last = count_at(row, 0); }));
   return last;
 }
 
-result<folder_status> index::status(std::uint64_t folder) {
-  folder_status s;
-  IMA_CHECK(state_->each(
-      "SELECT messages, unseen, size FROM folder1 WHERE number = ?",
-      [&](sqlite3_stmt* row) {
-        s.messages = count_at(row, 0);
-        s.unseen = count_at(row, 1);
-        s.size = count_at(row, 2);
-      },
-      number(folder)));
-  return s;
-}
-
+// Both halves come from an index in order, so that the work follows the page.
 result<std::vector<entry>> index::changes(std::uint64_t folder, std::uint64_t seq,
-                                          std::size_t limit) {
+                                          std::uint64_t gone_seq, std::size_t limit) {
   std::vector<entry> found;
-  IMA_CHECK(state_->each(
-      "SELECT id, seq, size, arrived, flags FROM place1 WHERE folder = ?1 AND seq > ?2"
-      " AND (?2 > 0 OR flags IS NOT NULL) ORDER BY seq LIMIT ?3",
-      [&](sqlite3_stmt* row) { found.push_back(entry_at(row)); }, number(folder), number(seq),
-      number(limit)));
+  IMA_CHECK(db_->each(
+      "SELECT id, seq, size, arrived, flags FROM message WHERE folder = ?1 AND seq > ?2"
+      " UNION ALL SELECT id, seq, NULL, NULL, NULL FROM gone"
+      " WHERE folder = ?1 AND seq > ?3 ORDER BY 2 LIMIT ?4",
+      [&](sqlite3_stmt* row) { found.push_back(entry_at(row)); }, folder, seq, gone_seq,
+      std::uint64_t{limit}));
   return found;
 }
 
-result<std::vector<std::string>> index::ids(std::string_view id, std::size_t limit) {
+result<std::vector<std::string>> index::ids(std::string_view from, std::string_view to) {
   std::vector<std::string> found;
-  IMA_CHECK(state_->each(
-      "SELECT id FROM place1 WHERE flags IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
-      [&](sqlite3_stmt* row) { found.push_back(text_at(row, 0)); }, id, number(limit)));
+  IMA_CHECK(db_->each(
+      "SELECT id FROM message WHERE id >= ? AND id < ? ORDER BY id",
+      [&](sqlite3_stmt* row) { found.push_back(text_at(row, 0)); }, from, to));
   return found;
 }
 

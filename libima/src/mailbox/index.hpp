@@ -8,15 +8,28 @@
 #include <string>
 #include <vector>
 
-// The index: a cache of the journal in SQLite, local to the host (docs/mailbox.md section 7). Every
-// error is fault::temporary `index`; whoever meets one may delete the file and open it afresh.
+// The index: a cache of the journal in SQLite, local to the host (docs/mailbox.md section 7). An
+// error is fault::temporary `index` where the file is of no use and may be made again, otherwise
+// `index-busy` or `disk-full`.
 
 namespace ima::mailbox {
+
+class database;
+
+/// What is looked for in a message's words, one text for each column of the word index.
+struct searchable_text {
+  std::string sender, recipient, subject, header, attachment, body;
+  std::optional<std::int64_t> sent;  ///< Of the `date:` header; seconds since 1970.
+};
 
 class index {
  public:
   static result<index> open(const std::string& path);
+  /// One that goes when it is closed, for where none can be at its place.
+  static result<index> open_temporary();
   static void remove(const std::string& path);
+  /// False where another file, or none, is at its path now.
+  bool in_place() const;
   index(index&&) noexcept;
   index& operator=(index&&) noexcept;
   ~index();
@@ -24,8 +37,7 @@ class index {
   /// Where it follows the journal to.
   struct position {
     std::uint64_t generation = 0;
-    std::uint64_t offset = 0;
-    std::uint64_t seq = 0;
+    journal_place place;
   };
   result<position> where();
 
@@ -37,22 +49,51 @@ class index {
   void roll_back() noexcept;
 
   result<std::optional<message_record>> message(std::string_view id);
+  /// True where the journal says that this message was removed.
+  result<bool> was_removed(std::string_view id);
   result<std::optional<entry>> find(std::uint64_t folder, std::string_view id);
-  result<std::vector<folder_record>> folders();
-  result<std::optional<folder_record>> folder(std::string_view name);
+  result<std::optional<entry>> find_digest(std::uint64_t folder, std::string_view digest);
+
+  struct folder_row : folder_record {
+    folder_status holds;  ///< Without token.
+  };
+  result<std::vector<folder_row>> folders();
+  result<std::optional<folder_row>> folder(std::string_view name);
   result<std::uint64_t> last_folder();
-  result<folder_status> status(std::uint64_t folder);
-  /// Entries after `seq`, by seq; those that left only where `seq` is not 0.
-  result<std::vector<entry>> changes(std::uint64_t folder, std::uint64_t seq, std::size_t limit);
-  /// Ids after `id`, in order.
-  result<std::vector<std::string>> ids(std::string_view id, std::size_t limit);
+
+  /// Entries that came or changed after `seq` and such as left after `gone_seq`, by seq.
+  result<std::vector<entry>> changes(std::uint64_t folder, std::uint64_t seq,
+                                     std::uint64_t gone_seq, std::size_t limit);
+  /// Ids from `from` to before `to`, in order.
+  result<std::vector<std::string>> ids(std::string_view from, std::string_view to);
+
+  /// Messages whose words are not known yet, by birth, which is the seq that brought them.
+  struct unread {
+    std::uint64_t born;
+    std::string id;
+  };
+  /// In a transaction: begins the word index anew where it has grown with removed messages.
+  result<void> drop_removed_words();
+  result<std::vector<unread>> unsearchable(std::size_t limit);
+  /// In a transaction: keeps a message's words; then that these were dealt with, and commits.
+  result<void> make_searchable(std::uint64_t born, const searchable_text& text);
+  result<void> commit_searchable(const std::vector<unread>& done);
+  /// Folder 0 is every folder. Messages born before `born`, the youngest first.
+  struct hit {
+    std::uint64_t born;
+    search_hit found;
+  };
+  result<std::vector<hit>> search(std::uint64_t folder, const query& what, std::uint64_t born,
+                                  std::size_t limit);
 
  private:
-  struct state;
-  explicit index(std::unique_ptr<state> s);
+  explicit index(std::unique_ptr<database> db);
+  static result<index> prepare(std::unique_ptr<database> db);
   result<void> take_out(std::string_view id, std::uint64_t seq);
   result<void> put(std::uint64_t seq, const message_record& m);
-  std::unique_ptr<state> state_;
+  std::unique_ptr<database> db_;
+  std::string path_;  // empty: temporary
+  std::uint64_t identity_ = 0;
 };
 
 }  // namespace ima::mailbox

@@ -6,7 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 namespace ima::mailbox {
 
@@ -15,6 +18,9 @@ namespace {
 constexpr std::string_view magic = "ima-journal 1 ";
 constexpr std::size_t checksum_digits = 8;
 constexpr std::size_t read_together = 64 * 1024;
+constexpr std::size_t longest_commit = 128;
+constexpr std::size_t longest_line = 16 * 1024;
+constexpr std::uint64_t longest_append = 512 * longest_line;
 
 constexpr std::array<std::uint32_t, 256> make_table() {
   std::array<std::uint32_t, 256> table{};
@@ -36,6 +42,9 @@ struct writer {
   }
   std::string operator()(const folder_removal_record& x) const {
     return fmt::format("x {}", x.number);
+  }
+  std::string operator()(const commit_record& c) const {
+    return fmt::format("c {} {} {}", c.lines, c.messages, c.octets);
   }
 };
 
@@ -64,9 +73,18 @@ std::optional<journal_record> parse_folder(std::string_view line) {
   return f;
 }
 
+std::optional<journal_record> parse_commit(std::string_view line) {
+  const auto lines = wire::parse_number(wire::take_word(line));
+  const auto messages = wire::parse_number(wire::take_word(line));
+  const auto octets = wire::parse_number(line);
+  if (!lines || !messages || !octets) return std::nullopt;
+  return commit_record{*lines, *messages, *octets};
+}
+
 std::optional<journal_record> parse_record(std::string_view word, std::string_view line) {
   if (word == "m") return parse_message(line);
   if (word == "f") return parse_folder(line);
+  if (word == "c") return parse_commit(line);
   if (word == "d" && layout::is_id(line)) return removal_record{std::string(line)};
   if (word == "x")
     if (const auto number = wire::parse_number(line)) return folder_removal_record{*number};
@@ -75,7 +93,26 @@ std::optional<journal_record> parse_record(std::string_view word, std::string_vi
 
 error damaged(std::uint64_t offset) {
   return {fault::temporary, "journal-damaged", fmt::format("journal octet {}", offset),
-          "a record is damaged, and whole ones follow it"};
+          "something is damaged or missing, and whole records follow it"};
+}
+
+// The last line of a text that ends with one.
+std::optional<journal_entry> last_line(octets text) {
+  if (!text.ends_with('\n')) return std::nullopt;
+  text.remove_suffix(1);
+  return parse_journal_line(text.substr(text.find_last_of('\n') + 1));
+}
+
+// The commit nearest to the end of `text`.
+std::optional<commit_record> find_commit(octets text) {
+  while (!text.empty()) {
+    text = text.substr(0, text.find_last_of('\n') + 1);
+    const auto found = last_line(text);
+    const auto* commit = found ? std::get_if<commit_record>(&found->what) : nullptr;
+    if (commit != nullptr) return *commit;
+    text = text.substr(0, text.size() - std::min<std::size_t>(text.size(), 1));
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -102,7 +139,7 @@ std::optional<journal_entry> parse_journal_line(std::string_view line) {
   const auto word = wire::take_word(rest);
   auto what = parse_record(word, rest);
   if (!seq || !what) return std::nullopt;
-  return journal_entry{*seq, std::move(*what)};
+  return journal_entry{*seq, std::move(*what), crc32(body)};
 }
 
 result<void> journal::create(file_system& files, const std::string& path,
@@ -119,6 +156,8 @@ result<journal> journal::open(file_system& files, const std::string& path) {
   journal opened;
   IMA_TRY(file, files.open_append(path));
   opened.file_ = std::move(file);
+  IMA_TRY(identity, opened.file_->identity());
+  opened.identity_ = identity;
   std::array<char, 64> buffer{};
   IMA_TRY(count, opened.file_->read_at(0, buffer));
   const octets front(buffer.data(), count);
@@ -132,28 +171,116 @@ result<journal> journal::open(file_system& files, const std::string& path) {
   return opened;
 }
 
-result<std::uint64_t> journal::read(std::uint64_t offset, const visitor& visit) const {
-  std::string buffer;
-  std::uint64_t at = offset;    // of the buffer's front
-  std::uint64_t good = offset;  // behind the last whole record
-  while (true) {
-    const std::size_t kept = buffer.size();
-    buffer.resize(kept + read_together);
-    IMA_TRY(count, file_->read_at(at + kept, std::span(buffer).subspan(kept)));
-    buffer.resize(kept + count);
-    std::size_t front = 0;
-    for (std::size_t lf = buffer.find('\n'); lf != std::string::npos;
-         lf = buffer.find('\n', front)) {
-      const auto found = parse_journal_line(octets(buffer).substr(front, lf - front));
-      if (found && at + front != good) return damaged(good);
-      front = lf + 1;
-      if (!found) continue;
-      IMA_CHECK(visit(*found));
-      good = at + front;
+result<bool> journal::continues(const journal_place& place) const {
+  if (place.offset == first_) return place.seq == 0;
+  std::array<char, longest_commit> buffer{};
+  const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), place.offset);
+  IMA_TRY(count, file_->read_at(place.offset - wanted, std::span(buffer).first(wanted)));
+  const auto last = last_line(octets(buffer.data(), count));
+  return last && last->seq == place.seq && last->checksum == place.checksum;
+}
+
+namespace {
+
+// Cuts octets into lines, however they come, and holds no more than one line of legal length.
+class line_cutter {
+ public:
+  explicit line_cutter(std::uint64_t offset) : front_(offset) {}
+  /// Where the next octets come from.
+  std::uint64_t wanted() const noexcept { return front_ + buffer_.size(); }
+  void feed(octets more) {
+    buffer_.erase(0, taken_);
+    taken_ = 0;
+    buffer_ += more;
+  }
+  struct line {
+    std::uint64_t offset;  // behind its LF
+    octets text;           // empty where it is longer than a line can be
+  };
+  std::optional<line> next() {
+    const std::size_t lf = buffer_.find('\n', taken_);
+    if (lf == std::string::npos) {
+      keep_the_rest();
+      return std::nullopt;
     }
-    buffer.erase(0, front);
-    at += front;
-    if (count == 0) return good;
+    const octets text = octets(buffer_).substr(taken_, lf - taken_);
+    front_ += text.size() + 1;
+    taken_ = lf + 1;
+    return line{front_, std::exchange(overlong_, false) ? octets() : text};
+  }
+
+ private:
+  void keep_the_rest() {
+    buffer_.erase(0, taken_);
+    taken_ = 0;
+    if (buffer_.size() <= longest_line) return;
+    overlong_ = true;
+    front_ += buffer_.size();
+    buffer_.clear();
+  }
+
+  std::string buffer_;
+  std::size_t taken_ = 0;
+  std::uint64_t front_;  // of what is not taken
+  bool overlong_ = false;
+};
+
+// Gathers lines to appends, and tells a torn tail from damage (docs/mailbox.md section 5).
+class append_reader {
+ public:
+  append_reader(const journal_place& from, const journal::visitor& visit)
+      : good_(from), visit_(visit) {}
+
+  const journal_place& good() const noexcept { return good_; }
+
+  result<void> take(const line_cutter::line& line) {
+    auto found = parse_journal_line(line.text);
+    if (bad_ || !found) return take_damaged(found);
+    if (found->seq != good_.seq + waiting_.size() + 1) return damaged(line.offset);
+    waiting_.push_back(std::move(*found));
+    return end_of_append(line.offset);
+  }
+
+ private:
+  // What was not acknowledged may be written in parts, in any order, but is the last append. A line
+  // behind its commit, or a commit of lines that do not begin here, tells of a later one.
+  result<void> take_damaged(const std::optional<journal_entry>& found) {
+    if (ended_ && found) return damaged(good_.offset);
+    bad_ = true;
+    const auto* commit = found ? std::get_if<commit_record>(&found->what) : nullptr;
+    if (commit == nullptr) return {};
+    ended_ = true;
+    return found->seq - commit->lines == good_.seq + 1 ? result<void>() : damaged(good_.offset);
+  }
+
+  result<void> end_of_append(std::uint64_t offset) {
+    const auto* commit = std::get_if<commit_record>(&waiting_.back().what);
+    if (commit == nullptr) return {};
+    if (commit->lines + 1 != waiting_.size()) return damaged(offset);
+    for (const auto& e : waiting_) IMA_CHECK(visit_(e));
+    good_ = {offset, waiting_.back().seq, waiting_.back().checksum, *commit};
+    waiting_.clear();
+    return {};
+  }
+
+  journal_place good_;
+  const journal::visitor& visit_;
+  std::vector<journal_entry> waiting_;
+  bool bad_ = false;    // a line of this append did not check
+  bool ended_ = false;  // and the append's last line was seen
+};
+
+}  // namespace
+
+result<journal_place> journal::read(const journal_place& from, const visitor& visit) const {
+  line_cutter lines(from.offset);
+  append_reader reader(from, visit);
+  std::string buffer(read_together, '\0');
+  while (true) {
+    IMA_TRY(count, file_->read_at(lines.wanted(), buffer));
+    if (count == 0) return reader.good();
+    lines.feed(octets(buffer).substr(0, count));
+    while (const auto line = lines.next()) IMA_CHECK(reader.take(*line));
   }
 }
 
@@ -165,6 +292,21 @@ result<void> journal::append(octets lines) {
 result<void> journal::cut(std::uint64_t size) {
   IMA_CHECK(file_->truncate(size));
   return file_->sync();
+}
+
+// Most often the last line is the one; an append that is being written, or was torn, stands behind
+// it otherwise.
+result<commit_record> last_commit(file_system& files, const std::string& path) {
+  IMA_TRY(opened, files.open(path));
+  IMA_TRY(size, opened->size());
+  for (std::uint64_t wanted = longest_commit; size > 0; wanted *= 16) {
+    const std::uint64_t count = std::min(wanted, size);
+    std::string text(static_cast<std::size_t>(count), '\0');
+    IMA_TRY(got, opened->read_at(size - count, text));
+    if (const auto found = find_commit(octets(text).substr(0, got))) return *found;
+    if (count == size || count > longest_append) break;
+  }
+  return error{fault::temporary, "journal-damaged", path, "no whole append at its end"};
 }
 
 }  // namespace ima::mailbox

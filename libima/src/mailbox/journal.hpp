@@ -33,19 +33,35 @@ struct folder_removal_record {
   std::uint64_t number = 0;
 };
 
-using journal_record =
-    std::variant<message_record, removal_record, folder_record, folder_removal_record>;
+/// Ends an append of so many lines before this one; what all folders hold after it.
+struct commit_record {
+  std::uint64_t lines = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t octets = 0;
+};
+
+using journal_record = std::variant<message_record, removal_record, folder_record,
+                                    folder_removal_record, commit_record>;
 
 /// One line with its checksum and LF.
 std::string journal_line(std::uint64_t seq, const journal_record& what);
 struct journal_entry {
   std::uint64_t seq = 0;
   journal_record what;
+  std::uint32_t checksum = 0;
 };
 /// Nothing where the checksum or the grammar does not fit. `line` is without LF.
 std::optional<journal_entry> parse_journal_line(std::string_view line);
 
 std::uint32_t crc32(octets text) noexcept;
+
+/// A place between two appends.
+struct journal_place {
+  std::uint64_t offset = 0;
+  std::uint64_t seq = 0;       ///< Of the last line before it.
+  std::uint32_t checksum = 0;  ///< Of the same.
+  commit_record holds;         ///< What it says.
+};
 
 class journal {
  public:
@@ -55,22 +71,33 @@ class journal {
   static result<journal> open(file_system& files, const std::string& path);
 
   std::uint64_t generation() const noexcept { return generation_; }
-  std::uint64_t first_offset() const noexcept { return first_; }
+  /// Which file it is (file_status::identity).
+  std::uint64_t identity() const noexcept { return identity_; }
+  journal_place first() const noexcept { return {first_, 0, 0, {}}; }
   result<std::uint64_t> size() const { return file_->size(); }
 
-  /// Hands out every whole record from `offset` on. Returns the offset behind the last one. Error
-  /// also: `journal-damaged`, where a record behind a damaged one is whole.
-  using visitor = std::function<result<void>(const journal_entry&)>;
-  result<std::uint64_t> read(std::uint64_t offset, const visitor& visit) const;
+  /// False where what stands before this place is not what stood there once.
+  result<bool> continues(const journal_place& place) const;
 
-  /// Appends and syncs.
+  /// Hands out the records of every whole append behind `from`, and returns the place behind the
+  /// last. Error also: `journal-damaged`, where something whole follows a damaged append.
+  using visitor = std::function<result<void>(const journal_entry&)>;
+  result<journal_place> read(const journal_place& from, const visitor& visit) const;
+
+  /// Appends lines and syncs.
   result<void> append(octets lines);
+  result<void> sync() { return file_->sync(); }
   result<void> cut(std::uint64_t size);
 
  private:
   std::unique_ptr<file> file_;
   std::uint64_t generation_ = 0;
+  std::uint64_t identity_ = 0;
   std::uint64_t first_ = 0;
 };
+
+/// What the mailbox holds after the last whole append. Reads the journal's end alone, without the
+/// lock. Errors: those of file_system, `journal-damaged`.
+result<commit_record> last_commit(file_system& files, const std::string& path);
 
 }  // namespace ima::mailbox

@@ -16,7 +16,7 @@ constexpr std::size_t digest_digits = 64;
 constexpr std::size_t copy_digits = 16;
 constexpr std::size_t name_octets = 120;
 constexpr std::string_view object_suffix = ".ima";
-constexpr std::size_t most_files = 2000;  // parts have a lower limit
+constexpr std::size_t copy_together = 64 * 1024;
 
 bool is_hex(std::string_view text) noexcept {
   return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -48,6 +48,9 @@ std::string safe_characters(std::string_view name) {
 
 }  // namespace
 
+std::string tree::unfinished(bool directory) const {
+  return fmt::format("{}/{}", tmp(), object_name(random_hex(tmp_digits), directory));
+}
 std::string tree::shard(std::string_view id) const {
   return fmt::format("{}/{}", messages(), id.substr(0, 2));
 }
@@ -104,16 +107,54 @@ result<std::optional<object>> find_object(file_system& files, const std::string&
   for (const bool as_directory : {false, true}) {
     object found{fmt::format("{}/{}", directory, object_name(id, as_directory)), as_directory};
     IMA_TRY(status, files.status(found.path));
-    if (status) return std::optional(std::move(found));
+    if (status && status->directory == as_directory) return std::optional(std::move(found));
   }
   return std::optional<object>();
 }
 
-result<void> remove_object(file_system& files, const object& what) {
-  if (!what.directory) return files.unlink(what.path);
-  IMA_TRY(names, files.list(what.path, most_files));
-  for (const auto& name : names) IMA_CHECK(files.unlink(what.path + "/" + name));
-  return files.remove_directory(what.path);
+namespace {
+
+result<void> if_there(result<void> done) {
+  if (!done && done.error().rule == "file-missing") return {};
+  return done;
+}
+
+result<void> copy_file(file_system& files, const std::string& from, const std::string& to) {
+  IMA_TRY(source, files.open(from));
+  IMA_TRY(copy, files.create(to));
+  std::string buffer(copy_together, '\0');
+  std::uint64_t offset = 0;
+  while (true) {
+    IMA_TRY(count, source->read_at(offset, buffer));
+    if (count == 0) return copy->sync();
+    IMA_CHECK(copy->append(octets(buffer).substr(0, count)));
+    offset += count;
+  }
+}
+
+}  // namespace
+
+result<void> remove_leftover(file_system& files, const object& what) {
+  if (!what.directory) return if_there(files.unlink(what.path));
+  IMA_CHECK(if_there(files.list(what.path, [&](const std::string& name) {
+    return if_there(files.unlink(what.path + "/" + name));
+  })));
+  return if_there(files.remove_directory(what.path));
+}
+
+result<void> remove_object(file_system& files, const tree& where, const object& what) {
+  if (!what.directory) return if_there(files.unlink(what.path));
+  const object aside{where.unfinished(true), true};
+  auto moved = files.rename(what.path, aside.path);
+  if (!moved) return if_there(moved);
+  (void)remove_leftover(files, aside);
+  return {};
+}
+
+result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to) {
+  auto linked = files.link(from, to);
+  if (!linked && linked.error().rule == "file-link") return copy_file(files, from, to);
+  return linked;
 }
 
 }  // namespace ima::mailbox::layout

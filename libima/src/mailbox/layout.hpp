@@ -14,8 +14,10 @@
 
 namespace ima::mailbox::layout {
 
+inline constexpr std::string_view format_name = "ima-mailbox ";
 inline constexpr std::string_view format_line = "ima-mailbox 1\n";
 inline constexpr std::uint64_t inline_limit = 65536;
+inline constexpr std::size_t tmp_digits = 32;  ///< Of a name in tmp/.
 inline constexpr std::chrono::hours tombstone_age{14 * 24};
 inline constexpr std::chrono::hours leftover_age{36};
 
@@ -31,6 +33,9 @@ struct tree {
   std::string messages() const { return root + "/msg"; }
   std::string tombstones() const { return root + "/gone"; }
   std::string sync() const { return root + "/sync"; }
+  std::string quota() const { return root + "/quota"; }
+  /// A new name in tmp/.
+  std::string unfinished(bool directory = false) const;
 
   /// `msg/xx`, where xx are the first two digits of the id.
   std::string shard(std::string_view id) const;
@@ -56,7 +61,8 @@ bool has_attachments(const header_block& header) noexcept;
 /// `2-holiday in Kyoto.jpg`: the part's number and a name made safe (section 3.4).
 std::string attachment_name(std::size_t part, std::string_view name);
 
-/// Finds a message's object in `directory`: its path, or nothing.
+/// Finds a message's object in `directory`: its path, or nothing, also where a name is that of a
+/// message and what it names is not (a file for a directory, a symbolic link is no directory).
 struct object {
   std::string path;
   bool directory = false;
@@ -66,7 +72,13 @@ struct object {
 result<std::optional<object>> find_object(file_system& files, const std::string& directory,
                                           std::string_view id);
 
-/// Removes a message's object; no error where it is not there.
-result<void> remove_object(file_system& files, const object& what);
+/// Removes a message's object, in one step for whoever looks: a directory is first renamed into
+/// tmp/, and what cannot be removed there is a leftover. No error where it is not there.
+result<void> remove_object(file_system& files, const tree& where, const object& what);
+/// Removes what is in tmp/, file by file.
+result<void> remove_leftover(file_system& files, const object& what);
+
+/// Gives a file a second name, or copies it where the file system cannot.
+result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to);
 
 }  // namespace ima::mailbox::layout

@@ -36,9 +36,35 @@ std::string_view rule_for(int number) noexcept {
   }
 }
 
+error failure(const std::string& path, std::string_view rule, int number) {
+  return {fault::temporary, rule, path, std::generic_category().message(number)};
+}
+
 error failure(const std::string& path) {
   const int number = errno;
-  return {fault::temporary, rule_for(number), path, std::generic_category().message(number)};
+  return failure(path, rule_for(number), number);
+}
+
+// What keeps one file from being read, and says nothing of any other.
+error reading_failure(const std::string& path) {
+  const int number = errno;
+  switch (number) {
+    case EACCES:
+    case EPERM:
+    case EISDIR:
+    case ENXIO:
+    case ELOOP:
+    case EIO:
+      return failure(path, "file-unreadable", number);
+    default:
+      return failure(path, rule_for(number), number);
+  }
+}
+
+// Distinguishes files while a program runs, whichever of several file systems they are on.
+std::uint64_t identity_of(const struct stat& facts) noexcept {
+  return static_cast<std::uint64_t>(facts.st_ino) ^
+         (static_cast<std::uint64_t>(facts.st_dev) * 0x9e3779b97f4a7c15U);
 }
 
 result<void> check(int returned, const std::string& path) {
@@ -77,7 +103,7 @@ class posix_file final : public file {
       const auto count = retry([&] {
         return ::pread(descriptor_, rest.data(), rest.size(), static_cast<off_t>(offset + done));
       });
-      if (count < 0) return failure(path_);
+      if (count < 0) return reading_failure(path_);
       if (count == 0) break;
       done += static_cast<std::size_t>(count);
     }
@@ -88,6 +114,12 @@ class posix_file final : public file {
     struct stat facts {};
     if (::fstat(descriptor_, &facts) != 0) return failure(path_);
     return static_cast<std::uint64_t>(facts.st_size);
+  }
+
+  result<std::uint64_t> identity() const override {
+    struct stat facts {};
+    if (::fstat(descriptor_, &facts) != 0) return failure(path_);
+    return identity_of(facts);
   }
 
   // fdatasync also writes the size, which is all the metadata a reader needs.
@@ -114,8 +146,16 @@ result<std::unique_ptr<file>> open_file(const std::string& path, int flags) {
 
 class posix final : public file_system {
  public:
+  // Without waiting, should it be a named pipe.
   result<std::unique_ptr<file>> open(const std::string& path) override {
-    return open_file(path, O_RDONLY);
+    const int descriptor =
+        retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); });
+    if (descriptor < 0) return reading_failure(path);
+    auto opened = std::make_unique<posix_file>(descriptor, path);
+    struct stat facts {};
+    if (::fstat(descriptor, &facts) != 0) return failure(path);
+    if (!S_ISREG(facts.st_mode)) return failure(path, "file-unreadable", EINVAL);
+    return std::unique_ptr<file>(std::move(opened));
   }
   result<std::unique_ptr<file>> open_append(const std::string& path) override {
     return open_file(path, O_RDWR | O_APPEND | O_CREAT);
@@ -145,24 +185,25 @@ class posix final : public file_system {
       if (errno == ENOENT) return std::optional<file_status>();
       return failure(path);
     }
+    const std::chrono::nanoseconds changed = std::chrono::seconds(facts.st_mtim.tv_sec) +
+                                             std::chrono::nanoseconds(facts.st_mtim.tv_nsec);
     return std::optional(
         file_status{S_ISDIR(facts.st_mode), static_cast<std::uint64_t>(facts.st_size),
-                    std::chrono::sys_seconds(std::chrono::seconds(facts.st_mtime))});
+                    std::chrono::sys_time<std::chrono::nanoseconds>(changed), identity_of(facts)});
   }
 
-  result<std::vector<std::string>> list(const std::string& path, std::size_t limit) override {
+  result<void> list(const std::string& path,
+                    const std::function<result<void>(const std::string&)>& each) override {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
     if (!directory) return failure(path);
-    std::vector<std::string> names;
-    while (names.size() < limit) {
+    while (true) {
       errno = 0;
       const dirent* found = ::readdir(directory.get());
       if (found == nullptr && errno != 0) return failure(path);
-      if (found == nullptr) break;
-      const std::string_view name = found->d_name;
-      if (name != "." && name != "..") names.emplace_back(name);
+      if (found == nullptr) return {};
+      const std::string name = found->d_name;
+      if (name != "." && name != "..") IMA_CHECK(each(name));
     }
-    return names;
   }
 
   result<void> sync_directory(const std::string& path) override {

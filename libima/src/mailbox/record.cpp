@@ -63,6 +63,12 @@ result<void> check_flag(std::string_view flag) {
   return error{fault::caller, "flag", "", "not a flag"};
 }
 
+result<void> check_flags(const std::vector<std::string>& flags) {
+  if (flags.size() > most_flags) return error{fault::caller, "flag", "", "too many flags"};
+  for (const auto& flag : flags) IMA_CHECK(check_flag(flag));
+  return {};
+}
+
 std::string join_flags(std::vector<std::string> flags) {
   std::ranges::sort(flags);
   flags.erase(std::unique(flags.begin(), flags.end()), flags.end());
@@ -82,7 +88,7 @@ std::vector<std::string> split_flags(std::string_view word) {
 
 result<std::string> write_record(const record& note) {
   IMA_CHECK(check_folder_name(note.folder));
-  for (const auto& flag : note.flags) IMA_CHECK(check_flag(flag));
+  IMA_CHECK(check_flags(note.flags));
   std::string out(first_line);
   IMA_CHECK(add_line(out, "received", note.received.text()));
   IMA_CHECK(add_line(out, "recipient", note.recipient));

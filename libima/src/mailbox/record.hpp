@@ -9,6 +9,7 @@
 namespace ima::mailbox {
 
 inline constexpr std::size_t record_limit = 16 * 1024;
+inline constexpr std::size_t most_flags = 100;  ///< Of one message.
 
 /// The record as octets, blank line included. Error: fault::caller `record-text`, `flag`,
 /// `folder-name`.
@@ -20,6 +21,8 @@ result<record> read_record(octets text, std::size_t& size);
 
 result<void> check_folder_name(std::string_view name);
 result<void> check_flag(std::string_view flag);
+/// Error: `flag`, where one is not a flag or they are too many.
+result<void> check_flags(const std::vector<std::string>& flags);
 
 /// Flags as one word, sorted, each once: `flagged,seen`, or `-`.
 std::string join_flags(std::vector<std::string> flags);

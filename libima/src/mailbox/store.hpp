@@ -7,8 +7,13 @@
 
 #include <ima/mailbox/mailbox.hpp>
 
+#include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace ima::mailbox {
 
@@ -16,41 +21,83 @@ namespace ima::mailbox {
 /// whoever follows a crash finishes no more than this.
 inline constexpr std::size_t batch = 512;
 
-/// A mailbox's open files. Every member is called with `mutex` held; those that say so also with
-/// the mailbox's lock.
+/// A mailbox's open files. Every member is called with `mutex` held, unless it says otherwise;
+/// those that say so also with the mailbox's lock.
 struct mailbox::state {
   file_system& files;
   layout::tree tree;
   std::string index_path;
   std::mutex mutex;
   std::unique_ptr<file> lock_file;
-  journal log;
+  std::optional<journal> log;
   std::optional<index> cache;
   std::uint64_t torn = 0;  // octets cut off since the last report
 
   state(file_system& f, std::string root) : files(f), tree{std::move(root)} {}
 
+  /// Opens journal and index, and brings the index up to date.
+  result<void> open();
+
   /// Runs `work` with the lock held and the index up to date.
   template <class Work>
   auto locked(const Work& work) -> decltype(work()) {
-    IMA_CHECK(lock_file->lock());
+    IMA_CHECK(take_lock());
     const unlock_at_end guard{*lock_file};
     IMA_CHECK(follow());
     return work();
   }
 
-  /// Brings the index up to date for reading; takes the lock only where the journal has grown.
+  /// Runs `work`, which only reads the index, with the index up to date; takes `mutex`. An index
+  /// that turns out to be of no use is made again, once.
+  template <class Work>
+  auto reading(const Work& work) -> decltype(work()) {
+    const std::lock_guard guard(mutex);
+    IMA_CHECK(refresh());
+    auto done = work();
+    if (done || done.error().rule != "index") return done;
+    IMA_CHECK(renew());
+    return work();
+  }
+
+  /// Brings the index up to date for reading; takes the lock only where the journal has changed.
   result<void> refresh();
   /// With the lock: finishes in msg/ what the journal's new records say, then indexes them. The one
   /// way changes happen, and so also the recovery after a crash.
   result<void> follow();
   /// With the lock: makes records durable, then follows them.
-  result<void> append(const std::vector<journal_record>& records);
+  result<void> append(std::vector<journal_record> records);
 
-  result<folder_record> folder(std::string_view name);
-  /// Where a live message is: in msg/, or still in new/.
+  result<index::folder_row> folder(std::string_view name);
+  /// Where a live message is: in msg/, or still in new/. Needs no mutex.
   result<std::optional<layout::object>> object_of(std::string_view id);
-  std::string token(std::uint64_t seq) const;
+  /// With `mutex`: takes in these from new/, at most one batch; returns how many there were.
+  result<std::uint64_t> take_in(const std::vector<std::string>& ids);
+
+  /// A place in the mailbox's history, for one folder; folder 0 for a search.
+  struct token {
+    std::uint64_t folder = 0;
+    std::uint64_t seq = 0;
+    std::uint64_t start = 0;
+  };
+  std::string write(const token& t) const;
+  /// Error: `resync`.
+  result<token> read_token(std::string_view text, std::uint64_t folder);
+  result<std::uint64_t> read_from(std::string_view from);
+  /// Makes one slice of messages searchable; true when all are.
+  result<bool> make_searchable(std::size_t at_most);
+
+  /// Takes `mutex`, again and again.
+  class examination;
+
+  /// Takes `mutex`.
+  result<std::optional<entry>> find(std::string_view folder, std::string_view id);
+  /// Error: fault::refused `quota` where these do not fit.
+  result<void> check_room(std::uint64_t messages, std::uint64_t octets);
+
+  /// Takes `mutex`: runs `work` on a message's object; nothing where it is not in the folder.
+  template <class Work>
+  auto with_message(std::string_view folder, std::string_view id, const Work& work)
+      -> std::optional<decltype(work(std::declval<const layout::object&>()))>;
 
  private:
   struct unlock_at_end {
@@ -60,13 +107,22 @@ struct mailbox::state {
   };
   class follower;
 
-  result<void> follow_once();
+  result<void> take_lock();
+  result<bool> lock_is_ours();
+  result<void> open_journal();
+  bool is_current(const file_status& journal_now);
+  result<void> open_index();
+  result<void> renew();
   result<void> rebuild_index();
+  result<void> follow_once(bool own);
+  result<void> follow(bool own);
+  result<void> count(const journal_record& what, std::map<std::string, bool>& known,
+                     commit_record& holds);
 };
 
 /// A message's text file, its front read: record and header block.
 struct stored_text {
-  std::unique_ptr<file> text;
+  std::shared_ptr<const file> text;
   std::string record;
   header_block header;
   std::uint64_t inline_offset = 0;  ///< Where the inline parts begin.
@@ -74,7 +130,16 @@ struct stored_text {
 /// Error: `message-damaged`.
 result<stored_text> open_text(file_system& files, const layout::object& what);
 
-/// Removes a message from msg/ or new/ where it is there.
-result<void> remove_from(file_system& files, const std::string& directory, std::string_view id);
+/// Opens one part, counted from 0. Errors: those of file_system.
+result<std::unique_ptr<part_source>> open_part_of(file_system& files, const layout::object& what,
+                                                  const stored_text& message, std::size_t part);
+
+/// Writes a small file as a whole: built in tmp/, synced, renamed to `path` in `directory`.
+result<void> replace_small(file_system& files, const layout::tree& tree, octets text,
+                           const std::string& path, const std::string& directory);
+/// Reads a small file; nothing where there is none.
+result<std::optional<std::string>> read_small(file_system& files, const std::string& path);
+
+error caller_error(std::string_view rule, std::string_view place, std::string_view text);
 
 }  // namespace ima::mailbox

@@ -30,7 +30,7 @@ error damaged(const layout::object& what, std::string_view text) {
 
 class file_part final : public part_source {
  public:
-  file_part(std::unique_ptr<file> text, std::uint64_t offset, std::uint64_t size)
+  file_part(std::shared_ptr<const file> text, std::uint64_t offset, std::uint64_t size)
       : text_(std::move(text)), offset_(offset), size_(size) {}
 
   std::uint64_t size() const noexcept override { return size_; }
@@ -41,7 +41,7 @@ class file_part final : public part_source {
   }
 
  private:
-  std::unique_ptr<file> text_;
+  std::shared_ptr<const file> text_;
   std::uint64_t offset_;
   std::uint64_t size_;
 };
@@ -75,13 +75,24 @@ result<stored_text> open_text(file_system& files, const layout::object& what) {
   auto header = header_block::parse(octets(front).substr(ends->record, ends->header - ends->record),
                                     reading_limits());
   if (!header) return damaged(what, header.error().message());
-  return stored_text{std::move(text), front.substr(0, ends->record), *header, ends->header};
+  return stored_text{std::shared_ptr<const file>(std::move(text)), front.substr(0, ends->record),
+                     *header, ends->header};
 }
 
-result<void> remove_from(file_system& files, const std::string& directory, std::string_view id) {
-  IMA_TRY(found, layout::find_object(files, directory, id));
-  if (!found) return {};
-  return layout::remove_object(files, *found);
+result<std::unique_ptr<part_source>> open_part_of(file_system& files, const layout::object& what,
+                                                  const stored_text& message, std::size_t part) {
+  const auto parts = message.header.parts();
+  const part_info& wanted = parts[part];
+  if (!layout::is_inline(wanted)) {
+    IMA_TRY(content, files.open(what.path + "/" + layout::attachment_name(part + 1, wanted.name)));
+    return std::unique_ptr<part_source>(
+        std::make_unique<file_part>(std::move(content), 0, wanted.size));
+  }
+  std::uint64_t offset = message.inline_offset;
+  for (const auto& before : parts.first(part))
+    if (layout::is_inline(before)) offset += before.size;
+  return std::unique_ptr<part_source>(
+      std::make_unique<file_part>(message.text, offset, wanted.size));
 }
 
 result<std::optional<layout::object>> mailbox::state::object_of(std::string_view id) {
@@ -90,39 +101,50 @@ result<std::optional<layout::object>> mailbox::state::object_of(std::string_view
   return layout::find_object(files, tree.incoming(), id);
 }
 
+// Where it went between the look at the index and the look at the files, the second look at the
+// index tells so. Where the journal still has it, its files are missing.
+template <class Work>
+auto mailbox::state::with_message(std::string_view folder, std::string_view id, const Work& work)
+    -> std::optional<decltype(work(std::declval<const layout::object&>()))> {
+  using outcome_type = decltype(work(std::declval<const layout::object&>()));
+  for (const bool again : {false, true}) {
+    auto there = find(folder, id);
+    if (!there) return outcome_type(there.error());
+    if (!*there) return std::nullopt;
+    auto object = object_of(id);
+    if (!object) return outcome_type(object.error());
+    if (*object) {
+      auto done = work(**object);
+      if (done || done.error().rule != "file-missing" || again) return done;
+    }
+  }
+  return outcome_type(
+      error{fault::temporary, "message-damaged", std::string(id), "its files are missing"});
+}
+
 result<std::optional<stored_header>> mailbox::header(std::string_view folder, std::string_view id) {
   state& s = *state_;
-  IMA_TRY(there, find(folder, id));
-  if (!there) return std::optional<stored_header>();
-  IMA_TRY(found, s.object_of(id));
-  if (!found) return std::optional<stored_header>();
-  IMA_TRY(text, open_text(s.files, *found));
-  return std::optional(stored_header{std::move(text.record), text.header});
+  auto done = s.with_message(folder, id, [&](const layout::object& what) -> result<stored_header> {
+    IMA_TRY(text, open_text(s.files, what));
+    return stored_header{std::move(text.record), text.header};
+  });
+  if (!done) return std::optional<stored_header>();
+  if (!*done) return done->error();
+  return std::optional(std::move(**done));
 }
 
 result<std::unique_ptr<part_source>> mailbox::open_part(std::string_view folder,
                                                         std::string_view id, std::uint64_t part) {
   state& s = *state_;
-  IMA_TRY(there, find(folder, id));
-  const error gone{fault::caller, "no-message", std::string(id), "no such message in the folder"};
-  if (!there) return gone;
-  IMA_TRY(found, s.object_of(id));
-  if (!found) return gone;
-  IMA_TRY(text, open_text(s.files, *found));
-  const auto parts = text.header.parts();
-  if (part == 0 || part > parts.size())
-    return error{fault::caller, "no-part", std::string(id), "no such part"};
-  const part_info& wanted = parts[part - 1];
-  if (!layout::is_inline(wanted)) {
-    IMA_TRY(content, s.files.open(found->path + "/" + layout::attachment_name(part, wanted.name)));
-    return std::unique_ptr<part_source>(
-        std::make_unique<file_part>(std::move(content), 0, wanted.size));
-  }
-  std::uint64_t offset = text.inline_offset;
-  for (const auto& before : parts.first(part - 1))
-    if (layout::is_inline(before)) offset += before.size;
-  return std::unique_ptr<part_source>(
-      std::make_unique<file_part>(std::move(text.text), offset, wanted.size));
+  using source = std::unique_ptr<part_source>;
+  auto done = s.with_message(folder, id, [&](const layout::object& what) -> result<source> {
+    IMA_TRY(message, open_text(s.files, what));
+    if (part == 0 || part > message.header.parts().size())
+      return error{fault::caller, "no-part", std::string(id), "no such part"};
+    return open_part_of(s.files, what, message, static_cast<std::size_t>(part - 1));
+  });
+  if (done) return std::move(*done);
+  return error{fault::caller, "no-message", std::string(id), "no such message in the folder"};
 }
 
 }  // namespace ima::mailbox

@@ -5,7 +5,7 @@ using namespace mailbox_test;
 
 // Power is cut after every single change on disk of a mailbox's whole life; what was not synced is
 // forgotten. What was acknowledged must be there, once and whole, and recovery must leave only the
-// states of docs/mailbox.md section 8.
+// states of docs/mailbox.md section 10.
 
 namespace {
 

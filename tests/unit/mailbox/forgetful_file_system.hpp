@@ -99,14 +99,19 @@ class forgetful_file_system final : public mb::file_system {
     if (dead()) return failure("storage");
     const auto found = find(path);
     if (!found) return std::optional<mb::file_status>();
-    return std::optional(mb::file_status{found->directory, found->content.size(), now()});
+    return std::optional(
+        mb::file_status{found->directory, found->content.size(), now(), identity_of(found)});
   }
-  ima::result<std::vector<std::string>> list(const std::string& path, std::size_t limit) override {
+  ima::result<void> list(
+      const std::string& path,
+      const std::function<ima::result<void>(const std::string&)>& each) override {
     if (dead()) return failure("storage");
-    std::vector<std::string> all;
-    for (const auto& [entry, unused] : find(path)->entries)
-      if (all.size() < limit) all.push_back(entry);
-    return all;
+    const auto found = find(path);
+    if (!found) return failure("file-missing");
+    const node::names all = found->entries;
+    for (const auto& [entry, unused] : all)
+      if (auto done = each(entry); !done) return done;
+    return {};
   }
   ima::result<void> sync_directory(const std::string& path) override {
     if (auto may = change(); !may) return may;
@@ -140,6 +145,7 @@ class forgetful_file_system final : public mb::file_system {
       return node_->content.copy(into.data(), into.size(), offset);
     }
     ima::result<std::uint64_t> size() const override { return node_->content.size(); }
+    ima::result<std::uint64_t> identity() const override { return identity_of(node_); }
     ima::result<void> sync() override {
       if (auto may = owner_.change(); !may) return may;
       node_->synced = node_->content;
@@ -160,6 +166,9 @@ class forgetful_file_system final : public mb::file_system {
 
   static ima::error failure(std::string_view rule) {
     return {ima::fault::temporary, rule, "", "simulated"};
+  }
+  static std::uint64_t identity_of(const std::shared_ptr<node>& n) {
+    return reinterpret_cast<std::uintptr_t>(n.get());
   }
   static std::string parent(const std::string& path) { return path.substr(0, path.rfind('/')); }
   static std::string name(const std::string& path) { return path.substr(path.rfind('/') + 1); }

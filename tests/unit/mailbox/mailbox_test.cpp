@@ -229,7 +229,7 @@ TEST_CASE("a torn journal tail is cut to the last whole record at every length, 
   }
   const auto good = std::filesystem::file_size(path + "/journal");
   const std::string line =
-      mb::journal_line(3, mb::message_record{m.header.id_digest().hex(), 1, 1, 1, "seen"});
+      mb::journal_line(5, mb::message_record{m.header.id_digest().hex(), 1, 1, 1, "seen"});
   for (std::size_t length = 1; length < line.size(); ++length) {
     std::ofstream(path + "/journal", std::ios::app) << line.substr(0, length);
     auto box = open(path);
@@ -237,15 +237,6 @@ TEST_CASE("a torn journal tail is cut to the last whole record at every length, 
     CHECK(all(box).at(0).flags.empty());
     CHECK(std::filesystem::file_size(path + "/journal") == good);
   }
-}
-
-TEST_CASE("damage before whole records is an error, never a silent cut") {
-  const temporary_directory dir;
-  const std::string path = make(dir, "bob");
-  std::ofstream(path + "/journal", std::ios::app)
-      << "rubbish\n"
-      << mb::journal_line(2, mb::folder_record{2, "", "x"});
-  CHECK(mb::mailbox::open(files, path).error().rule == "journal-damaged");
 }
 
 TEST_CASE("a journal line is read back, and with any octet changed it is not") {

@@ -6,18 +6,19 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 // The one seam between a mailbox and the disk (the SQLite index, a cache, apart). Tests replace it
 // by one that records, fails, or forgets what was not synced.
 //
-// Every error is fault::temporary with one of these rules (docs/mailbox.md section 10):
+// Every error is fault::temporary with one of these rules (docs/mailbox.md section 12):
 // `file-exists`, `file-missing`, `file-link` (the file system cannot make this hard link),
+// `file-unreadable` (this one file cannot be read: no right to, not a plain file, a bad block),
 // `disk-full`, `storage` (everything else).
 
 namespace ima::mailbox {
@@ -32,6 +33,8 @@ class IMA_API file {
   /// Fills `into` from `offset`; returns how many octets, less than asked only at the end.
   virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const = 0;
   virtual result<std::uint64_t> size() const = 0;
+  /// As file_status::identity.
+  virtual result<std::uint64_t> identity() const = 0;
   /// What was written is on disk when this returns.
   virtual result<void> sync() = 0;
   virtual result<void> truncate(std::uint64_t size) = 0;
@@ -43,7 +46,8 @@ class IMA_API file {
 struct file_status {
   bool directory = false;
   std::uint64_t size = 0;
-  std::chrono::sys_seconds changed{};  ///< Modification time.
+  std::chrono::sys_time<std::chrono::nanoseconds> changed{};  ///< Modification time.
+  std::uint64_t identity = 0;  ///< Another for each file; stays when it is renamed.
 };
 
 /// Files, directories and the clock. Safe to use from many threads.
@@ -51,6 +55,7 @@ class IMA_API file_system {
  public:
   virtual ~file_system() = default;
 
+  /// Opens a plain file for reading; follows no symbolic link.
   virtual result<std::unique_ptr<file>> open(const std::string& path) = 0;
   /// Opens for reading and appending; makes the file where there is none.
   virtual result<std::unique_ptr<file>> open_append(const std::string& path) = 0;
@@ -65,8 +70,10 @@ class IMA_API file_system {
   virtual result<void> remove_directory(const std::string& path) = 0;
   /// Nothing where there is no such file.
   virtual result<std::optional<file_status>> status(const std::string& path) = 0;
-  /// At most `limit` names, in no order, without `.` and `..`.
-  virtual result<std::vector<std::string>> list(const std::string& path, std::size_t limit) = 0;
+  /// Calls `each` for every name, in no order, without `.` and `..`; ends at its first error. Names
+  /// that come or go meanwhile may be left out.
+  virtual result<void> list(const std::string& path,
+                            const std::function<result<void>(const std::string&)>& each) = 0;
   /// The names in this directory are on disk when this returns.
   virtual result<void> sync_directory(const std::string& path) = 0;
   virtual std::chrono::sys_seconds now() = 0;

@@ -4,7 +4,11 @@
 #include <ima/error.hpp>
 #include <ima/export.hpp>
 #include <ima/header.hpp>
+#include <ima/mailbox/delivery.hpp>
+#include <ima/mailbox/entry.hpp>
 #include <ima/mailbox/file_system.hpp>
+#include <ima/mailbox/quota.hpp>
+#include <ima/mailbox/search.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +24,9 @@ namespace ima::mailbox {
 struct folder {
   std::string name;  ///< UTF-8, hierarchical with `/`.
   std::string role;  ///< inbox, sent, drafts, archive, junk, trash, or empty.
+  std::uint64_t messages = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t size = 0;  ///< Octets of all messages.
 };
 
 struct folder_status {
@@ -27,15 +34,6 @@ struct folder_status {
   std::uint64_t unseen = 0;
   std::uint64_t size = 0;  ///< Octets of all messages.
   std::string token;       ///< The state now.
-};
-
-struct entry {
-  std::string id;
-  std::uint64_t seq = 0;   ///< Grows with every change in the mailbox.
-  std::uint64_t size = 0;  ///< Octets: header block and parts.
-  std::vector<std::string> flags;
-  std::chrono::sys_seconds arrived{};
-  bool gone = false;  ///< It left the folder; only `id` and `seq` are set.
 };
 
 struct change_page {
@@ -57,14 +55,16 @@ struct flag_change {
 
 enum class outcome : std::uint8_t { done, gone, changed };
 
-/// What recover() or check() found; every number but `missing` and `torn` was put right by
-/// recover().
+/// What recover() or check() found. recover() puts right what is counted; what is named it cannot.
 struct report {
-  std::uint64_t torn = 0;            ///< Octets of a torn journal tail that were cut off.
-  std::uint64_t unfinished = 0;      ///< Leftovers of deliveries in tmp/.
-  std::uint64_t strays = 0;          ///< Message files that no journal record names.
-  std::uint64_t tombstones = 0;      ///< Tombstones older than 14 days.
-  std::vector<std::string> missing;  ///< Ids that the journal names and no file holds.
+  std::uint64_t torn = 0;        ///< Octets of a torn journal tail that were cut off.
+  std::uint64_t unfinished = 0;  ///< Leftovers of deliveries in tmp/, older than 36 hours.
+  std::uint64_t strays = 0;      ///< Message files that no journal record names.
+  std::uint64_t tombstones = 0;  ///< Tombstones older than 14 days.
+  // At most a thousand of each:
+  std::vector<std::string> missing;     ///< Ids that the journal names and no file holds.
+  std::vector<std::string> unreadable;  ///< Ids in new/ that cannot be taken in.
+  std::vector<std::string> odd;         ///< Names in new/ or msg/ that are no message's.
 };
 
 /// Octets of one part. Stays readable until destroyed, even where the message is deleted.
@@ -73,6 +73,26 @@ class IMA_API part_source {
   virtual ~part_source() = default;
   virtual std::uint64_t size() const noexcept = 0;
   virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const = 0;
+};
+
+/// A message being stored by its own user. Destroying it before commit() removes what it began.
+/// Movable; one thread at a time; the mailbox outlives it.
+class IMA_API appending {
+ public:
+  appending(appending&&) noexcept;
+  appending& operator=(appending&&) noexcept;
+  ~appending();
+  /// Takes the next slice of the message's body_reader.
+  result<void> write(const part_slice& slice);
+  /// Makes it durable and takes it in. Where the folder went meanwhile it is in inbox. Error:
+  /// fault::caller `delivery-incomplete`.
+  result<entry> commit();
+
+ private:
+  friend class mailbox;
+  struct state;
+  explicit appending(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
 };
 
 struct options {
@@ -85,8 +105,9 @@ struct options {
 ///
 /// Errors: those of file_system; fault::caller `no-folder`, `no-message`, `no-part`,
 /// `folder-name`, `folder-exists`, `folder-role`, `folder-in-use`, `flag`, `resync`,
-/// `mailbox-exists`, `sync-state`;
-/// fault::temporary `index`, `journal-damaged`, `message-damaged`, `mailbox-format`.
+/// `mailbox-exists`, `sync-state`, `search-text`; fault::refused `quota`;
+/// fault::temporary `index`, `journal-damaged`, `message-damaged`, `mailbox-format`,
+/// `quota-damaged`.
 class IMA_API mailbox {
  public:
   /// Makes an empty mailbox with the folder `inbox`. The directory itself may exist.
@@ -102,18 +123,39 @@ class IMA_API mailbox {
   result<std::vector<folder>> folders();
   result<void> create_folder(std::string_view name, std::string_view role = {});
   result<void> rename_folder(std::string_view name, std::string_view to);
+  /// Gives the folder this role, or none where it is empty. Inbox keeps its own.
+  result<void> set_folder_role(std::string_view name, std::string_view role);
   /// The folder must be empty, and not inbox.
   result<void> delete_folder(std::string_view name);
 
   result<folder_status> status(std::string_view folder);
+
+  /// The limits, and what the folders hold now.
+  result<quota_status> quota();
+  result<void> set_quota(const quota_limits& limits);
+
   /// Up to `limit` entries after `token` (`0`: the whole folder). Error: `resync`.
   result<change_page> changes(std::string_view folder, std::string_view token, std::size_t limit);
   /// Nothing where the message is not in the folder.
   result<std::optional<entry>> find(std::string_view folder, std::string_view id);
+  /// The newest message in the folder with this digest, delivered, appended or copied.
+  result<std::optional<entry>> find(std::string_view folder, const digest& message);
   result<std::optional<stored_header>> header(std::string_view folder, std::string_view id);
   /// `part` counts from 1.
   result<std::unique_ptr<part_source>> open_part(std::string_view folder, std::string_view id,
                                                  std::uint64_t part);
+
+  /// Begins to store a message as a copy named apart: it never stands for a delivery. The note says
+  /// folder and flags. Errors also: `record-text`; `quota` where there is no room.
+  result<appending> append(const header_block& header, const record& note);
+
+  /// Messages for which every condition holds, newest first, from one folder or, with an empty
+  /// name, from all. At most `limit`, beginning behind `from` (empty: at the newest, otherwise
+  /// search_page::next). Makes searchable what is not yet, in slices that let others in between.
+  result<search_page> search(std::string_view folder, const query& what, std::string_view from,
+                             std::size_t limit);
+  /// Makes up to `at_most` more messages searchable; true when all are. For idle times.
+  result<bool> make_searchable(std::size_t at_most);
 
   /// One outcome for each id, in order.
   result<std::vector<outcome>> set_flags(std::string_view folder, std::span<const std::string> ids,
@@ -121,7 +163,7 @@ class IMA_API mailbox {
   result<std::vector<outcome>> move(std::string_view folder, std::string_view target,
                                     std::span<const std::string> ids);
   result<std::vector<outcome>> remove(std::string_view folder, std::span<const std::string> ids);
-  /// The copies' ids, in order; empty where the message is not in the folder.
+  /// The copies' ids, in order; empty where the message is not in the folder. Error also: `quota`.
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                         std::span<const std::string> ids);
 
@@ -136,6 +178,7 @@ class IMA_API mailbox {
   result<report> check();
 
  private:
+  friend class appending;
   struct state;
   explicit mailbox(std::unique_ptr<state> s);
   std::unique_ptr<state> state_;

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ima::mailbox {
+
+/// A message in a folder.
+struct entry {
+  std::string id;
+  std::uint64_t seq = 0;   ///< Grows with every change in the mailbox.
+  std::uint64_t size = 0;  ///< Octets: header block and parts.
+  std::vector<std::string> flags;
+  std::chrono::sys_seconds arrived{};
+  bool gone = false;  ///< It left the folder; only `id` and `seq` are set.
+};
+
+}  // namespace ima::mailbox

@@ -1,0 +1,165 @@
+#include "mailbox/store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+// Looking through a whole mailbox, and putting right what crashes left (docs/mailbox.md section
+// 10). The lock is held for one shard at a time, so that others get their turns.
+
+namespace ima::mailbox {
+
+namespace {
+
+constexpr std::size_t most_named = 1000;
+
+void name(std::vector<std::string>& list, std::string text) {
+  if (list.size() < most_named) list.push_back(std::move(text));
+}
+
+}  // namespace
+
+class mailbox::state::examination {
+ public:
+  examination(state& s, bool repair) : state_(s), repair_(repair) {}
+
+  result<report> run() {
+    IMA_CHECK(in_turn([this] { return leftovers(); }));
+    IMA_CHECK(in_turn([this] { return waiting(); }));
+    for (int i = 0; i < 256; ++i)
+      IMA_CHECK(in_turn([this, i] { return shard(fmt::format("{:02x}", i)); }));
+    return std::move(found_);
+  }
+
+ private:
+  template <class Work>
+  result<void> in_turn(const Work& work) {
+    const std::lock_guard guard(state_.mutex);
+    IMA_CHECK(state_.locked(work));
+    found_.torn = state_.torn;
+    return {};
+  }
+
+  bool older(const file_status& s, std::chrono::seconds age) {
+    return state_.files.now() - s.changed > age;
+  }
+
+  result<void> leftovers() {
+    file_system& files = state_.files;
+    return files.list(state_.tree.tmp(), [&](const std::string& each) -> result<void> {
+      const std::string path = state_.tree.tmp() + "/" + each;
+      IMA_TRY(status, files.status(path));
+      if (!status || !older(*status, layout::leftover_age)) return {};
+      ++found_.unfinished;
+      return repair_ ? layout::remove_leftover(files, {path, status->directory}) : result<void>();
+    });
+  }
+
+  // What take-in passes over, for whatever reason, would stay unseen.
+  result<void> waiting() {
+    file_system& files = state_.files;
+    const std::string& incoming = state_.tree.incoming();
+    return files.list(incoming, [&](const std::string& each) -> result<void> {
+      const auto id = layout::id_in(each);
+      IMA_TRY(object, id ? layout::find_object(files, incoming, *id)
+                         : result<std::optional<layout::object>>(std::nullopt));
+      if (!object)
+        name(found_.odd, "new/" + each);
+      else if (!open_text(files, *object))
+        name(found_.unreadable, std::string(*id));
+      return {};
+    });
+  }
+
+  result<void> shard(const std::string& digits) {
+    IMA_CHECK(messages(digits));
+    return tombstones(state_.tree.tombstones() + "/" + digits);
+  }
+
+  result<void> messages(const std::string& digits) {
+    file_system& files = state_.files;
+    const std::string directory = state_.tree.messages() + "/" + digits;
+    std::set<std::string> there;
+    IMA_CHECK(files.list(directory, [&](const std::string& each) -> result<void> {
+      const auto id = layout::id_in(each);
+      if (id)
+        there.emplace(*id);
+      else
+        name(found_.odd, fmt::format("msg/{}/{}", digits, each));
+      return {};
+    }));
+    // Behind the last digit, so that every id with these two lies between.
+    IMA_TRY(live, state_.cache->ids(digits, digits + "g"));
+    for (const auto& id : live) IMA_CHECK(expect(directory, id, there));
+    for (const auto& id : there)
+      if (!std::ranges::binary_search(live, id)) IMA_CHECK(stray(directory, id));
+    return {};
+  }
+
+  result<void> expect(const std::string& directory, const std::string& id,
+                      const std::set<std::string>& there) {
+    if (there.contains(id)) {
+      IMA_TRY(object, layout::find_object(state_.files, directory, id));
+      if (object) return {};
+    }
+    name(found_.missing, id);
+    return {};
+  }
+
+  // A copy's files whose record was never written, a removal that was not finished: they go. Any
+  // other message without a record goes back to new/: nothing that was delivered is thrown away.
+  result<void> stray(const std::string& directory, const std::string& id) {
+    IMA_TRY(object, layout::find_object(state_.files, directory, id));
+    if (!object) {
+      name(found_.odd, fmt::format("msg/{}/{}", id.substr(0, 2), id));
+      return {};
+    }
+    ++found_.strays;
+    return repair_ ? settle(*object, id) : result<void>();
+  }
+
+  result<void> settle(const layout::object& what, const std::string& id) {
+    IMA_TRY(unwanted, is_unwanted(id));
+    if (unwanted) return layout::remove_object(state_.files, state_.tree, what);
+    const std::string& incoming = state_.tree.incoming();
+    IMA_CHECK(
+        state_.files.rename(what.path, incoming + "/" + layout::object_name(id, what.directory)));
+    return state_.files.sync_directory(incoming);
+  }
+
+  result<bool> is_unwanted(const std::string& id) {
+    if (layout::is_apart(id)) return true;
+    IMA_TRY(waiting, layout::find_object(state_.files, state_.tree.incoming(), id));
+    IMA_TRY(tombstone, state_.files.status(state_.tree.tombstone(id)));
+    if (waiting || tombstone) return true;
+    return state_.cache->was_removed(id);
+  }
+
+  result<void> tombstones(const std::string& directory) {
+    file_system& files = state_.files;
+    return files.list(directory, [&](const std::string& each) -> result<void> {
+      IMA_TRY(status, files.status(directory + "/" + each));
+      if (!status || !older(*status, layout::tombstone_age)) return {};
+      ++found_.tombstones;
+      return repair_ ? files.unlink(directory + "/" + each) : result<void>();
+    });
+  }
+
+  state& state_;
+  bool repair_;
+  report found_;
+};
+
+result<report> mailbox::recover() {
+  auto found = state::examination(*state_, true).run();
+  if (found) {
+    const std::lock_guard guard(state_->mutex);
+    found->torn = std::exchange(state_->torn, 0);
+  }
+  return found;
+}
+
+result<report> mailbox::check() { return state::examination(*state_, false).run(); }
+
+}  // namespace ima::mailbox

@@ -1,0 +1,87 @@
+#include "mailbox/store.hpp"
+#include "mailbox/words.hpp"
+
+#include <algorithm>
+#include <limits>
+
+// Searching (docs/mailbox.md section 9).
+
+namespace ima::mailbox {
+
+namespace {
+
+constexpr std::size_t slice = 128;  // messages made searchable before others get a turn
+
+bool needs_words(const query& what) {
+  return !what.texts.empty() || what.sent_since || what.sent_before;
+}
+
+result<void> check_query(const query& what) {
+  for (const auto& text : what.texts)
+    if (!has_words(text.words))
+      return caller_error("search-text", text.words, "there is no word to look for");
+  return {};
+}
+
+}  // namespace
+
+// Where a search goes on: everything older than this birth.
+result<std::uint64_t> mailbox::state::read_from(std::string_view from) {
+  constexpr auto newest = std::uint64_t{std::numeric_limits<std::int64_t>::max()};
+  if (from.empty()) return newest;
+  IMA_TRY(at, read_token(from, 0));
+  return at.seq;
+}
+
+// A message that cannot be read is passed over; check() names it.
+result<bool> mailbox::state::make_searchable(std::size_t at_most) {
+  const std::size_t wanted = std::min(at_most, slice);
+  IMA_CHECK(cache->begin());
+  IMA_CHECK(cache->drop_removed_words());
+  IMA_TRY(unread, cache->unsearchable(wanted));
+  for (const auto& message : unread) {
+    IMA_TRY(object, object_of(message.id));
+    if (!object) continue;
+    auto text = read_words(files, *object);
+    if (text) IMA_CHECK(cache->make_searchable(message.born, *text));
+  }
+  IMA_CHECK(cache->commit_searchable(unread));
+  return unread.size() < wanted;
+}
+
+result<bool> mailbox::make_searchable(std::size_t at_most) {
+  state& s = *state_;
+  for (std::size_t done = 0; done < at_most; done += slice) {
+    auto all = s.reading([&]() -> result<bool> {
+      auto made = s.make_searchable(at_most - done);
+      if (!made) s.cache->roll_back();
+      return made;
+    });
+    if (!all || *all) return all;
+  }
+  return false;
+}
+
+result<search_page> mailbox::search(std::string_view folder, const query& what,
+                                    std::string_view from, std::size_t limit) {
+  state& s = *state_;
+  IMA_CHECK(check_query(what));
+  if (needs_words(what)) IMA_CHECK(make_searchable(std::numeric_limits<std::size_t>::max()));
+  return s.reading([&]() -> result<search_page> {
+    std::uint64_t number = 0;
+    if (!folder.empty()) {
+      IMA_TRY(found, s.folder(folder));
+      number = found.number;
+    }
+    IMA_TRY(born, s.read_from(from));
+    IMA_TRY(hits, s.cache->search(number, what, born, limit + 1));
+    search_page page;
+    const bool more = hits.size() > limit;
+    if (more) hits.resize(limit);
+    if (more && limit > 0) page.next = s.write({0, hits.back().born, 0});
+    for (auto& hit : hits) page.hits.push_back(std::move(hit.found));
+    return page;
+  });
+}
+
+}  // namespace ima::mailbox
