@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
+#include "limits.hpp"
 #include "log.hpp"
 #include "routes.hpp"
 #include "signals.hpp"
@@ -33,10 +34,7 @@ result<void> read_settings(const std::string& file, settings& s) {
   return tools::read_config(file, [&](tools::config_table& config) {
     config.require("listen");
     config.read("listen", s.server.listen);
-    config.read_octets("max-size", s.server.bounds.body);
-    std::uint64_t workers = s.server.workers;
-    config.read("workers", workers);
-    s.server.workers = workers;
+    tools::read_server_limits(config, s.server);
     tools::read_routes(config, s.routes);
     tools::read_tls(config, s.tls);
   });

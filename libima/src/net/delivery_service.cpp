@@ -113,10 +113,25 @@ awaitable<void> delivery_service::serve() {
   while (open) {
     auto event = session_->next_event();
     // The answer to a damaged message is there already; it waits until the message is dropped.
-    if (!std::holds_alternative<delivery::body_damaged>(event)) pump();
+    const bool damaged = std::holds_alternative<delivery::body_damaged>(event);
+    if (!damaged && !co_await flush()) break;
     open = co_await std::visit([this](auto& e) { return handle(std::move(e)); }, event);
   }
   pump();
+}
+
+// Everything the session said goes to the connection, at the pace of the peer: a peer that waits
+// for an answer sends nothing that would make us think of it again.
+awaitable<bool> delivery_service::flush() {
+  for (pump(); !session_->pending_output().empty(); pump()) {
+    connection_.arm(bounds_.line);
+    co_await connection_.drained();
+    connection_.disarm();
+    watched_step_ = never;  // the wait that was interrupted gets its deadline again
+    if (connection_.timed_out()) log(log_level::warning, "peer-stalled", {});
+    if (connection_.is_closed()) co_return false;
+  }
+  co_return true;
 }
 
 void delivery_service::stop() {
@@ -184,14 +199,8 @@ awaitable<bool> delivery_service::handle(delivery::server_needs_input) {
   co_return true;
 }
 
-awaitable<bool> delivery_service::handle(delivery::server_waits) {
-  connection_.arm(bounds_.line);  // the peer does not read what we answer
-  co_await connection_.drained();
-  connection_.disarm();
-  watched_step_ = never;  // the wait that was interrupted gets its deadline again
-  if (connection_.timed_out()) log(log_level::warning, "peer-stalled", {});
-  co_return !connection_.timed_out();
-}
+// Output was waiting; flush() has taken it on.
+awaitable<bool> delivery_service::handle(delivery::server_waits) { co_return true; }
 
 // The rule of docs/delivery.md section 5 that needs the connection.
 result<void> delivery_service::check_originator(const header_block& header) const {

@@ -37,6 +37,7 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   using fields = std::vector<std::pair<std::string_view, std::string>>;
 
   awaitable<void> serve();
+  awaitable<bool> flush();
   awaitable<bool> handle(delivery::server_needs_input);
   awaitable<bool> handle(delivery::server_waits);
   awaitable<bool> handle(delivery::message_offered offered);
