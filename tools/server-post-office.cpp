@@ -4,7 +4,7 @@
 #include "config.hpp"
 #include "exit_codes.hpp"
 #include "log.hpp"
-#include "signals.hpp"
+#include "reload.hpp"
 #include "tls_settings.hpp"
 #include "users.hpp"
 
@@ -26,6 +26,7 @@ struct settings {
   net::retrieval_server_options server;
   tls::context_options tls;
   service::accounts users;
+  tools::watched_files watched;
 };
 
 void read_keys(tools::config_table& config, settings& s, std::filesystem::path& users_file) {
@@ -38,17 +39,19 @@ void read_keys(tools::config_table& config, settings& s, std::filesystem::path& 
   config.require("users");
   config.read("users", users_file);
   config.read("trust-issued-names", s.server.trust_issued_names);
-  tools::read_tls(config, s.tls);
+  tools::read_server_tls(config, s.tls, s.watched);
   if (s.server.trust_issued_names && (s.tls.system_store || s.tls.ca_file.empty()))
     config.reject("trust-issued-names", "needs tls.system-store = false and a tls.ca-file");
 }
 
 result<void> read_settings(const std::string& file, settings& s) {
   s.tls.inside = tls::protocol::imrp;
+  s.watched.files.insert(file);
   std::filesystem::path users_file;
   auto good = tools::read_config(
       file, [&](tools::config_table& config) { read_keys(config, s, users_file); });
   if (!good) return good;
+  s.watched.files.insert(users_file.string());
   auto users = tools::read_users(users_file);
   if (!users) return users.error();
   s.users = *std::move(users);
@@ -57,13 +60,16 @@ result<void> read_settings(const std::string& file, settings& s) {
 
 // Takes up changed certificates and users, both or neither.
 result<void> reload(const std::string& file, net::retrieval_server& server,
-                    tools::listed_users& users) {
+                    tools::listed_users& users, tools::watched_files& read, log_sink& log) {
   settings fresh;
-  if (auto good = read_settings(file, fresh); !good) return good;
+  const auto good = read_settings(file, fresh);
+  read = fresh.watched;
+  if (!good) return good;
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
   server.use(*context);
   users.use(std::move(fresh.users));
+  tools::log_certificates(*context, log);
   return {};
 }
 
@@ -76,15 +82,11 @@ int serve(const std::string& file, settings& s, tools::stderr_log& log) {
   if (!server) return tools::complain(program, server.error());
   for (const std::string& where : server->addresses())
     log.write({log_level::info, "listening", {{"address", where}}});
-  const tools::signal_watch watch(
+  tools::log_certificates(*context, log);
+  const tools::reload_watch watch(
       [&] { server->stop(); },
-      [&] {
-        const auto good = reload(file, *server, users);
-        if (good)
-          log.write({log_level::info, "reloaded", {}});
-        else
-          log.write({log_level::error, "reload-refused", {{"text", good.error().message()}}});
-      });
+      [&](tools::watched_files& read) { return reload(file, *server, users, read, log); },
+      s.watched, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;

@@ -5,8 +5,8 @@
 #include "exit_codes.hpp"
 #include "limits.hpp"
 #include "log.hpp"
+#include "reload.hpp"
 #include "routes.hpp"
-#include "signals.hpp"
 #include "tls_settings.hpp"
 
 #include <ima/mailbox/file_system.hpp>
@@ -28,16 +28,32 @@ struct settings {
   net::delivery_server_options server;
   tls::context_options tls;
   service::routing_table routes;
+  tools::watched_files watched;
 };
 
 result<void> read_settings(const std::string& file, settings& s) {
+  s.watched.files.insert(file);
   return tools::read_config(file, [&](tools::config_table& config) {
     config.require("listen");
     config.read("listen", s.server.listen);
     tools::read_server_limits(config, s.server);
     tools::read_routes(config, s.routes);
-    tools::read_tls(config, s.tls);
+    tools::read_server_tls(config, s.tls, s.watched);
   });
+}
+
+// Takes up changed certificates.
+result<void> reload(const std::string& file, net::delivery_server& server,
+                    tools::watched_files& read, log_sink& log) {
+  settings fresh;
+  const auto good = read_settings(file, fresh);
+  read = fresh.watched;
+  if (!good) return good;
+  const auto context = tls::context::create(fresh.tls);
+  if (!context) return context.error();
+  server.use(*context);
+  tools::log_certificates(*context, log);
+  return {};
 }
 
 int serve(const std::string& file, settings& s, tools::stderr_log& log) {
@@ -50,16 +66,10 @@ int serve(const std::string& file, settings& s, tools::stderr_log& log) {
   if (!server) return tools::complain(program, server.error());
   for (const std::string& where : server->addresses())
     log.write({log_level::info, "listening", {{"address", where}}});
-  const auto reload = [&] {
-    settings fresh;
-    auto good = read_settings(file, fresh);
-    auto renewed = good ? tls::context::create(fresh.tls) : result<tls::context>(good.error());
-    if (renewed) server->use(*renewed);
-    log.write({renewed ? log_level::info : log_level::error,
-               renewed ? "reloaded" : "reload-refused",
-               {{"text", renewed ? "certificates" : renewed.error().message()}}});
-  };
-  const tools::signal_watch watch([&] { server->stop(); }, reload);
+  tools::log_certificates(*context, log);
+  const tools::reload_watch watch(
+      [&] { server->stop(); },
+      [&](tools::watched_files& read) { return reload(file, *server, read, log); }, s.watched, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;

@@ -13,6 +13,7 @@ using action = std::function<int()>;
 
 /// Each adds `ima-admin SUBJECT …` and, when one of its subcommands is parsed, puts what it does
 /// into `chosen`. `chosen` outlives the parsing.
+void add_certificate_commands(CLI::App& app, action& chosen);
 void add_mailbox_commands(CLI::App& app, action& chosen);
 void add_user_commands(CLI::App& app, action& chosen);
 

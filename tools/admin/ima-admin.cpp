@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   CLI::App app("Looks after mailboxes and users.", admin::program);
   app.require_subcommand(1);
   admin::action chosen;
+  admin::add_certificate_commands(app, chosen);
   admin::add_mailbox_commands(app, chosen);
   admin::add_user_commands(app, chosen);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;

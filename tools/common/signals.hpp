@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -10,12 +11,20 @@ namespace ima::tools {
 /// action.
 void block_watched_signals();
 
-/// Turns SIGTERM and SIGINT into a call of `stop` and SIGHUP into a call of `reload`, both on a
-/// thread of its own (so they may do anything), and ignores SIGPIPE. Make it before any other
-/// thread: threads inherit the blocked signals. At most one in a program.
+/// What is done on signals and between them; all of it on one thread, which is no other's, so it
+/// may take its time.
+struct signal_actions {
+  std::function<void()> stop;    ///< On SIGTERM and SIGINT.
+  std::function<void()> reload;  ///< On SIGHUP.
+  std::function<void()> tick;    ///< After each time that no signal came for `patience`.
+  std::function<std::chrono::milliseconds()> patience;  ///< Asked each time; 0 is for ever.
+};
+
+/// Watches for signals, and ignores SIGPIPE. Make it before any other thread: threads inherit the
+/// blocked signals. At most one in a program.
 class signal_watch {
  public:
-  signal_watch(std::function<void()> stop, std::function<void()> reload);
+  explicit signal_watch(signal_actions actions);
   ~signal_watch();
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;

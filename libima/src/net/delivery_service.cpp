@@ -231,6 +231,8 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
     answer.what = delivery::header_answer::kind::reject;
     answer.why = delivery::reason::identity;
     answer.text = proved.error().text;
+    log(log_level::warning, "identity-refused",
+        {{"rule", std::string(proved.error().rule)}, {"text", proved.error().text}});
   }
   static constexpr std::string_view words[] = {"accept", "reject", "defer", "verdict"};
   log(log_level::info, "offer-judged",

@@ -50,6 +50,9 @@ std::optional<retrieval::certificate_facts> retrieval_service::client_certificat
 }
 
 awaitable<void> retrieval_service::serve() {
+  if (const auto& problem = connection_.tls().peer().chain_problem)  // it may count by its key
+    log(log_level::info, "chain-unproved",
+        {{"rule", std::string(problem->rule)}, {"text", problem->text}});
   session_.emplace(
       retrieval::server_options{connection_.tls().peer().server_name, options_.bounds});
   responder_.emplace(*session_, users_, client_certificate());

@@ -157,4 +157,10 @@ const certificate_facts* context::own_certificate(std::string_view domain) const
   return found == nullptr ? nullptr : &found->facts;
 }
 
+std::vector<certificate_facts> context::own_certificates() const {
+  std::vector<certificate_facts> all;
+  for (const own_credential& c : content_->credentials) all.push_back(c.facts);
+  return all;
+}
+
 }  // namespace ima::tls

@@ -15,7 +15,8 @@
 namespace ima::tls {
 namespace {
 
-void add_names(std::vector<step>& steps, const certificate_facts& facts) {
+// Names that prove nothing, and why.
+void add_ignored(std::vector<step>& steps, const certificate_facts& facts) {
   for (const std::string& why : facts.ignored)
     steps.push_back({"identity", step::verdict::skipped, why});
 }
@@ -47,11 +48,11 @@ result<explanation> explain(const context& with, std::string_view chain, std::st
   IMA_TRY(shown, read_chain(chain));
   const trust& whom = with.inside().whom;
   verification made = verify_chain(whom, shown.leaf.get(), shown.others.get(), peer);
-  explanation out{std::move(made.steps), std::move(made.refused)};
-  const certificate_facts facts = facts_of(shown.leaf.get(), whom.names);
-  add_names(out.steps, facts);
-  auto proved = proves(facts, domain);
-  out.steps.push_back(proved ? proved_by(facts, domain)
+  explanation out{facts_of(shown.leaf.get(), whom.names), std::move(made.steps),
+                  std::move(made.refused)};
+  add_ignored(out.steps, out.certificate);
+  auto proved = proves(out.certificate, domain);
+  out.steps.push_back(proved ? proved_by(out.certificate, domain)
                              : step{"identity", step::verdict::bad, proved.error().text});
   if (!proved && !out.refused) out.refused = std::move(proved).error();
   return out;

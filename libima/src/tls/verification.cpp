@@ -144,25 +144,35 @@ void add_leaf_steps(std::vector<step>& steps, const findings& found) {
   add_step(steps, "certificate-purpose", found, "", "the leaf's key may sign");
 }
 
+// What a chain that does not lead to an authority leaves open.
+bool needs_whole_chain(std::string_view rule) {
+  return rule == "certificate-signature" || rule == "certificate-constraint" ||
+         rule.starts_with("certificate-revo");
+}
+
 void add_store_steps(std::vector<step>& steps, const trust& whom, const attempt& made,
                      std::string_view where) {
+  const auto skip = [&](std::string_view rule, std::string_view why) {
+    steps.push_back({rule, step::verdict::skipped, fmt::format("{}{}", where, why)});
+  };
   for (const chain_rule& rule : chain_rules) {
-    const bool lists = rule.word.starts_with("certificate-revo");
-    if (lists && !whom.check_revocation)
-      steps.push_back(
-          {rule.word, step::verdict::skipped, fmt::format("{}no revocation lists are set", where)});
+    if (rule.word.starts_with("certificate-revo") && !whom.check_revocation)
+      skip(rule.word, "no revocation lists are set");
+    else if (needs_whole_chain(rule.word) && made.has("certificate-issuer"))
+      skip(rule.word, "open, as the chain is not whole");
     else
       add_step(steps, rule.word, made.found, where, rule.when_good);
   }
 }
+
+constexpr const char* nobody_trusted = "no authority at all is trusted here";
 
 error refusal(const finding& why) { return {fault::peer, why.rule, "", why.text}; }
 
 // Both stores refused. What counts is what the one says that knows the chain's authority; the
 // administrator's where both do or neither does.
 error refusal_of(const std::optional<attempt>& by_system, const std::optional<attempt>& by_own) {
-  if (!by_own && !by_system)
-    return refusal({"certificate-issuer", "no authority at all is trusted here"});
+  if (!by_own && !by_system) return refusal({"certificate-issuer", nobody_trusted});
   if (!by_own) return refusal(by_system->found.front());
   if (!by_system || !by_own->has("certificate-issuer") || by_system->has("certificate-issuer"))
     return refusal(by_own->found.front());
@@ -197,6 +207,8 @@ verification verify_chain(const trust& whom, X509* leaf, STACK_OF(X509) * others
     add_skipped(made.steps, whom.administrator ? "own authorities: not asked any more"
                                                : "own authorities: none are set");
   }
+  if (!whom.system && !whom.administrator)
+    made.steps.push_back({"certificate-issuer", step::verdict::bad, nobody_trusted});
   if (!of_leaf.empty())
     made.refused = refusal(of_leaf.front());
   else if (system_enough || (by_own && by_own->good()))

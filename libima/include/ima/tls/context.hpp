@@ -48,6 +48,9 @@ class IMA_API context {
   /// What the certificate says that proves `domain`, or nothing if none of ours does.
   const certificate_facts* own_certificate(std::string_view domain) const noexcept;
 
+  /// What each of our certificates says, in the order of the options.
+  std::vector<certificate_facts> own_certificates() const;
+
   struct content;
   const content& inside() const noexcept { return *content_; }  ///< For the engine.
 

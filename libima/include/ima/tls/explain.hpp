@@ -33,7 +33,8 @@ IMA_API std::string_view to_string(step::verdict v) noexcept;
 /// How a chain was judged. A chain may be refused by one store and accepted by the other, so a bad
 /// step alone decides nothing.
 struct explanation {
-  std::vector<step> steps;  ///< In the order of docs/identity.md.
+  certificate_facts certificate;  ///< The leaf.
+  std::vector<step> steps;        ///< Those of the leaf, of each store, and of the names.
   /// What a handshake, or the message's check, would report; none if the chain proves the domain.
   std::optional<error> refused;
 };

@@ -1,0 +1,91 @@
+// ima-admin check-certificate …
+
+#include "commands.hpp"
+#include "exit_codes.hpp"
+
+#include <ima/address.hpp>
+#include <ima/tls/explain.hpp>
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace ima::tools::admin {
+namespace {
+
+struct question {
+  tls::context_options trust;
+  tls::peer_role peer = tls::peer_role::server;
+  std::string chain_file;
+  std::string domain;
+};
+
+result<std::string> read_file(const std::string& name) {
+  std::ifstream in(name, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in.is_open() || in.bad()) return error{fault::caller, "no-input", name, "cannot be read"};
+  return text;
+}
+
+void print(const tls::explanation& told, const std::string& domain) {
+  fmt::print("certificate {}\nkey {}\n", told.certificate.fingerprint.hex(),
+             told.certificate.key.hex());
+  for (const tls::step& s : told.steps)
+    fmt::print("{:<7} {:<25} {}\n", to_string(s.what), s.rule, printable(s.text));
+  if (told.refused)
+    fmt::print("refused: {}\n", told.refused->message());
+  else
+    fmt::print("proved: {}\n", domain);
+}
+
+int check(const question& q) {
+  const auto domain = hostpart_from_unicode(q.domain);
+  if (!domain) return complain(program, domain.error());
+  const auto chain = read_file(q.chain_file);
+  if (!chain) return complain(program, chain.error());
+  const auto context = tls::context::create(q.trust);
+  if (!context) return complain(program, context.error());
+  const auto told = tls::explain(*context, *chain, *domain, q.peer);
+  if (!told)
+    return complain(program, {fault::peer, told.error().rule, q.chain_file, told.error().text});
+  print(*told, *domain);
+  return told->refused ? exit_failed : exit_ok;
+}
+
+void add_options(CLI::App& command, question& q) {
+  const std::map<std::string, tls::peer_role> roles{{"client", tls::peer_role::client},
+                                                    {"server", tls::peer_role::server}};
+  command
+      .add_option("--peer", q.peer, "Whether the certificate's owner connects or is connected to")
+      ->required()
+      ->transform(CLI::CheckedTransformer(roles));
+  command.add_option("--ca", q.trust.ca_file, "Our own authorities (PEM)");
+  command.add_option("--crl", q.trust.crl, "Revocation lists: a file or a directory");
+  command.add_flag("--no-system-store{false}", q.trust.system_store,
+                   "Do not trust the system's authorities");
+  const std::map<std::string, tls::common_name> rules{{"fallback", tls::common_name::fallback},
+                                                      {"never", tls::common_name::never}};
+  command
+      .add_option("--common-name", q.trust.names,
+                  "Whether a commonName counts where there is no subjectAltName")
+      ->transform(CLI::CheckedTransformer(rules));
+  command.add_option("CHAIN", q.chain_file, "The certificate and those behind it (PEM)")
+      ->required();
+  command.add_option("DOMAIN", q.domain, "The hostpart that it is to prove")->required();
+}
+
+}  // namespace
+
+void add_certificate_commands(CLI::App& app, action& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "check-certificate", "Say whether a chain of certificates proves a domain, and why");
+  const auto q = std::make_shared<question>();
+  add_options(*command, *q);
+  command->callback([q, &chosen] { chosen = [q] { return check(*q); }; });
+}
+
+}  // namespace ima::tools::admin
