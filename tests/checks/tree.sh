@@ -1,6 +1,7 @@
 #!/bin/bash
 # Checks what the compiler does not: that modules depend one way, that public headers stand alone,
-# that every error's rule is documented, and that every program has a man page.
+# that every error's rule and every event of the log is documented, and that every program has a man
+# page.
 set -u
 cd "$(dirname "$0")/../.." || exit 70
 failures=0
@@ -65,6 +66,15 @@ rules=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' 'bindings/*.cpp
   grep -oE 'fault::[a-z]+, *"[a-z0-9-]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u)
 for rule in $rules; do
   grep -rqF --include='*.md' "\`$rule\`" docs || complain "no page of docs/ explains the rule $rule"
+done
+
+# An operator finds every event of the log in the guide; debug events are for developers.
+events=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' | xargs cat | tr -d '\n' |
+  grep -oE '(log_level::(info|warning|error), *|[^a-z_]log\()"[a-z]+(-[a-z]+)*"' |
+  sed 's/.*"\(.*\)"/\1/' | sort -u)
+for event in $events; do
+  grep -qE "^\|.*\`$event\`.*\|" docs/operating.md ||
+    complain "the table of docs/operating.md does not explain the event $event"
 done
 
 for program in $(sed -n "s/^    '\([a-z-]*\)': .*/\1/p" tools/meson.build); do
