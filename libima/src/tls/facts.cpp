@@ -116,8 +116,7 @@ std::chrono::sys_seconds moment(const ASN1_TIME* time) {
 
 std::string description(const X509* certificate) {
   const bio_ptr out(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0,
-                     XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
+  X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_ONELINE);
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   const std::string_view subject(text, static_cast<std::size_t>(size));
