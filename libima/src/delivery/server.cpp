@@ -344,7 +344,9 @@ result<void> server::abandon(const error& why) {
   if (state_->now != server_state::body && state_->now != server_state::finishing)
     return out_of_turn("abandon");
   const bool later = why.kind != fault::peer && why.kind != fault::refused;
-  state_->spoil(why.message(), later ? verdict::defer : verdict::fail);
+  error shown = why;
+  shown.place.clear();  // a path of ours, which is no business of the peer's
+  state_->spoil(shown.message(), later ? verdict::defer : verdict::fail);
   return {};
 }
 

@@ -121,7 +121,7 @@ class server_role {
 
   result<void> abandon(std::string_view rest) {
     wire::take_word(rest);
-    return session_.abandon({fault::temporary, "handler", "", std::string(rest)});
+    return session_.abandon({fault::temporary, "handler", "/a/path/of/ours", std::string(rest)});
   }
 
   void report(std::string_view rest) {
