@@ -173,11 +173,12 @@ class Authority:
                 "keyUsage=critical,keyCertSign,cRLSign", "-keyout", self.key, "-out", self.pem)
 
     def certificate(self, place, names=(), subject="/CN=test", usage="serverAuth", days="2",
-                    extensions=()):
-        """Makes PLACE.pem and PLACE.key for the DNS names; returns both paths."""
+                    extensions=(), key=None):
+        """Makes PLACE.pem and PLACE.key for the DNS names; returns both paths. With KEY, a file,
+        the certificate is for that key."""
         place = pathlib.Path(place)
         place.parent.mkdir(parents=True, exist_ok=True)
-        chain, key = place.with_name(place.name + ".pem"), place.with_name(place.name + ".key")
+        chain, own = place.with_name(place.name + ".pem"), key or place.with_name(place.name + ".key")
         lines = ["basicConstraints=CA:false", *extensions]
         if names:
             lines.append("subjectAltName=" + ",".join(f"DNS:{n}" for n in names))
@@ -185,12 +186,12 @@ class Authority:
             lines.append(f"extendedKeyUsage={usage}")
         request, extras = place.with_suffix(".csr"), place.with_suffix(".ext")
         extras.write_text("\n".join(lines) + "\n")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                subject, "-keyout", key, "-out", request)
+        fresh = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", own)
+        openssl("req", "-new", *(("-key", key) if key else fresh), "-subj", subject, "-out", request)
         openssl("x509", "-req", "-in", request, "-CA", self.pem, "-CAkey", self.key, "-days", days,
                 "-set_serial", str(int.from_bytes(os.urandom(8), "big")), "-extfile", extras,
                 "-out", chain)
-        return chain, key
+        return chain, own
 
     def revoke(self, chains, place, days="2"):
         """Writes the list of these and no other certificates as revoked."""

@@ -96,8 +96,9 @@ awaitable<result<void>> delivery_link::greeting() {
 bool delivery_link::usable() const {
   if (ended_ || current_ != nullptr || body_open_) return false;
   if (clock::now() - began_ > means_.bounds.connection) return false;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   return check_own_certificate(means_.tls, sender_) &&
-         !has_expired(*connection_->tls().peer().certificate);
+         tls::vouches_for(connection_->tls().peer(), host_, now);
 }
 
 // The session says how long the wait it is in may last; what comes meanwhile does not prolong it.
