@@ -1,0 +1,110 @@
+"""The peer plays every transcript of retrieval, in both roles."""
+
+import imrp
+import transcripts
+from harness import Tests
+from transcripts import escaped, octets
+
+
+def text_of(given):
+    return escaped(given) or "-"
+
+
+def given(text):
+    return b"" if text == "-" else octets(text)
+
+
+class Retrieval(transcripts.Player):
+    """The words of tests/transcripts/retrieval/README.md."""
+
+    def __init__(self, side):
+        super().__init__(side)
+        role = imrp.Server if side == "S" else imrp.Client
+        self.session = role("b.example")
+
+    def reports(self):
+        events, self.session.events = self.session.events, type(self.session.events)()
+        return [" ".join(self.words(*e)) for e in events]
+
+    def words(self, kind, *values):
+        if kind == "auth":
+            who, password = values
+            return [kind, who, *(["certificate"] if password is None
+                                 else ["password", text_of(password)])]
+        if kind == "request":
+            word, meaning, text = values
+            return [self.fetch_words(*meaning) if word == "FETCH" else text]
+        if kind == "greeting":
+            return [kind, *values[0]]
+        if kind == "folder":
+            return [kind, values[0], imrp.wire(values[1])]
+        if kind == "entry":
+            return [kind, *map(str, values[:3]), ",".join(values[3]) or "-", values[4]]
+        if kind == "header":
+            return [kind, values[0], *map(text_of, values[1:])]
+        if kind == "octets":
+            return [kind, escaped(values[0])]
+        if kind == "token":
+            return [kind, values[0], *(["more"] if values[1] else [])]
+        return [kind, *(str(v) for v in values if v != "")]
+
+    @staticmethod
+    def fetch_words(folder, which, part, offset, length):
+        return f"FETCH {imrp.wire(folder)} {which} {part} {offset} " + \
+            ("end" if length is None else str(length))
+
+    def decide(self, word, *rest):
+        if self.side == "S":
+            self.answer(word, *rest)
+        else:
+            self.request(word, *rest)
+
+    def answer(self, word, *rest):
+        session = self.session
+        lines = {"folder": "FOLDER", "entry": "+", "absent": "-", "gone": "GONE",
+                 "changed": "CHANGED", "copied": "COPIED"}
+        if word in lines:
+            session.say(lines[word], *rest)
+        elif word == "header":
+            session.header(rest[0], given(rest[1]), given(rest[2]))
+        elif word == "part":
+            session.part(*map(int, rest))
+        elif word == "octets":
+            session.octets(octets(rest[0]))
+        elif word == "fail":
+            session.failure(rest[0], " ".join(rest[1:]))
+        elif word == "status":
+            keys = ("messages", "unseen", "size", "token")
+            session.ok(*(f"{k}={v}" for k, v in zip(keys, rest)))
+        elif word == "token":
+            session.ok(*rest)
+        else:  # authenticated, broken, ok, shut-down, time-out
+            getattr(session, word.replace("-", "_"))()
+
+    def request(self, word, *rest):
+        session = self.session
+        if word == "auth":
+            session.auth(rest[0], octets(rest[1]))
+        elif word == "flag":
+            folder, which, seq, *changes = rest
+            session.flag(imrp.name(folder), [which], changes, None if seq == "-" else seq)
+        elif word == "changes":
+            session.changes(imrp.name(rest[0]), rest[1], int(rest[2]))
+        elif word == "fetch":
+            session.fetch(imrp.name(rest[0]), rest[1], *map(int, rest[2:]))
+        elif word in ("move", "copy"):
+            getattr(session, word)(imrp.name(rest[0]), imrp.name(rest[1]), *rest[2:])
+        elif word in ("status", "headers", "delete"):
+            getattr(session, word)(imrp.name(rest[0]), *rest[1:])
+        else:  # certificate, folders, done
+            getattr(session, word)(*rest)
+
+    @staticmethod
+    def words_before_text(line):
+        """The words of a server's line that every implementation says alike."""
+        words = line.split(" ")
+        return " ".join(words[:2]) if words[0] in ("FAIL", "DEFER") else None
+
+
+with Tests() as t:
+    transcripts.play_all(t, "retrieval", Retrieval)
