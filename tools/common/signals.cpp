@@ -50,6 +50,10 @@ signal_watch::signal_watch(signal_actions actions) {
   thread_ = std::thread([actions = std::move(actions)] { watch(actions); });
 }
 
+signal_watch::signal_watch(std::function<void()> stop, std::function<void()> reload)
+    : signal_watch({std::move(stop), std::move(reload), [] {},
+                    [] { return std::chrono::milliseconds(0); }}) {}
+
 signal_watch::~signal_watch() {
   pthread_kill(thread_.native_handle(), SIGUSR1);
   thread_.join();

@@ -25,6 +25,8 @@ struct signal_actions {
 class signal_watch {
  public:
   explicit signal_watch(signal_actions actions);
+  /// For a program that does nothing between signals.
+  signal_watch(std::function<void()> stop, std::function<void()> reload);
   ~signal_watch();
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;
