@@ -1,14 +1,37 @@
-"""The conversation that docs/delivery.md prints, held by openssl as it says there."""
+"""The examples that the specification prints are true, and openssl holds the conversation by hand."""
 
+import hashlib
 import pathlib
 import re
 
 from harness import Domain, Tests, authority, run
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "delivery.md"
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
+
+
+def octets_of_table(section, whose=""):
+    """The text that the rows "| count | `text` |" spell, after their counts were checked."""
+    text = ""
+    for count, row in re.findall(rf"^\| (\d+) \| {whose}`(.*)` \|$", section, re.M):
+        row = row.replace("␊", "\n")
+        t.equal(f"octets of {row!r}", len(row.encode()), int(count))
+        text += row
+    return text.encode()
+
 
 with Tests() as t:
-    section = PAGE.read_text().split("\n### By hand\n")[1]
+    section = (DOCS / "message.md").read_text().split("\n## 9. Worked example\n")[1]
+    message = octets_of_table(section)
+    size, whole, with_bcc = (int(n) for n in re.search(
+        r"block has (\d+) octets.*message (\d+).*block has (\d+) octets", section, re.S).groups())
+    t.equal("the message", (len(message), message[-7:]), (whole, b"\nhello\n"))
+    t.contains("its digest", section, hashlib.sha256(message[:size]).hexdigest())
+    t.equal("with a blind copy", size + len("bcc: dan@b.example\n"), with_bcc)
+
+    page = (DOCS / "delivery.md").read_text()
+    offered = octets_of_table(page.split("\n## 12. Worked example\n")[1], "C \\| ")
+    t.true("the offer in delivery", offered.startswith(b"MAIL 195\nima: 1\n"), offered)
+    section = page.split("\n### By hand\n")[1]
     conversation, command, first, second = re.findall(r"^```\w*\n(.*?)^```$", section, re.M | re.S)
 
     ca = authority(t.work)
@@ -19,6 +42,7 @@ with Tests() as t:
     (t.work / "ca.pem").write_bytes(ca.pem.read_bytes())
     b.write("server-receive.address", server.address + "\n")
     (t.work / "conversation").write_text(conversation)
+    t.equal("the conversation is the example", conversation.encode(), offered)
 
     t.equal("the conversation", run("sh", "-c", command, cwd=t.work).out, first)
     t.equal("the conversation again", run("sh", "-c", command, cwd=t.work).out, second)
