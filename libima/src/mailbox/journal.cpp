@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -48,13 +49,16 @@ struct writer {
   }
 };
 
+constexpr auto latest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
 std::optional<journal_record> parse_message(std::string_view line) {
   message_record m;
   m.id = wire::take_word(line);
   const auto folder = wire::parse_number(wire::take_word(line));
   const auto size = wire::parse_number(wire::take_word(line));
   const auto arrived = wire::parse_number(wire::take_word(line));
-  if (!layout::is_id(m.id) || !folder || !size || !arrived || line.empty()) return std::nullopt;
+  if (!layout::is_id(m.id) || !folder || !size || !arrived || *arrived > latest || line.empty())
+    return std::nullopt;
   m.folder = *folder;
   m.size = *size;
   m.arrived = static_cast<std::int64_t>(*arrived);
