@@ -3,6 +3,7 @@
 import hashlib
 import pathlib
 import re
+import zlib
 
 from harness import Domain, Tests, authority, run
 
@@ -27,6 +28,14 @@ with Tests() as t:
     t.equal("the message", (len(message), message[-7:]), (whole, b"\nhello\n"))
     t.contains("its digest", section, hashlib.sha256(message[:size]).hexdigest())
     t.equal("with a blind copy", size + len("bcc: dan@b.example\n"), with_bcc)
+
+    section = (DOCS / "mailbox.md").read_text().split("\n## 5. The journal\n")[1]
+    journal = re.search(r"^```\n(ima-journal 1 .*?)^```$", section, re.M | re.S).group(1)
+    for line in journal.splitlines()[1:]:
+        t.equal(f"checksum of {line[9:40]}", line[:8], f"{zlib.crc32(line[9:].encode()):08x}")
+    dump = re.search(r"^```\n(00000000: .*?)^```$", section, re.M | re.S).group(1)
+    shown = bytes.fromhex("".join(line[10:49] for line in dump.splitlines()))
+    t.equal("its first octets", shown, journal.encode()[:len(shown)])
 
     page = (DOCS / "delivery.md").read_text()
     offered = octets_of_table(page.split("\n## 12. Worked example\n")[1], "C \\| ")
