@@ -21,6 +21,7 @@ declare -A below=(
   [mailbox]='support wire message'
   [tls]='support wire message'
   [service]='support wire message delivery retrieval mailbox tls'
+  [translate]='support wire message mailbox service'
   [net]='support wire message delivery retrieval mailbox tls service'
 )
 
@@ -77,7 +78,7 @@ for event in $events; do
     complain "the table of docs/operating.md does not explain the event $event"
 done
 
-for program in $(sed -n "s/^    '\([a-z-]*\)': .*/\1/p" tools/meson.build); do
+for program in $(sed -n "s/^ *'\([a-z-]*\)': .*/\1/p" tools/meson.build); do
   ls docs/man/"$program".[18].scd >/dev/null 2>&1 || complain "$program has no man page"
 done
 

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <ima/body_source.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace ima::translate {
+
+/// A file of Internet mail, or a stream of it that is put aside on disk first. Movable; not
+/// thread-safe.
+class IMA_API mail_file : public body_source {
+ public:
+  /// "-" is standard input. Errors: fault::caller, rule `no-input`; fault::temporary, rule
+  /// `storage`.
+  static result<mail_file> open(const std::string& path);
+  mail_file(mail_file&&) noexcept;
+  mail_file& operator=(mail_file&&) noexcept;
+  ~mail_file() override;
+
+  std::uint64_t size() const noexcept;
+  result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override;
+
+ private:
+  struct state;
+  explicit mail_file(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace ima::translate

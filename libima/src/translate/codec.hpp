@@ -1,0 +1,94 @@
+#pragma once
+
+#include <ima/error.hpp>
+
+#include <gmime/gmime.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+// Octets on their way between a MIME body and an IMA part, piece by piece in constant memory.
+
+namespace ima::translate {
+
+/// A content transfer encoding (RFC 2045 section 6), or uuencode.
+enum class transfer { identity, base64, quoted_printable, uuencode };
+
+/// By the value of Content-Transfer-Encoding. `known` is false where it names none of them.
+struct transfer_name {
+  transfer encoding = transfer::identity;
+  bool known = true;
+};
+transfer_name transfer_of(std::string_view value) noexcept;
+
+/// Undoes a transfer encoding. Each call appends to `out`.
+class transfer_decoder {
+ public:
+  explicit transfer_decoder(transfer encoding);
+  void decode(octets in, std::string& out);
+  void finish(std::string& out);
+  /// False once the input held octets that its encoding has no meaning for and that were dropped.
+  bool clean() const noexcept { return clean_; }
+
+ private:
+  void decode_base64(octets in, std::string& out);
+
+  transfer encoding_;
+  GMimeEncoding state_{};
+  bool clean_ = true;
+  bool padded_ = false;  // base64 has ended with "="
+  unsigned bits_ = 0;    // of base64, the last `count_` are to be written
+  unsigned count_ = 0;
+};
+
+/// Writes base64 or quoted-printable, in lines that end in LF.
+class transfer_encoder {
+ public:
+  explicit transfer_encoder(transfer encoding);
+  void encode(octets in, std::string& out);
+  void finish(std::string& out);
+
+ private:
+  transfer encoding_;
+  GMimeEncoding state_{};
+};
+
+/// Turns text of a charset into UTF-8. What the charset has no meaning for becomes U+FFFD.
+class charset_decoder {
+ public:
+  /// An empty name is UTF-8.
+  explicit charset_decoder(std::string_view charset);
+  void decode(octets in, std::string& out);
+  void finish(std::string& out);
+  bool known() const noexcept { return known_; }
+  /// True once something was not what the charset allows, or stands in a charset unknown here.
+  bool lossy() const noexcept { return lossy_; }
+
+ private:
+  struct closer {
+    void operator()(void* handle) const { g_mime_iconv_close(handle); }
+  };
+  void replace_one(std::string& out);
+  void check_strictly(octets in);
+
+  std::unique_ptr<void, closer> handle_;
+  std::unique_ptr<void, closer> strict_;  // by the letter, where handle_ is by usage
+  std::string strict_waiting_;
+  bool known_ = true;
+  bool lossy_ = false;
+  std::string waiting_;  // an incomplete character
+};
+
+/// Turns CRLF into LF.
+class line_end_decoder {
+ public:
+  void decode(octets in, std::string& out);
+  void finish(std::string& out);
+
+ private:
+  bool cr_ = false;  // a CR is waiting for what comes next
+};
+
+}  // namespace ima::translate

@@ -1,0 +1,101 @@
+#include "translate/hint.hpp"
+
+#include "message/header_grammar.hpp"
+#include "translate/escape.hpp"
+#include "translate/leaf.hpp"
+#include "translate/part_builder.hpp"
+#include "translate/structure.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ima::translate {
+namespace {
+
+using said = std::pair<std::string, std::string>;
+
+// Runs of spaces as one: encoding words does not keep them.
+std::string squashed(std::string_view value) {
+  std::string out;
+  for (const char c : value)
+    if (c != ' ' || !out.ends_with(' ')) out += c;
+  return out;
+}
+
+// What the lines say, whatever their order.
+std::vector<said> sayings(const header_block& block) {
+  std::vector<said> out;
+  for (const header_field& f : block.fields())
+    if (f.name != "part" && f.name != "mime-structure" && !grammar::is_envelope(f.name))
+      out.emplace_back(f.name, squashed(f.value));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<said> params_of(const part_info& part) {
+  std::vector<said> out;
+  const bool text = part.media_type.starts_with("text/");
+  for (const parameter& p : read_params(part.params))
+    if (!p.value.empty() && (!text || p.name != "charset"))
+      out.emplace_back(p.name, p.value);  // it is UTF-8 anyway
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool same_part(const part_info& a, const part_info& b) {
+  return a.size == b.size && a.sha256 == b.sha256 && a.media_type == b.media_type &&
+         a.cid == b.cid && a.name == b.name && params_of(a) == params_of(b);
+}
+
+node structure_of(const header_block& block) {
+  std::vector<leaf_traits> traits;
+  for (const part_info& part : block.parts())
+    traits.push_back({traits.size() + 1, std::string(part.media_type), std::string(part.role),
+                      !part.name.empty(), false, !part.cid.empty()});
+  return structure_of(block.first("mime-structure"), traits);
+}
+
+bool same(const header_block& a, const header_block& b) {
+  const auto left = a.parts();
+  const auto right = b.parts();
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), same_part) &&
+         sayings(a) == sayings(b) && structure_of(a) == structure_of(b);
+}
+
+std::optional<header_block> parsed(std::string_view text, const limits& bounds) {
+  auto block = header_block::parse(text, bounds);
+  return block ? std::optional(*block) : std::nullopt;
+}
+
+}  // namespace
+
+std::string without_envelope(const header_block& block) {
+  std::string out;
+  for (const header_field& f : block.fields())
+    if (!grammar::is_envelope(f.name)) out.append(f.name).append(": ").append(f.value).append("\n");
+  return out + "\n";
+}
+
+std::string write_hint(const header_block& header) {
+  return escape_field(without_envelope(header));
+}
+
+header_block with_hint(const header_block& made, std::string_view hint, const limits& bounds) {
+  if (hint.empty()) return made;
+  const auto text = unescape(hint);
+  if (!text) return made;
+  const auto meant = parsed(*text, bounds);
+  if (!meant || without_envelope(*meant) != *text || !same(made, *meant)) return made;
+  constexpr std::size_t version = std::string_view("ima: 1\n").size();
+  std::string lines = text->substr(0, version);
+  for (const header_field& f : made.fields())
+    if (grammar::is_envelope(f.name))
+      lines.append(f.name).append(": ").append(f.value).append("\n");
+  lines += text->substr(version);
+  return parsed(lines, bounds).value_or(made);
+}
+
+}  // namespace ima::translate

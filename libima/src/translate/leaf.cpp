@@ -1,0 +1,193 @@
+#include "translate/leaf.hpp"
+
+#include "message/header_grammar.hpp"
+#include "support/try.hpp"
+#include "translate/escape.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ima::translate {
+namespace {
+
+constexpr std::size_t longest_kept = 2000;  // octets of one attribute
+constexpr std::size_t most_kept = 3000;     // of all that are kept
+
+bool is_about_body(std::string_view name) {
+  return name == "content-type" || name == "content-transfer-encoding" || name == "content-id" ||
+         name == "content-disposition" || name == "mime-version" || name == "content-ima";
+}
+
+bool is_attribute_name(std::string_view name) {
+  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' && name.back() != '-' &&
+         name != "role" && name != "cid" && name != "params" && name != "name" &&
+         name != "sha256" && name != "original" &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+void keep(part_words& into, const std::string& name, std::string_view value) {
+  const bool there = std::any_of(into.kept.begin(), into.kept.end(),
+                                 [&](const parameter& p) { return p.name == name; });
+  std::size_t had = 0;
+  for (const parameter& p : into.kept) had += p.name.size() + p.value.size() + 2;
+  std::string text = escape_attribute(value);
+  if (there || had + name.size() + text.size() > most_kept || !is_attribute_name(name) ||
+      text.empty() || text.size() > longest_kept)
+    into.complete = false;
+  else
+    into.kept.push_back({name, std::move(text)});
+}
+
+void describe_id(part_words& into, std::string_view value) {
+  if (value.empty()) return;
+  const id_list list = parse_ids(value);
+  const bool one = list.clean && list.ids.size() == 1 && list.ids[0].size() < 500 &&
+                   fit_line(list.ids[0], 500).text == list.ids[0];
+  if (one)
+    into.cid = list.ids[0];
+  else
+    keep(into, "content-id", value);
+}
+
+void describe_name(part_words& into, std::string_view value) {
+  fitted made = fit_line(value, 1000);
+  into.name = std::move(made.text);
+  if (made.changed) keep(into, "filename", value);
+}
+
+// The parameters that the part line does not say in another way.
+std::vector<parameter> remaining_params(const entity& e, std::string_view name) {
+  std::vector<parameter> out;
+  for (const parameter& p : e.type.params) {
+    const bool said = (p.name == "name" && p.value == name) ||
+                      (p.name == "charset" && e.type.value.starts_with("text/"));
+    if (!said) out.push_back(p);
+  }
+  return out;
+}
+
+void describe_type(part_words& into, const entity& e, std::string_view name) {
+  into.media_type = e.type.value;
+  into.params = write_params(remaining_params(e, name));
+  if (into.params.size() > longest_kept || !grammar::media_type(into.media_type)) {
+    into.media_type = "application/octet-stream";
+    into.params.clear();
+    keep(into, "content-type", e.field("content-type"));
+  }
+}
+
+}  // namespace
+
+part_words describe(const entity& e, bool root) {
+  part_words out;
+  const parametrised disposition = parse_parametrised(e.field("content-disposition"));
+  std::string_view name = disposition.param("filename");
+  if (name.empty()) name = e.type.param("name");
+  describe_type(out, e, name);
+  describe_id(out, e.field("content-id"));
+  describe_name(out, name);
+  for (const mime_field& f : e.fields) {
+    const std::string field = lower(f.name);
+    if (!root && !is_about_body(field)) keep(out, field, f.value);
+  }
+  return out;
+}
+
+std::string part_line(std::uint64_t size, const digest& sum, const part_words& words,
+                      std::string_view role, std::size_t original) {
+  std::string out = fmt::format("{} {} sha256={}", size, words.media_type, sum.hex());
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) out += fmt::format(" {}={}", name, value);
+  };
+  add("role", role);
+  add("cid", words.cid);
+  add("params", words.params);
+  for (const parameter& p : words.kept) add(p.name, p.value);
+  if (original != 0) add("original", std::to_string(original));
+  add("name", words.name);
+  return out;
+}
+
+std::string write_params(const std::vector<parameter>& params) {
+  std::string out;
+  for (const parameter& p : params) {
+    if (!out.empty()) out += ';';
+    out += escape_attribute(p.name) + "=" + escape_attribute(p.value);
+  }
+  return out;
+}
+
+std::vector<parameter> read_params(std::string_view text) {
+  std::vector<parameter> out;
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(';'));
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+    const std::size_t equals = std::min(one.find('='), one.size());
+    const auto value = unescape(one.substr(std::min(equals + 1, one.size())));
+    if (value) out.push_back({std::string(one.substr(0, equals)), *value});
+  }
+  return out;
+}
+
+leaf_plan plan_of(const entity& e) {
+  leaf_plan plan{e.body_at, e.body_end, transfer::identity, false, false, {}};
+  if (e.multipart()) return plan;
+  plan.encoding = transfer_of(e.field("content-transfer-encoding")).encoding;
+  plan.text = e.type.value.starts_with("text/");
+  if (!plan.text) return plan;
+  // A text with a name is a file, and keeps the line ends that its owner gave it.
+  plan.line_ends = describe(e, true).name.empty() && e.field("content-ima") != "exact";
+  plan.charset = e.type.param("charset");
+  return plan;
+}
+
+result<leaf_outcome> read_leaf(body_source& from, const leaf_plan& plan, const octet_writer& take) {
+  constexpr std::size_t step = 32 * 1024;
+  transfer_decoder transferred(plan.encoding);
+  charset_decoder charset(plan.charset);
+  line_end_decoder line_ends;
+  leaf_outcome out;
+  hasher hash;
+  std::string piece(step, '\0');
+  std::string decoded;
+  std::string utf8;
+  std::string lines;
+  const auto hand_on = [&](bool last) -> result<void> {
+    std::string* made = &decoded;
+    if (plan.text) {
+      charset.decode(decoded, utf8);
+      if (last) charset.finish(utf8);
+      made = &utf8;
+    }
+    if (plan.line_ends) {
+      line_ends.decode(*made, lines);
+      if (last) line_ends.finish(lines);
+      made = &lines;
+    }
+    out.size += made->size();
+    hash.update(*made);
+    if (take && !made->empty()) IMA_CHECK(take(*made));
+    decoded.clear();
+    utf8.clear();
+    lines.clear();
+    return {};
+  };
+  for (std::uint64_t at = plan.begin; at < plan.end;) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(step, plan.end - at));
+    IMA_CHECK(from.read_at(at, piece.data(), count));
+    transferred.decode(octets(piece.data(), count), decoded);
+    at += count;
+    IMA_CHECK(hand_on(false));
+  }
+  transferred.finish(decoded);
+  IMA_CHECK(hand_on(true));
+  out.clean = transferred.clean();
+  out.lossy = charset.lossy();
+  out.sum = hash.finish();
+  return out;
+}
+
+}  // namespace ima::translate

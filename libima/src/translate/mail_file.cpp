@@ -1,0 +1,100 @@
+#include "service/spool.hpp"
+#include "support/try.hpp"
+
+#include <ima/translate/mail_file.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace ima::translate {
+
+struct mail_file::state {
+  std::string path;
+  int fd = -1;
+  std::uint64_t size = 0;
+  std::optional<service::spool> aside{};  // where it is a stream
+
+  explicit state(std::string name) : path(std::move(name)) {}
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+  ~state() {
+    if (fd > STDIN_FILENO) ::close(fd);
+  }
+
+  error failure(fault kind, std::string_view rule, int code) const {
+    return {kind, rule, path, std::generic_category().message(code)};
+  }
+  result<void> open();
+  result<void> put_aside();
+  result<std::size_t> read_some(std::uint64_t offset, char* into, std::size_t count) const;
+};
+
+result<void> mail_file::state::open() {
+  fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (path == "-") path = "standard input";
+  struct stat facts = {};
+  if (fd < 0 || ::fstat(fd, &facts) != 0) return failure(fault::caller, "no-input", errno);
+  if (S_ISDIR(facts.st_mode)) return failure(fault::caller, "no-input", EISDIR);
+  if (!S_ISREG(facts.st_mode) || ::lseek(fd, 0, SEEK_CUR) != 0) return put_aside();
+  size = static_cast<std::uint64_t>(facts.st_size);
+  return {};
+}
+
+result<void> mail_file::state::put_aside() {
+  IMA_TRY(made, service::spool::create());
+  aside.emplace(std::move(made));
+  std::vector<char> piece(64 * 1024);
+  while (true) {
+    const ssize_t count = ::read(fd, piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure(fault::temporary, "storage", errno);
+    if (count == 0) break;
+    IMA_CHECK(aside->append(octets(piece.data(), static_cast<std::size_t>(count))));
+  }
+  size = aside->size();
+  return {};
+}
+
+result<std::size_t> mail_file::state::read_some(std::uint64_t offset, char* into,
+                                                std::size_t count) const {
+  if (aside) return aside->read_at(offset, into, count);
+  while (true) {
+    const ssize_t got = ::pread(fd, into, count, static_cast<off_t>(offset));
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return failure(fault::temporary, "storage", errno);
+  }
+}
+
+mail_file::mail_file(std::unique_ptr<state> s) : state_(std::move(s)) {}
+mail_file::mail_file(mail_file&&) noexcept = default;
+mail_file& mail_file::operator=(mail_file&&) noexcept = default;
+mail_file::~mail_file() = default;
+
+result<mail_file> mail_file::open(const std::string& path) {
+  auto s = std::make_unique<state>(path);
+  IMA_CHECK(s->open());
+  return mail_file(std::move(s));
+}
+
+std::uint64_t mail_file::size() const noexcept { return state_->size; }
+
+result<void> mail_file::read_at(std::uint64_t offset, char* buffer, std::size_t size) {
+  while (size > 0) {
+    IMA_TRY(count, state_->read_some(offset, buffer, size));
+    if (count == 0)
+      return error{fault::temporary, "storage", state_->path, "the file became shorter"};
+    offset += count;
+    buffer += count;
+    size -= count;
+  }
+  return {};
+}
+
+}  // namespace ima::translate

@@ -1,0 +1,246 @@
+#include "support/try.hpp"
+#include "translate/derived.hpp"
+#include "translate/fields.hpp"
+#include "translate/hint.hpp"
+#include "translate/part_builder.hpp"
+#include "translate/part_writer.hpp"
+
+#include <ima/translate/message_to_mime.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+// The values of the part lines, in order.
+std::vector<std::string_view> part_lines(const header_block& header) { return header.all("part"); }
+
+// The nesting that the header says, made complete: every part that is written stands in it once.
+node structure_of(const header_block& header, const std::vector<bool>& left_out) {
+  std::vector<leaf_traits> written;
+  for (std::size_t i = 0; i < header.parts().size(); ++i) {
+    const part_info& part = header.parts()[i];
+    if (!left_out[i])
+      written.push_back({i + 1, std::string(part.media_type), std::string(part.role),
+                         !part.name.empty(), false, !part.cid.empty()});
+  }
+  return structure_of(header.first("mime-structure"), written);
+}
+
+std::string boundary_of(const header_block& header, std::size_t number) {
+  const std::string seed = fmt::format("{} {}", header.id_digest().hex(), number);
+  return "=_" + digest::of(seed).hex().substr(0, 40);
+}
+
+// Writes lines with the line end that the whole mail has.
+class mail_writer {
+ public:
+  mail_writer(const octet_writer& take, bool crlf) : take_(take), crlf_(crlf) {}
+
+  std::string_view line_end() const noexcept { return crlf_ ? "\r\n" : "\n"; }
+  result<void> raw(octets text) { return text.empty() ? result<void>() : take_(text); }
+  result<void> lines(octets text) {
+    if (!crlf_) return raw(text);
+    std::string out;
+    for (const char c : text) {
+      if (c == '\n') out += '\r';
+      out += c;
+    }
+    return raw(out);
+  }
+  result<void> field(const mime_field& f) { return raw(fold_field(f.name, f.value, line_end())); }
+
+ private:
+  const octet_writer& take_;
+  bool crlf_;
+};
+
+}  // namespace
+
+struct message_to_mime::state {
+  header_block header;
+  body_source& body;
+  limits bounds;
+  std::vector<remark> remarks{};
+  std::vector<bool> left_out{};  // parts that were made from another, which is written
+  std::vector<octet_traits> traits{};
+  std::vector<written_part> parts{};
+  std::vector<mime_field> fields{};
+  node structure{};
+  bool crlf = false;
+
+  result<void> prepare();
+  result<void> look_at_parts();
+  void write_entities();
+  std::string said_back() const;
+  bool is_original(std::size_t number) const {
+    for (std::size_t i = 0; i < left_out.size(); ++i)
+      if (left_out[i] && original_of(header.all("part")[i]) == number) return true;
+    return false;
+  }
+
+  result<void> write_node(const node& n, std::size_t& number, bool root, mail_writer& out);
+  result<void> write_multipart(const node& n, std::size_t& number, mail_writer& out);
+  result<void> write_part(std::size_t index, mail_writer& out);
+};
+
+result<void> message_to_mime::state::look_at_parts() {
+  bool crlf_only = true;
+  bool whole = false;
+  bool open_end = false;
+  for (std::size_t i = 0; i < header.parts().size(); ++i) {
+    IMA_TRY(found, traits_of(body, header.parts()[i]));
+    traits.push_back(found);
+    const std::string_view type = header.parts()[i].media_type;
+    if (left_out[i] || !(type.starts_with("multipart/") || type.starts_with("message/"))) continue;
+    whole = true;
+    crlf_only = crlf_only && found.only_crlf;
+    open_end = open_end || found.ends_in_cr;
+  }
+  // A CR at the end would become one with the LF before a boundary.
+  crlf = (whole && crlf_only) || open_end;
+  return {};
+}
+
+void message_to_mime::state::write_entities() {
+  const auto lines = part_lines(header);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const part_info& part = header.parts()[i];
+    const leaf_traits leaf{i + 1,
+                           std::string(part.media_type),
+                           std::string(part.role),
+                           !part.name.empty(),
+                           false,
+                           !part.cid.empty()};
+    const bool root = structure.subtype.empty() && structure.part == i + 1;
+    parts.push_back(entity_of(part, lines[i], role_or_default(leaf), traits[i], root));
+    // A multipart that nothing was made from is to stay one part.
+    if (part.media_type.starts_with("multipart/") && part.media_type != "multipart/encrypted" &&
+        !is_original(i + 1))
+      parts.back().fields.push_back({"Content-IMA", "exact"});
+  }
+}
+
+// The header block that translating this mail back would give without a hint, as far as that can be
+// told without doing it.
+std::string message_to_mime::state::said_back() const {
+  std::string out = "ima: 1\n";
+  for (const owned_line& line : translate_all(fields, bounds))
+    if (line.name != "bcc" && line.name != "received") out += line.name + ": " + line.value + "\n";
+  std::vector<part_words> words;
+  std::vector<leaf_traits> leaves;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    entity e;
+    e.fields = parts[i].fields;
+    e.type = parse_parametrised(e.field("content-type"));
+    const bool root = structure.subtype.empty();
+    words.push_back(describe(e, root));
+    leaves.push_back(traits_of(i + 1, words.back(), {}));
+    const auto disposition = parse_parametrised(e.field("content-disposition"));
+    leaves.back().attached = disposition.value == "attachment";
+  }
+  assign_roles(structure, leaves);
+  for (leaf_traits& leaf : leaves) {
+    const std::string role = std::exchange(leaf.role, {});
+    if (role_or_default(leaf) != role || role != "text") leaf.role = role;
+  }
+  if (structure_by_roles(leaves) != structure)
+    out += "mime-structure: " + write_structure(structure) + "\n";
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const part_info& part = header.parts()[i];
+    out += "part: " + part_line(part.size, part.sha256, words[i], leaves[i].role, 0) + "\n";
+  }
+  return out + "\n";
+}
+
+result<void> message_to_mime::state::prepare() {
+  IMA_TRY(derived, derived_parts(header, body, remarks));
+  left_out = std::move(derived);
+  IMA_CHECK(look_at_parts());
+  structure = structure_of(header, left_out);
+  write_entities();
+  fields = write_fields(header.fields(), bounds, remarks);
+  const bool plain = std::find(left_out.begin(), left_out.end(), true) == left_out.end();
+  if (!plain || said_back() != without_envelope(header))
+    fields.push_back({"IMA-Header", write_hint(header)});
+  return {};
+}
+
+result<void> message_to_mime::state::write_part(std::size_t index, mail_writer& out) {
+  const part_info& part = header.parts()[index];
+  const leaf_plan plan{part.offset, part.offset + part.size, transfer::identity, false, false, {}};
+  if (parts[index].whole) {
+    IMA_CHECK(read_leaf(body, plan, [&](octets piece) { return out.raw(piece); }));
+    return {};
+  }
+  transfer_encoder encoder(parts[index].encoding);
+  std::string encoded;
+  IMA_CHECK(read_leaf(body, plan, [&](octets piece) {
+    encoded.clear();
+    encoder.encode(piece, encoded);
+    return out.lines(encoded);
+  }));
+  encoded.clear();
+  encoder.finish(encoded);
+  return out.lines(encoded);
+}
+
+result<void> message_to_mime::state::write_multipart(const node& n, std::size_t& number,
+                                                     mail_writer& out) {
+  const std::string boundary = boundary_of(header, number++);
+  parametrised type{"multipart/" + n.subtype, {}};
+  for (const parameter& p : n.params)
+    if (p.name != "boundary") type.params.push_back(p);
+  if (n.subtype == "related" && type.param("type").empty() && !n.children.empty()) {
+    const node& first = n.children.front();
+    type.params.push_back({"type", first.subtype.empty()
+                                       ? std::string(header.parts()[first.part - 1].media_type)
+                                       : "multipart/" + first.subtype});
+  }
+  type.params.push_back({"boundary", boundary});
+  IMA_CHECK(out.field({"Content-Type", write_parametrised(type)}));
+  for (const node& child : n.children) {
+    IMA_CHECK(out.lines("\n--" + boundary + "\n"));
+    IMA_CHECK(write_node(child, number, false, out));
+  }
+  return out.lines("\n--" + boundary + "--\n");
+}
+
+result<void> message_to_mime::state::write_node(const node& n, std::size_t& number, bool root,
+                                                mail_writer& out) {
+  if (root) {
+    for (const mime_field& f : fields) IMA_CHECK(out.field(f));
+    IMA_CHECK(out.field({"MIME-Version", "1.0"}));
+  }
+  if (!n.subtype.empty()) return write_multipart(n, number, out);
+  if (n.part == 0) return out.lines("\n");
+  for (const mime_field& f : parts[n.part - 1].fields) IMA_CHECK(out.field(f));
+  IMA_CHECK(out.lines("\n"));
+  return write_part(n.part - 1, out);
+}
+
+message_to_mime::message_to_mime(std::unique_ptr<state> s) : state_(std::move(s)) {}
+message_to_mime::message_to_mime(message_to_mime&&) noexcept = default;
+message_to_mime& message_to_mime::operator=(message_to_mime&&) noexcept = default;
+message_to_mime::~message_to_mime() = default;
+
+result<message_to_mime> message_to_mime::translate(const header_block& header, body_source& body,
+                                                   const limits& bounds) {
+  auto s = std::make_unique<state>(state{header, body, bounds});
+  IMA_CHECK(s->prepare());
+  return message_to_mime(std::move(s));
+}
+
+std::span<const remark> message_to_mime::remarks() const noexcept { return state_->remarks; }
+
+result<void> message_to_mime::write(const octet_writer& take) {
+  mail_writer out(take, state_->crlf);
+  std::size_t number = 1;
+  return state_->write_node(state_->structure, number, true, out);
+}
+
+}  // namespace ima::translate

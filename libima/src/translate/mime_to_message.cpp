@@ -1,0 +1,155 @@
+#include "support/try.hpp"
+#include "translate/fields.hpp"
+#include "translate/hint.hpp"
+#include "translate/part_builder.hpp"
+
+#include <ima/translate/mime_to_message.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+// Octets of a header block that are left for what matters more, when there are too many fields.
+constexpr std::size_t kept_for_known = 40 * 1024;
+constexpr std::size_t kept_for_author = 10 * 1024;
+
+bool is_known(std::string_view field) {
+  static constexpr std::string_view names[] = {"to",       "cc",         "bcc",        "sender",
+                                               "subject",  "date",       "message-id", "reply-to",
+                                               "received", "references", "in-reply-to"};
+  return std::find(std::begin(names), std::end(names), field) != std::end(names);
+}
+
+// Fields that a part line says, where the message is one part.
+bool is_of_part(std::string_view field) {
+  return field == "content-disposition" || field == "content-id";
+}
+
+std::size_t octets_of(const std::vector<owned_line>& lines) {
+  std::size_t sum = 0;
+  for (const owned_line& line : lines) sum += line.name.size() + line.value.size() + 3;
+  return sum;
+}
+
+// The header lines of a message's fields, as many as there is room for.
+struct header_lines {
+  std::vector<owned_line> lines;
+  std::vector<remark> remarks;
+  bool cut = false;
+};
+
+header_lines translate_fields(const entity& message, std::size_t room, const limits& bounds) {
+  header_lines out;
+  field_translator translator(bounds);
+  for (const mime_field& field : message.fields) {
+    const std::string name = lower(field.name);
+    if (!message.multipart() && is_of_part(name)) continue;
+    const std::size_t kept = name == "from" ? 0 : is_known(name) ? kept_for_author : kept_for_known;
+    auto made = translator.translate(field);
+    const std::size_t size = octets_of(made);
+    if (size + std::min(kept, room) > room) {
+      out.cut = true;
+      continue;
+    }
+    room -= size;
+    std::move(made.begin(), made.end(), std::back_inserter(out.lines));
+  }
+  out.remarks = translator.remarks();
+  const bool written = std::any_of(out.lines.begin(), out.lines.end(),
+                                   [](const owned_line& line) { return line.name == "from"; });
+  if (!written) out.lines.insert(out.lines.begin(), {"from", std::string(unknown_author)});
+  return out;
+}
+
+std::size_t octets_of(const made_parts& made) {
+  std::size_t sum = 0;
+  for (const made_part& part : made.parts) sum += part.line().size() + 7;
+  return sum;
+}
+
+// The line that says how the parts nest, where their roles do not.
+std::string structure_line(const made_parts& made) {
+  std::vector<leaf_traits> traits;
+  for (std::size_t i = 0; i < made.parts.size(); ++i)
+    if (made.parts[i].original == 0)
+      traits.push_back(traits_of(i + 1, made.parts[i].words, made.parts[i].role));
+  if (structure_by_roles(traits) == made.structure) return {};
+  return write_structure(made.structure);
+}
+
+}  // namespace
+
+struct mime_to_message::state {
+  body_source& mail;
+  std::uint64_t size;
+  limits bounds;
+  made_parts made;
+  std::optional<header_block> header;
+
+  result<void> run();
+  result<void> build(const entity_tree& tree);
+  bool fits() const {
+    return made.parts.size() <= bounds.parts &&
+           octets_of(made) + 2 * kept_for_known <= bounds.header_block;
+  }
+};
+
+result<void> mime_to_message::state::build(const entity_tree& tree) {
+  header_lines fields = translate_fields(tree.all[0], bounds.header_block / 2, bounds);
+  const bool keep = tree.fields_cut || tree.broken_header || fields.cut || !fields.remarks.empty();
+  IMA_TRY(parts, build_parts(mail, tree, keep));
+  made = std::move(parts);
+  made.remarks.insert(made.remarks.begin(), fields.remarks.begin(), fields.remarks.end());
+  if (!fits()) return {};
+  header_builder builder;
+  for (const owned_line& line : fields.lines) builder.field(line.name, line.value);
+  const std::string structure = structure_line(made);
+  if (structure.size() > bounds.header_line - 20)
+    made.remarks.push_back({"structure", "", "nests in a way that no header line can say"});
+  else if (!structure.empty())
+    builder.field("mime-structure", structure);
+  for (const made_part& part : made.parts) builder.field("part", part.line());
+  IMA_TRY(block, builder.build(bounds));
+  header = with_hint(block, tree.all[0].field("ima-header"), bounds);
+  return {};
+}
+
+result<void> mime_to_message::state::run() {
+  scan_bounds scan;
+  scan.entities = std::min(scan.entities, bounds.parts);
+  IMA_TRY(tree, scan_entities(mail, size, scan));
+  if (!tree.entities_cut) IMA_CHECK(build(tree));
+  if (header) return {};
+  // Too many parts, or too much to say of them: the body stays as it is.
+  scan.depth = 0;
+  IMA_TRY(flat, scan_entities(mail, size, scan));
+  IMA_CHECK(build(flat));
+  made.remarks.push_back({"entities", "", "has too many parts; they are kept as one"});
+  if (header) return {};
+  return error{fault::caller, "header-limit", "", "the limits leave no room for a header block"};
+}
+
+mime_to_message::mime_to_message(std::unique_ptr<state> s) : state_(std::move(s)) {}
+mime_to_message::mime_to_message(mime_to_message&&) noexcept = default;
+mime_to_message& mime_to_message::operator=(mime_to_message&&) noexcept = default;
+mime_to_message::~mime_to_message() = default;
+
+result<mime_to_message> mime_to_message::translate(body_source& mail, std::uint64_t size,
+                                                   const limits& bounds) {
+  auto s = std::make_unique<state>(state{mail, size, bounds, {}, std::nullopt});
+  IMA_CHECK(s->run());
+  return mime_to_message(std::move(s));
+}
+
+const header_block& mime_to_message::header() const noexcept { return *state_->header; }
+std::span<const remark> mime_to_message::remarks() const noexcept { return state_->made.remarks; }
+
+result<void> mime_to_message::write_body(const octet_writer& take) {
+  for (const made_part& part : state_->made.parts)
+    IMA_CHECK(read_leaf(state_->mail, part.plan, take));
+  return {};
+}
+
+}  // namespace ima::translate

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <ima/address.hpp>
+#include <ima/date.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// What header fields of Internet mail say and how they are written: the only place that asks GMime
+// about them. Values are unfolded; texts that come out are UTF-8. Nothing here fails: what cannot
+// be understood comes back as far as it can be, or as nothing.
+
+namespace ima::translate {
+
+/// Must have been called before any function of GMime's; every function here does.
+void start_gmime();
+
+/// A parameter of a structured field, decoded (RFC 2231, and RFC 2047 where people used that).
+struct parameter {
+  std::string name;  ///< Lower case.
+  std::string value;
+};
+
+/// A value with parameters: Content-Type, Content-Disposition.
+struct parametrised {
+  std::string value;  ///< Lower case, as far as the first `;`.
+  std::vector<parameter> params;
+
+  /// The parameter's value, or empty. `name` is lower case.
+  std::string_view param(std::string_view name) const noexcept;
+};
+
+/// A mailbox as a field names it. `addr` may be anything, also no address at all.
+struct mailbox_text {
+  std::string name;
+  std::string addr;
+};
+
+struct mailbox_list {
+  std::vector<mailbox_text> mailboxes;  ///< Those in groups too.
+  bool groups = false;
+  bool comments = false;  ///< There were comments, which are in no name.
+  bool complete = true;   ///< False where something in the value could not be read.
+};
+
+std::string decode_text(std::string_view value);
+/// Seven-bit text that decode_text() reads back.
+std::string encode_text(std::string_view text);
+
+mailbox_list parse_mailboxes(std::string_view value);
+std::string write_mailbox(const named_address& who);
+
+parametrised parse_parametrised(std::string_view value);
+/// `value; name=value…`, seven-bit, by RFC 2231 where needed.
+std::string write_parametrised(const parametrised& what);
+
+std::optional<timestamp> parse_date(std::string_view value);
+std::string write_date(const timestamp& when);
+
+/// The ids between `<` and `>`. `clean` is false where anything else but space stands in the value.
+struct id_list {
+  std::vector<std::string> ids;
+  bool clean = true;
+};
+id_list parse_ids(std::string_view value);
+
+/// ASCII only.
+std::string lower(std::string_view text);
+std::string_view trim(std::string_view text) noexcept;
+
+/// Breaks a field into lines of at most 78 octets where its spaces allow, as it is sent: name,
+/// colon, value, line end. Joining the lines again gives the same value.
+std::string fold_field(std::string_view name, std::string_view value, std::string_view line_end);
+
+}  // namespace ima::translate

@@ -1,0 +1,235 @@
+#include "translate/part_builder.hpp"
+
+#include "message/header_grammar.hpp"
+#include "support/try.hpp"
+#include "translate/escape.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+// A subtree twice: as MIME nests it, with what is kept octet for octet as leaves; and as a person
+// reads it, with what was made of those.
+struct subtree {
+  node real;
+  node shown;
+};
+
+bool is_kept_whole(const entity& e) {
+  return e.multipart() && (e.children.empty() || e.type.value == "multipart/encrypted" ||
+                           !grammar::media_type(e.type.value));
+}
+
+node leaf_node(std::size_t part) {
+  node made;
+  made.part = part;
+  return made;
+}
+
+bool collapses(const node& n) {
+  return n.children.size() == 1 && n.params.empty() &&
+         (n.subtype == "mixed" || n.subtype == "alternative" || n.subtype == "related");
+}
+
+class builder {
+ public:
+  builder(body_source& mail, const entity_tree& tree, bool keep_header)
+      : mail_(mail), tree_(tree), keep_header_(keep_header) {}
+
+  result<made_parts> run() {
+    IMA_TRY(made, add(0));
+    if (keep_header_) IMA_CHECK(add_header(0));
+    out_.structure = std::move(made.real);
+    append_headers();
+    give_roles(made.shown);
+    return std::move(out_);
+  }
+
+ private:
+  const entity& at(std::size_t index) const { return tree_.all[index]; }
+  bool is_root(std::size_t index) const { return index == 0; }
+
+  result<subtree> add(std::size_t index);
+  result<subtree> add_multipart(std::size_t index);
+  result<subtree> add_signed(std::size_t index);
+  result<subtree> add_leaf(std::size_t index);
+  result<leaf_outcome> add_part(std::size_t index, const leaf_plan& plan);
+  result<void> add_whole(std::size_t index, std::size_t first);
+  result<void> add_octets(std::size_t index, bool decoded);
+  result<void> add_header(std::size_t index);
+  void mark_derived(std::size_t first);
+  node multipart_node(const entity& e, std::vector<node> children) const;
+  void give_roles(const node& shown);
+  void append_headers();
+  void remark_part(std::string_view rule, std::size_t part, std::string text) {
+    out_.remarks.push_back({rule, fmt::format("part {}", part), std::move(text)});
+  }
+
+  body_source& mail_;
+  const entity_tree& tree_;
+  bool keep_header_;
+  made_parts out_;
+  std::vector<std::size_t> entities_;  // of each part
+  std::vector<std::size_t> headers_;   // parts that are headers
+};
+
+result<subtree> builder::add(std::size_t index) {
+  const entity& e = at(index);
+  if (!e.multipart() || is_kept_whole(e)) return add_leaf(index);
+  if (e.type.value == "multipart/signed") return add_signed(index);
+  return add_multipart(index);
+}
+
+result<subtree> builder::add_multipart(std::size_t index) {
+  std::vector<node> real;
+  std::vector<node> shown;
+  for (const std::size_t child : at(index).children) {
+    IMA_TRY(made, add(child));
+    real.push_back(std::move(made.real));
+    shown.push_back(std::move(made.shown));
+  }
+  if (!is_root(index) && !describe(at(index), false).complete) IMA_CHECK(add_header(index));
+  return subtree{multipart_node(at(index), std::move(real)),
+                 multipart_node(at(index), std::move(shown))};
+}
+
+// What a person reads, and behind it the whole as it was signed.
+result<subtree> builder::add_signed(std::size_t index) {
+  const std::size_t first = out_.parts.size();
+  IMA_TRY(made, add_multipart(index));
+  IMA_CHECK(add_whole(index, first));
+  return subtree{leaf_node(out_.parts.size()), std::move(made.shown)};
+}
+
+// The octets of a body as they are; the parts from index `first` on were made from them.
+result<void> builder::add_whole(std::size_t index, std::size_t first) {
+  const entity& e = at(index);
+  IMA_TRY(found, add_part(index, {e.body_at, e.body_end, transfer::identity, false, false, {}}));
+  static_cast<void>(found);
+  mark_derived(first);
+  return {};
+}
+
+// Everything from `first` up to the last part was made from the last part.
+void builder::mark_derived(std::size_t first) {
+  const std::size_t number = out_.parts.size();
+  for (std::size_t i = first; i + 1 < number; ++i)
+    if (out_.parts[i].original == 0) out_.parts[i].original = number;
+  out_.parts.back().role = "attachment";
+}
+
+result<leaf_outcome> builder::add_part(std::size_t index, const leaf_plan& plan) {
+  IMA_TRY(found, read_leaf(mail_, plan, {}));
+  out_.parts.push_back({describe(at(index), is_root(index)), {}, 0, plan, found.size, found.sum});
+  entities_.push_back(index);
+  return found;
+}
+
+result<subtree> builder::add_leaf(std::size_t index) {
+  const entity& e = at(index);
+  const leaf_plan plan = plan_of(e);
+  if (is_root(index) && !e.typed && plan.begin == plan.end) return subtree{};
+  IMA_TRY(found, add_part(index, plan));
+  const std::size_t shown = out_.parts.size();
+  const bool complete = out_.parts.back().words.complete;
+  if (!transfer_of(e.field("content-transfer-encoding")).known)
+    remark_part("transfer-encoding", shown, "unknown; the octets are as they came");
+  if (!found.clean) remark_part("transfer-encoding", shown, "broken; the original is kept");
+  if (found.lossy) remark_part("charset", shown, "not what it says; the original is kept");
+  if (!found.clean || found.lossy) IMA_CHECK(add_octets(index, found.clean));
+  const std::size_t real = out_.parts.size();
+  if (!complete) IMA_CHECK(add_header(index));
+  return subtree{leaf_node(real), leaf_node(shown)};
+}
+
+// The octets that the last part was made from. They are no text of a message, so the type is an
+// attribute.
+result<void> builder::add_octets(std::size_t index, bool decoded) {
+  const entity& e = at(index);
+  const std::string_view coding = e.field("content-transfer-encoding");
+  leaf_plan plan{e.body_at, e.body_end, transfer::identity, false, false, {}};
+  if (decoded) plan.encoding = transfer_of(coding).encoding;
+  const std::size_t first = out_.parts.size() - 1;
+  IMA_CHECK(add_part(index, plan));
+  part_words& words = out_.parts.back().words;
+  words.media_type = "application/octet-stream";
+  words.params.clear();
+  words.kept = {
+      {"content-type", escape_attribute(e.typed ? e.field("content-type") : "text/plain")}};
+  if (!decoded) words.kept.push_back({"content-transfer-encoding", escape_attribute(coding)});
+  mark_derived(first);
+  return {};
+}
+
+// The entity's header as it came, for what the part line cannot say.
+result<void> builder::add_header(std::size_t index) {
+  const entity& e = at(index);
+  const leaf_plan plan{e.header_at, e.body_at, transfer::identity, false, false, {}};
+  IMA_CHECK(add_part(index, plan));
+  made_part& made = out_.parts.back();
+  made.words = {"message/rfc822", {}, {}, "header.eml", {}, true};
+  made.role = "attachment";
+  headers_.push_back(out_.parts.size());
+  out_.remarks.push_back({"header", index == 0 ? "header" : fmt::format("entity {}", index),
+                          "holds what no header line can say; the original is kept"});
+  return {};
+}
+
+node builder::multipart_node(const entity& e, std::vector<node> children) const {
+  node made{e.type.value.substr(std::string_view("multipart/").size()), {}, 0, std::move(children)};
+  for (const parameter& p : e.type.params) {
+    // A reader of multipart/related finds the same from its first part.
+    const bool told = p.name == "boundary" || (made.subtype == "related" && p.name == "type" &&
+                                               p.value == at(e.children.front()).type.value);
+    if (!told) made.params.push_back(p);
+  }
+  if (collapses(made)) return node(std::move(made.children.front()));
+  return made;
+}
+
+void builder::give_roles(const node& shown) {
+  std::vector<leaf_traits> traits;
+  for (std::size_t i = 0; i < out_.parts.size(); ++i) {
+    traits.push_back(traits_of(i + 1, out_.parts[i].words, out_.parts[i].role));
+    const auto disposition = parse_parametrised(at(entities_[i]).field("content-disposition"));
+    traits.back().attached = disposition.value == "attachment";
+  }
+  assign_roles(shown, traits);
+  for (std::size_t i = 0; i < out_.parts.size(); ++i) {
+    made_part& part = out_.parts[i];
+    const auto disposition = parse_parametrised(at(entities_[i]).field("content-disposition"));
+    if (part.role.empty() && traits[i].role == "attachment" && disposition.value == "inline")
+      part.words.kept.push_back({"content-disposition", "inline"});
+    part.role = std::exchange(traits[i].role, {});
+    if (role_or_default(traits[i]) == "text" && part.role == "text") part.role.clear();
+  }
+}
+
+// The headers that were kept stand behind everything else.
+void builder::append_headers() {
+  if (headers_.empty()) return;
+  if (out_.structure.subtype != "mixed") {
+    node all{"mixed", {}, 0, {}};
+    if (out_.structure.part != 0 || !out_.structure.subtype.empty())
+      all.children.push_back(std::move(out_.structure));
+    out_.structure = std::move(all);
+  }
+  for (const std::size_t number : headers_) out_.structure.children.push_back(leaf_node(number));
+  if (collapses(out_.structure)) out_.structure = node(std::move(out_.structure.children.front()));
+}
+
+}  // namespace
+
+result<made_parts> build_parts(body_source& mail, const entity_tree& tree, bool keep_header) {
+  return builder(mail, tree, keep_header).run();
+}
+
+leaf_traits traits_of(std::size_t number, const part_words& words, std::string_view role) {
+  return {number, words.media_type,  std::string(role), !words.name.empty(),
+          false,  !words.cid.empty()};
+}
+
+}  // namespace ima::translate

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "translate/leaf.hpp"
+
+#include <ima/body_source.hpp>
+#include <ima/header.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// One part of a message as a MIME entity (docs/translation.md section 4).
+
+namespace ima::translate {
+
+/// What a part's octets allow.
+struct octet_traits {
+  bool nul = false;
+  bool cr = false;
+  bool only_crlf = true;  ///< Every LF has a CR before it, and there is one.
+  bool utf8 = true;
+  bool ends_in_cr = false;
+  bool ended = true;       ///< Empty, or the last octet is LF.
+  std::uint64_t high = 0;  ///< Octets above 127.
+  std::uint64_t longest_line = 0;
+};
+
+/// Reads a part to find out. Errors: the source's.
+result<octet_traits> traits_of(body_source& body, const part_info& part);
+
+/// A part ready to be written.
+struct written_part {
+  std::vector<mime_field> fields;
+  transfer encoding = transfer::identity;
+  bool whole = false;  ///< Written as it is, line ends included.
+};
+
+/// The entity of a part. `line` is the value of its `part:` line, `role` not empty; a `root` has no
+/// fields but those about the body.
+written_part entity_of(const part_info& part, std::string_view line, std::string_view role,
+                       const octet_traits& traits, bool root);
+
+/// The attributes of a `part:` line's value that the specification does not name.
+std::vector<parameter> kept_attributes(std::string_view line);
+
+}  // namespace ima::translate

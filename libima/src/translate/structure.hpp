@@ -1,0 +1,53 @@
+#pragma once
+
+#include "translate/mime_words.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// How the parts of a message hang together (docs/translation.md section 4): in MIME by nesting, in
+// a message by roles, and by a mime-structure: line where roles cannot say it.
+
+namespace ima::translate {
+
+struct node {
+  std::string subtype;            ///< Of the multipart; empty for a leaf.
+  std::vector<parameter> params;  ///< Of the multipart, its boundary apart.
+  std::size_t part = 0;           ///< A leaf's part, from 1.
+  std::vector<node> children;
+
+  friend bool operator==(const node&, const node&);
+};
+
+/// What decides a part's role beside its place.
+struct leaf_traits {
+  std::size_t part = 0;  ///< From 1.
+  std::string media_type;
+  std::string role;  ///< As written; empty where it is not.
+  bool named = false;
+  bool attached = false;  ///< Content-Disposition says attachment.
+  bool has_cid = false;
+};
+
+/// The role that a part without role= has.
+std::string_view role_or_default(const leaf_traits& leaf);
+
+/// Gives each leaf of `root` its role by its place; `leaves[i]` is part i + 1.
+void assign_roles(const node& root, std::span<leaf_traits> leaves);
+
+/// The nesting that these parts have by their roles alone. No leaves: a leaf with part 0.
+node structure_by_roles(std::span<const leaf_traits> leaves);
+
+std::string write_structure(const node& root);
+/// Nothing where the text is no structure, or nests deeper than 60.
+std::optional<node> read_structure(std::string_view text);
+
+/// The nesting that a mime-structure: line says, if there is one and it names exactly these leaves
+/// in their order; otherwise that of their roles.
+node structure_of(std::optional<std::string_view> line, std::span<const leaf_traits> leaves);
+
+}  // namespace ima::translate

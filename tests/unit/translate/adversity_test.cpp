@@ -1,0 +1,105 @@
+#include "mail.hpp"
+
+#include <string>
+
+namespace {
+
+const std::string sample =
+    "From: =?utf-8?q?J=C3=BCrgen?= <j@a.example>\r\nTo: Us: b@b.example, root;\r\nX-Odd_: 1\r\n"
+    "Subject: a\r\n b\r\nContent-Type: multipart/signed; boundary=\"s\"\r\n\r\npreamble\r\n--s\r\n"
+    "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: text/plain; charset=big5"
+    "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=A4=40=\r\n=FF\r\n--m\r\n"
+    "Content-Type: image/png; name=\"x.png\"\r\nContent-Transfer-Encoding: "
+    "base64\r\n\r\nAAEC*Aw==\r\n"
+    "--m--\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\nsig\r\n--s--\r\nepilogue\r\n";
+
+}  // namespace
+
+TEST_CASE("a mail that is cut anywhere is still a mail, and comes back the same") {
+  for (std::size_t size = 0; size <= sample.size(); ++size) {
+    const auto message = to_message(sample.substr(0, size));
+    const auto mail = to_mail(message);
+    const auto back = to_message(mail.text);
+    CHECK_MESSAGE(back.header.id_digest() == message.header.id_digest(), size);
+  }
+}
+
+TEST_CASE("a mail with any octet changed is still a mail") {
+  for (std::size_t at = 0; at < sample.size(); ++at) {
+    for (const char c : {'\0', '\n', '\xff', '"', '-', ';'}) {
+      std::string changed = sample;
+      changed[at] = c;
+      const auto message = to_message(changed);
+      to_message(to_mail(message).text);
+    }
+  }
+}
+
+TEST_CASE("a hundred thousand fields are kept as one part") {
+  std::string mail;
+  for (int i = 0; i < 100'000; ++i) mail += "X-Field-" + std::to_string(i) + ": value\n";
+  mail += "Subject: last\nFrom: a@a.example\n\nbody\n";
+  const auto message = to_message(mail);
+  CHECK(message.header.size() < ima::limits{}.header_block);
+  REQUIRE(message.header.parts().size() == 2);
+  CHECK(message.part(1) == "body\n");
+  CHECK(message.part(2).size() == mail.size() - 5);
+}
+
+TEST_CASE("many known fields still leave room for the author") {
+  std::string mail;
+  for (int i = 0; i < 900; ++i) mail += "References: <" + std::string(500, 'r') + "@x>\n";
+  mail += "From: a@a.example\nTo: b@b.example\n\n";
+  const auto message = to_message(mail);
+  CHECK(message.header.from().addr.text() == "a@a.example");
+  CHECK(message.remarks == std::vector<std::string>{"header"});
+}
+
+TEST_CASE("deep nesting and many parts are kept as one part each") {
+  std::string deep = "From: a@a.example\n";
+  for (int i = 0; i < 3000; ++i) {
+    const std::string b = "b" + std::to_string(i);
+    deep += "Content-Type: multipart/mixed; boundary=" + b + "\n\n--" + b + "\n";
+  }
+  const auto nested = to_message(deep);
+  REQUIRE(nested.header.parts().size() == 1);
+  CHECK(nested.header.parts()[0].media_type == "multipart/mixed");
+  CHECK(to_message(to_mail(nested).text).header.id_digest() == nested.header.id_digest());
+
+  std::string wide = "From: a@a.example\nContent-Type: multipart/mixed; boundary=b\n\n";
+  const std::size_t body = wide.size();
+  for (int i = 0; i < 2000; ++i) wide += "--b\n\n" + std::to_string(i) + "\n";
+  const auto flat = to_message(wide);
+  REQUIRE(flat.header.parts().size() == 1);
+  CHECK(flat.part(1) == wide.substr(body));
+  CHECK(flat.remarks == std::vector<std::string>{"entities"});
+}
+
+TEST_CASE("lines of any length are read, in fields and bodies") {
+  const std::string text(300'000, 'x');
+  const auto message = to_message("From: a@a.example\nSubject: " + text + "\n\n" + text + "\n");
+  CHECK(message.header.subject().size() > 8000);
+  CHECK(message.part(1) == text + "\n");
+  CHECK(message.header.parts()[1].name == "header.eml");
+  CHECK(to_message(to_mail(message).text).part(1) == text + "\n");
+}
+
+TEST_CASE("a boundary at the edge of the buffer is found") {
+  for (std::size_t size = 65'500; size < 65'560; ++size) {
+    const std::string text = std::string(size, 'x');
+    const auto message =
+        to_message("From: a@a.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n" +
+                   text + "\n--b\n\nsecond\n--b--\n");
+    REQUIRE(message.header.parts().size() == 2);
+    CHECK(message.part(1) == text);
+    CHECK(message.part(2) == "second");
+  }
+}
+
+TEST_CASE("more than a thousand recipients are kept in the header's part") {
+  std::string mail = "From: a@a.example\nTo: x@x.example";
+  for (int i = 0; i < 1500; ++i) mail += ",\n u" + std::to_string(i) + "@x.example";
+  const auto message = to_message(mail + "\n\nx\n");
+  CHECK(message.header.count("to") == 1000);
+  CHECK(message.part(2) == mail + "\n\n");
+}

@@ -1,0 +1,152 @@
+#include "mail.hpp"
+
+#include <string>
+
+namespace {
+
+const std::string author = "From: a@a.example\n";
+
+// A part's line without its length and digest.
+std::string words_of(const whole_message& message, std::size_t number) {
+  std::string line = message.line(number);
+  line.erase(0, line.find(' ') + 1);
+  const std::size_t sum = line.find(" sha256=");
+  return line.erase(sum, 72);
+}
+
+}  // namespace
+
+TEST_CASE("text becomes UTF-8 with plain line ends, and its other parameters stay") {
+  const auto message = to_message(author +
+                                  "Content-Type: text/plain; charset=iso-8859-1; format=flowed\n"
+                                  "Content-Transfer-Encoding: quoted-printable\n\n"
+                                  "caf=E9 \r\nau=\r\n lait\r\n");
+  CHECK(words_of(message, 1) == "text/plain params=format=flowed");
+  CHECK(message.part(1) == "café \nau lait\n");
+}
+
+TEST_CASE("a body without a type is text; no body is no part") {
+  CHECK(words_of(to_message(author + "\nHello\n"), 1) == "text/plain");
+  CHECK(to_message(author).header.parts().empty());
+  CHECK(to_message(author + "\n").header.parts().empty());
+  CHECK(to_message("").header.parts().empty());
+}
+
+TEST_CASE("text with a file name is a file and keeps its line ends") {
+  const auto message = to_message(author +
+                                  "Content-Type: text/csv\n"
+                                  "Content-Disposition: attachment; filename=a.csv\n"
+                                  "Content-Transfer-Encoding: base64\n\n"
+                                  "MSwyDQozLDQNCg==\n");
+  CHECK(words_of(message, 1) == "text/csv role=attachment name=a.csv");
+  CHECK(message.part(1) == "1,2\r\n3,4\r\n");
+}
+
+TEST_CASE("an unfinished group of base64 counts") {
+  const auto message = to_message(author +
+                                  "Content-Type: image/png\n"
+                                  "Content-Transfer-Encoding: base64\n\nAAEC\nAw\n");
+  CHECK(message.part(1) == std::string("\0\1\2\3", 4));
+}
+
+TEST_CASE("file names are read in every form") {
+  const auto name = [&](const std::string& disposition) {
+    const auto m = to_message(author + "Content-Type: image/png\nContent-Disposition: attachment;" +
+                              disposition + "\n\nx");
+    return std::string(m.header.parts()[0].name);
+  };
+  CHECK(name(" filename=a.png") == "a.png");
+  CHECK(name(" filename*=utf-8''Ky%C5%8Dto.png") == "Kyōto.png");
+  CHECK(name(" filename*0=\"holiday \"; filename*1=\"in Rome.png\"") == "holiday in Rome.png");
+  CHECK(name(" filename=\"=?utf-8?q?Ky=C5=8Dto=2Epng?=\"") == "Kyōto.png");
+  CHECK(name(" filename=\"a\n b.png\"") == "a b.png");
+}
+
+TEST_CASE("alternatives, what they show and attachments get their roles") {
+  const auto message = to_message(
+      author +
+      "Content-Type: multipart/mixed; boundary=m\n\n"
+      "--m\nContent-Type: multipart/related; boundary=r; type=\"multipart/alternative\"\n\n"
+      "--r\nContent-Type: multipart/alternative; boundary=a\n\n"
+      "--a\n\nplain\n"
+      "--a\nContent-Type: text/html\n\n<img src=\"cid:1\">\n"
+      "--a--\n"
+      "--r\nContent-Type: image/png\nContent-ID: <1>\nContent-Disposition: inline\n\npng\n"
+      "--r--\n"
+      "--m\nContent-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\n"
+      "--m\nContent-Type: message/rfc822\n\nSubject: in\n\ninner\n"
+      "--m--\n");
+  REQUIRE(message.header.parts().size() == 5);
+  CHECK(words_of(message, 1) == "text/plain");
+  CHECK(words_of(message, 2) == "text/html role=alternative");
+  CHECK(words_of(message, 3) == "image/png role=inline cid=1");
+  CHECK(words_of(message, 4) == "text/calendar role=attachment params=method=REQUEST");
+  CHECK(words_of(message, 5) == "message/rfc822 role=attachment");
+  CHECK(message.part(5) == "Subject: in\n\ninner");
+  CHECK_FALSE(message.header.first("mime-structure"));
+}
+
+TEST_CASE("a nesting that roles do not give is said") {
+  const auto message = to_message(author +
+                                  "Content-Type: multipart/alternative; boundary=a\n\n"
+                                  "--a\n\nplain\n"
+                                  "--a\nContent-Type: multipart/related; boundary=r\n\n"
+                                  "--r\nContent-Type: text/html\n\nhtml\n"
+                                  "--r\nContent-Type: image/png\n\npng\n--r--\n--a--\n");
+  CHECK(message.header.first("mime-structure") == "alternative(1,related(2,3))");
+}
+
+TEST_CASE("what was signed is there octet for octet beside what is read") {
+  const std::string body =
+      "\r\n--s\r\nContent-Type: text/plain\r\n\r\nI owe you.   \r\n\r\n--s\r\n"
+      "Content-Type: application/pgp-signature; name=s.asc\r\n\r\nsignature\r\n--s--\r\n";
+  const auto message = to_message(
+      "From: a@a.example\r\nContent-Type: multipart/signed; boundary=s; micalg=x\r\n\r\n" + body);
+  REQUIRE(message.header.parts().size() == 3);
+  CHECK(words_of(message, 1) == "text/plain original=3");
+  CHECK(words_of(message, 2) == "application/pgp-signature role=attachment original=3 name=s.asc");
+  CHECK(words_of(message, 3) == "multipart/signed role=attachment params=boundary=s;micalg=x");
+  CHECK(message.part(3) == body);
+  const auto mail = to_mail(message).text;
+  CHECK(mail.ends_with("\r\n\r\n" + body));
+  CHECK(to_message(mail).header.id_digest() == message.header.id_digest());
+}
+
+TEST_CASE("text that its charset does not allow is read as far as possible and kept") {
+  const auto message = to_message(author + "Content-Type: text/plain; charset=utf-8\n\na\xff z\n");
+  CHECK(message.part(1) == "a\xef\xbf\xbd z\n");
+  CHECK(words_of(message, 1) == "text/plain original=2");
+  CHECK(message.part(2) == "a\xff z\n");
+  CHECK(words_of(message, 2) ==
+        "application/octet-stream role=attachment content-type=text/plain%3B%20charset=utf-8");
+  CHECK(message.remarks == std::vector<std::string>{"charset"});
+  CHECK(to_message(to_mail(message).text).header.id_digest() == message.header.id_digest());
+}
+
+TEST_CASE("a message that lies about an original keeps both in mail") {
+  auto message = to_message(author +
+                            "Content-Type: multipart/signed; boundary=s\n\n"
+                            "--s\n\ntruth\n--s\nContent-Type: x/y\n\nsignature\n--s--\n");
+  std::string text(message.header.text());
+  const std::string truth = ima::digest::of("truth").hex();
+  text.replace(text.find(truth), truth.size(), ima::digest::of("a lie").hex());
+  message.body.replace(0, 5, "a lie");
+  message.header = ima::header_block::parse(text).value();
+  const auto mail = to_mail(message);
+  CHECK(mail.remarks == std::vector<std::string>{"original"});
+  CHECK(mail.text.find("a lie") != std::string::npos);
+  CHECK(mail.text.find("truth") != std::string::npos);
+}
+
+TEST_CASE("what an entity says beside its type becomes attributes and comes back") {
+  const auto message = to_message(author +
+                                  "Content-Type: multipart/mixed; boundary=m\n\n"
+                                  "--m\nContent-Language: ja\nX-Note: a b%;\n\ntext\n"
+                                  "--m\nContent-Type: image/png\nContent-Disposition: inline\n\nx\n"
+                                  "--m--\n");
+  CHECK(words_of(message, 1) == "text/plain content-language=ja x-note=a%20b%25%3B");
+  CHECK(words_of(message, 2) == "image/png role=attachment content-disposition=inline");
+  const auto mail = to_mail(message).text;
+  CHECK(mail.find("\nX-Note: a b%;\n") != std::string::npos);
+  CHECK(mail.find("\nContent-Disposition: inline\n") != std::string::npos);
+}
