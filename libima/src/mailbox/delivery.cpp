@@ -23,9 +23,9 @@ class stage {
         id_(std::move(id)),
         object_{tree_.unfinished(directory), directory} {}
 
-  const std::string& id() const noexcept { return id_; }
   std::string attachment(const std::string& name) const { return object_.path + "/" + name; }
 
+  /// `first` is what stands before the inline parts.
   result<void> open(std::string first) {
     if (object_.directory) {
       IMA_CHECK(files_->make_directory(object_.path));
@@ -34,6 +34,7 @@ class stage {
     IMA_TRY(text, files_->create(object_.text()));
     begun_ = true;
     text_ = std::move(text);
+    front_ = first.size();
     pending_ = std::move(first);
     return {};
   }
@@ -41,6 +42,23 @@ class stage {
   result<void> append(octets more) {
     pending_ += more;
     return pending_.size() < write_together ? result<void>() : flush();
+  }
+
+  /// Adds the inline parts of another stage, which was flushed.
+  result<void> append_parts_of(const stage& other) {
+    std::string buffer(write_together, '\0');
+    for (std::uint64_t offset = other.front_;;) {
+      IMA_TRY(count, other.text_->read_at(offset, buffer));
+      if (count == 0) return {};
+      IMA_CHECK(append(octets(buffer).substr(0, count)));
+      offset += count;
+    }
+  }
+
+  result<void> flush() {
+    IMA_CHECK(text_->append(pending_));
+    pending_.clear();
+    return {};
   }
 
   // Puts everything on disk and gives it its name. True where the name was taken already.
@@ -63,24 +81,42 @@ class stage {
   }
 
  private:
-  result<void> flush() {
-    IMA_CHECK(text_->append(pending_));
-    pending_.clear();
-    return {};
+  result<bool> name() {
+    if (object_.directory) return rename_to_new();
+    auto linked = files_->link(object_.path, named());
+    if (!linked && linked.error().rule == "file-link") {
+      IMA_CHECK(become_directory());
+      return rename_to_new();
+    }
+    if (!linked && linked.error().rule != "file-exists") return linked.error();
+    remove();
+    return !linked;
   }
 
-  result<bool> name() {
-    const std::string to =
-        fmt::format("{}/{}", tree_.incoming(), layout::object_name(id_, object_.directory));
-    const auto named =
-        object_.directory ? files_->rename(object_.path, to) : files_->link(object_.path, to);
-    const bool taken = !named && named.error().rule == "file-exists";
-    if (!named && !taken) return named.error();
-    if (object_.directory && !taken)
+  result<bool> rename_to_new() {
+    auto renamed = files_->rename(object_.path, named());
+    if (!renamed && renamed.error().rule != "file-exists") return renamed.error();
+    if (renamed)
       begun_ = false;
     else
       remove();
-    return taken;
+    return !renamed;
+  }
+
+  // On a file system without hard links, renaming a directory is what fails where the name exists.
+  result<void> become_directory() {
+    const layout::object directory{tree_.unfinished(true), true};
+    IMA_CHECK(files_->make_directory(directory.path));
+    if (auto moved = files_->rename(object_.path, directory.text()); !moved) {
+      (void)files_->remove_directory(directory.path);  // or a leftover
+      return moved;
+    }
+    object_ = directory;
+    return files_->sync_directory(object_.path);
+  }
+
+  std::string named() const {
+    return fmt::format("{}/{}", tree_.incoming(), layout::object_name(id_, object_.directory));
   }
 
   file_system* files_;
@@ -89,34 +125,48 @@ class stage {
   layout::object object_;
   std::unique_ptr<file> text_;
   std::string pending_;
+  std::uint64_t front_ = 0;
   bool begun_ = false;
 };
 
+// Whoever put it there may not have synced its name yet, and the answer is as good as a delivery.
+result<bool> find_durable(file_system& files, const std::string& directory, std::string_view id) {
+  IMA_TRY(found, layout::find_object(files, directory, id));
+  if (found) IMA_CHECK(files.sync_directory(directory));
+  return found.has_value();
+}
+
 struct slot {
+  target to;
   std::string id;
-  std::optional<stage> staged;  // nothing: it has the message already, or it failed
+  bool already = false;
+  std::optional<stage> staged;
   std::optional<error> failed;
+
+  bool wanted() const noexcept { return !already && !failed; }
 };
 
 }  // namespace
 
+// In this order, as a message goes from new/ to msg/ and not back.
 result<bool> contains(file_system& files, const std::string& path, const digest& id) {
   const layout::tree tree{path};
   const std::string name = id.hex();
   IMA_TRY(tombstone, files.status(tree.tombstone(name)));
   if (tombstone) return true;
-  IMA_TRY(incoming, layout::find_object(files, tree.incoming(), name));
-  if (incoming) return true;
-  IMA_TRY(taken_in, layout::find_object(files, tree.shard(name), name));
-  return taken_in.has_value();
+  IMA_TRY(waiting, find_durable(files, tree.incoming(), name));
+  if (waiting) return true;
+  return find_durable(files, tree.shard(name), name);
 }
 
+// One target, the writer, gets the parts as they come; the others are made from it at the end, one
+// after the other, so that neither memory nor open files know how many there are.
 struct delivery::state {
   file_system& files;
   header_block header;
   std::vector<slot> slots;
   std::unique_ptr<file> attachment;
-  slot* writer = nullptr;  // holds the attachments; the others link them
+  slot* writer = nullptr;
   std::size_t part = 0;
 
   state(file_system& f, header_block h) : files(f), header(std::move(h)) {}
@@ -128,7 +178,7 @@ struct delivery::state {
       if (s.staged) s.staged->remove();
   }
 
-  void fail(slot& s, error e) {
+  static void fail(slot& s, error e) {
     if (s.staged) s.staged->remove();
     s.staged.reset();
     s.failed = std::move(e);
@@ -138,81 +188,90 @@ struct delivery::state {
     return layout::attachment_name(index + 1, header.parts()[index].name);
   }
 
-  result<void> begin(slot& s, const target& t);
-  result<void> write_inline(octets bytes);
+  result<void> begin(slot& s);
+  result<void> open(slot& s);
+  void choose_writer();
+  result<void> write(const part_slice& slice);
   result<void> write_attachment(const part_slice& slice);
-  result<void> share(slot& s);
   result<void> lose_writer(error e);
-  result<delivered> commit(slot& s);
+  result<void> build(slot& s);
+  void commit(slot& s);
 };
 
-result<void> delivery::state::begin(slot& s, const target& t) {
+result<void> delivery::state::begin(slot& s) {
+  IMA_CHECK(write_record(s.to.note));
   const digest& id = header.id_digest();
-  s.id = t.apart ? fmt::format("{}-{}", id.hex(), layout::random_hex(16)) : id.hex();
-  if (!t.apart) {
-    IMA_TRY(had, contains(files, t.path, id));
-    if (had) return {};
-  }
-  IMA_TRY(first, write_record(t.note));
-  first += t.recipient ? header.for_recipient(*t.recipient).text() : header.text();
-  s.staged.emplace(files, t.path, s.id, layout::has_attachments(header));
-  return s.staged->open(std::move(first));
-}
-
-result<void> delivery::state::write_inline(octets bytes) {
-  for (auto& s : slots)
-    if (s.staged)
-      if (auto written = s.staged->append(bytes); !written) {
-        if (&s == writer) return lose_writer(written.error());
-        fail(s, written.error());
-      }
+  s.id = s.to.apart ? fmt::format("{}-{}", id.hex(), layout::random_hex(16)) : id.hex();
+  if (s.to.apart) return {};
+  IMA_TRY(had, contains(files, s.to.path, id));
+  s.already = had;
   return {};
 }
 
-// Only the writer has the attachments, so they are lost with it, and every target fails.
+result<void> delivery::state::open(slot& s) {
+  IMA_TRY(first, write_record(s.to.note));
+  first += s.to.recipient ? header.for_recipient(*s.to.recipient).text() : header.text();
+  s.staged.emplace(files, s.to.path, s.id, layout::has_attachments(header));
+  return s.staged->open(std::move(first));
+}
+
+void delivery::state::choose_writer() {
+  for (auto& s : slots) {
+    if (!s.wanted()) continue;
+    writer = &s;
+    auto opened = open(s);
+    if (opened) return;
+    fail(s, opened.error());
+    writer = nullptr;
+  }
+}
+
+// What it wrote is lost with it, so that every target fails.
 result<void> delivery::state::lose_writer(error e) {
+  attachment.reset();
   for (auto& s : slots)
-    if (s.staged) fail(s, e);
+    if (s.wanted()) fail(s, e);
   writer = nullptr;
   return e;
 }
 
 result<void> delivery::state::write_attachment(const part_slice& slice) {
+  if (!attachment) {
+    IMA_TRY(made, files.create(writer->staged->attachment(name_of(slice.part()))));
+    attachment = std::move(made);
+  }
+  IMA_CHECK(attachment->append(slice.bytes()));
+  if (!slice.last()) return {};
+  IMA_CHECK(attachment->sync());
+  attachment.reset();
+  return {};
+}
+
+result<void> delivery::state::write(const part_slice& slice) {
   if (writer == nullptr) return {};
-  const auto step = [&]() -> result<void> {
-    if (!attachment) {
-      IMA_TRY(made, files.create(writer->staged->attachment(name_of(slice.part()))));
-      attachment = std::move(made);
-    }
-    IMA_CHECK(attachment->append(slice.bytes()));
-    if (!slice.last()) return {};
-    IMA_CHECK(attachment->sync());
-    attachment.reset();
-    return {};
-  };
-  if (auto done = step(); !done) return lose_writer(done.error());
+  auto done = layout::is_inline(header.parts()[slice.part()])
+                  ? writer->staged->append(slice.bytes())
+                  : write_attachment(slice);
+  if (!done) return lose_writer(done.error());
   return {};
 }
 
-result<void> delivery::state::share(slot& s) {
-  for (std::size_t i = 0; i < header.parts().size(); ++i) {
-    if (layout::is_inline(header.parts()[i])) continue;
-    const std::string from = writer->staged->attachment(name_of(i));
-    const std::string to = s.staged->attachment(name_of(i));
-    IMA_CHECK(layout::link_or_copy(files, from, to));
-  }
+// Another target's message, from the writer's, which still has its name in tmp/.
+result<void> delivery::state::build(slot& s) {
+  IMA_CHECK(open(s));
+  IMA_CHECK(s.staged->append_parts_of(*writer->staged));
+  for (std::size_t i = 0; i < header.parts().size(); ++i)
+    if (!layout::is_inline(header.parts()[i]))
+      IMA_CHECK(layout::link_or_copy(files, writer->staged->attachment(name_of(i)),
+                                     s.staged->attachment(name_of(i))));
   return {};
 }
 
-result<delivered> delivery::state::commit(slot& s) {
-  if (s.failed) return *s.failed;
-  if (!s.staged) return delivered{s.id, true};
+void delivery::state::commit(slot& s) {
   auto already = s.staged->commit();
-  if (!already) {
-    fail(s, already.error());
-    return *s.failed;
-  }
-  return delivered{s.id, *already};
+  if (!already) return fail(s, already.error());
+  s.already = *already;
+  s.staged.reset();
 }
 
 delivery::delivery(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -225,13 +284,13 @@ result<delivery> delivery::begin(file_system& files, const header_block& header,
   if (targets.empty())
     return error{fault::caller, "delivery-targets", "", "a delivery needs a mailbox"};
   auto s = std::make_unique<state>(files, header);
-  s->slots.resize(targets.size());
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    auto begun = s->begin(s->slots[i], targets[i]);
+  for (auto& to : targets) {
+    s->slots.push_back({std::move(to), {}, false, std::nullopt, std::nullopt});
+    auto begun = s->begin(s->slots.back());
     if (!begun && begun.error().kind == fault::caller) return begun.error();
-    if (!begun) s->fail(s->slots[i], begun.error());
-    if (s->writer == nullptr && s->slots[i].staged) s->writer = &s->slots[i];
+    if (!begun) s->slots.back().failed = begun.error();
   }
+  s->choose_writer();
   return delivery(std::move(s));
 }
 
@@ -240,8 +299,7 @@ result<void> delivery::write(const part_slice& slice) {
   if (slice.part() != s.part)
     return error{fault::caller, "delivery-incomplete", "", "a slice out of order"};
   if (slice.last()) ++s.part;
-  if (layout::is_inline(s.header.parts()[slice.part()])) return s.write_inline(slice.bytes());
-  return s.write_attachment(slice);
+  return s.write(slice);
 }
 
 std::vector<result<delivered>> delivery::commit() {
@@ -250,12 +308,21 @@ std::vector<result<delivered>> delivery::commit() {
     return std::vector<result<delivered>>(
         s.slots.size(),
         error{fault::caller, "delivery-incomplete", "", "parts are still to be written"});
-  // Links are made while the writer's copy still has its name in tmp/.
-  for (auto& other : s.slots)
-    if (other.staged && &other != s.writer && layout::has_attachments(s.header))
-      if (auto shared = s.share(other); !shared) s.fail(other, shared.error());
+  if (s.writer != nullptr)
+    if (auto flushed = s.writer->staged->flush(); !flushed) (void)s.lose_writer(flushed.error());
+  for (auto& other : s.slots) {
+    if (!other.wanted() || &other == s.writer) continue;
+    if (auto built = s.build(other); !built)
+      s.fail(other, built.error());
+    else
+      s.commit(other);
+  }
+  if (s.writer != nullptr) s.commit(*s.writer);
+  s.writer = nullptr;
   std::vector<result<delivered>> outcomes;
-  for (auto& each : s.slots) outcomes.push_back(s.commit(each));
+  for (const auto& each : s.slots)
+    outcomes.push_back(each.failed ? result<delivered>(*each.failed)
+                                   : result<delivered>(delivered{each.id, each.already}));
   return outcomes;
 }
 

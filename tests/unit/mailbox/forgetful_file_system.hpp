@@ -2,12 +2,16 @@
 
 #include <ima/mailbox/file_system.hpp>
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <random>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
-// A file system in memory that loses power after a given number of changes: from then on every call
-// fails, and crash() brings back what had been synced and nothing else. A rename whose target
+// A file system in memory that forgets at a crash what was not synced. A rename whose target
 // directory was synced counts for both directories (docs/mailbox.md section 2).
 
 namespace mailbox_test {
@@ -18,37 +22,46 @@ struct node {
   bool directory = false;
   std::string content;
   std::string synced;
+  std::chrono::sys_seconds changed{};
   using names = std::map<std::string, std::shared_ptr<node>>;
   names entries;
   names durable;
   // Names that came by rename, and where they were durable.
   std::map<std::string, std::pair<std::weak_ptr<node>, std::string>> came_from;
+  std::set<std::string> kept;  // names that a lost rename leaves where they were
+};
+
+/// What a crash leaves of that which was not synced.
+enum class survival : std::uint8_t {
+  nothing,   ///< Neither octets nor names.
+  names,     ///< Names, of files whose octets are lost.
+  anything,  ///< Each name and each file's octets, or a part of them, by chance.
 };
 
 class forgetful_file_system final : public mb::file_system {
  public:
   forgetful_file_system() { root_->directory = true; }
-
-  std::uint64_t changes = 0;
-  std::uint64_t stop_at = UINT64_MAX;
-
-  void crash() {
-    restore(*root_);
-    changes = 0;
-    stop_at = UINT64_MAX;
+  /// A copy of everything in it.
+  forgetful_file_system(const forgetful_file_system& other) : clock(other.clock) {
+    std::map<const node*, std::shared_ptr<node>> made;
+    root_ = clone(other.root_, made);
   }
+  forgetful_file_system& operator=(const forgetful_file_system&) = delete;
 
-  bool dead() const { return changes >= stop_at; }
-  ima::result<void> change() {
-    if (dead()) return failure("storage");
-    ++changes;
-    return {};
+  std::chrono::sys_seconds clock{std::chrono::seconds(1'795'512'600)};
+
+  void crash(survival what = survival::nothing, unsigned seed = 0) {
+    random_.seed(seed);
+    std::set<node*> seen;
+    settle_renames(root_, what, seen);
+    seen.clear();
+    settle(root_, what, seen);
   }
 
   ima::result<std::unique_ptr<mb::file>> open(const std::string& path) override {
     const auto found = find(path);
-    if (dead()) return failure("storage");
     if (!found) return failure("file-missing");
+    if (found->directory) return failure("file-unreadable");
     return handle(found);
   }
   ima::result<std::unique_ptr<mb::file>> open_append(const std::string& path) override {
@@ -71,41 +84,42 @@ class forgetful_file_system final : public mb::file_system {
   ima::result<void> rename(const std::string& from, const std::string& to) override {
     const auto moved = find(from);
     const auto there = find(to);
-    if (!moved) return failure("file-missing");
-    if (there && there->directory && !there->entries.empty()) return failure("file-exists");
-    if (auto may = change(); !may) return may;
-    const auto source = find(parent(from));
     const auto target = find(parent(to));
+    if (!moved || !target) return failure("file-missing");
+    if (there && there->directory && !there->entries.empty()) return failure("file-exists");
+    const auto source = find(parent(from));
+    // Where it is durable: it may have come here by a rename that was not synced.
+    auto origin = std::pair{std::weak_ptr<node>(source), name(from)};
+    if (const auto before = source->came_from.find(name(from)); before != source->came_from.end()) {
+      origin = before->second;
+      source->came_from.erase(before);
+    }
     source->entries.erase(name(from));
     target->entries[name(to)] = moved;
-    target->came_from[name(to)] = {source, name(from)};
+    target->came_from[name(to)] = origin;
+    source->changed = target->changed = clock;
     return {};
   }
   ima::result<void> unlink(const std::string& path) override {
     const auto found = find(path);
     if (!found || found->directory) return failure("file-missing");
-    if (auto may = change(); !may) return may;
-    find(parent(path))->entries.erase(name(path));
-    return {};
+    return forget(path);
   }
   ima::result<void> remove_directory(const std::string& path) override {
     const auto found = find(path);
-    if (!found || !found->entries.empty()) return failure("file-exists");
-    if (auto may = change(); !may) return may;
-    find(parent(path))->entries.erase(name(path));
-    return {};
+    if (!found) return failure("file-missing");
+    if (!found->entries.empty()) return failure("file-exists");
+    return forget(path);
   }
   ima::result<std::optional<mb::file_status>> status(const std::string& path) override {
-    if (dead()) return failure("storage");
     const auto found = find(path);
     if (!found) return std::optional<mb::file_status>();
-    return std::optional(
-        mb::file_status{found->directory, found->content.size(), now(), identity_of(found)});
+    return std::optional(mb::file_status{found->directory, found->content.size(), found->changed,
+                                         identity_of(found)});
   }
   ima::result<void> list(
       const std::string& path,
       const std::function<ima::result<void>(const std::string&)>& each) override {
-    if (dead()) return failure("storage");
     const auto found = find(path);
     if (!found) return failure("file-missing");
     const node::names all = found->entries;
@@ -114,30 +128,25 @@ class forgetful_file_system final : public mb::file_system {
     return {};
   }
   ima::result<void> sync_directory(const std::string& path) override {
-    if (auto may = change(); !may) return may;
     const auto found = find(path);
+    if (!found) return failure("file-missing");
     for (const auto& [entry, origin] : found->came_from)
       if (const auto source = origin.first.lock(); source && found->entries.contains(entry))
-        source->durable.erase(origin.second);
+        forget_durable(*source, origin.second, found->entries[entry]);
     found->came_from.clear();
     found->durable = found->entries;
     return {};
   }
-  std::chrono::sys_seconds now() override {
-    return std::chrono::sys_seconds(std::chrono::seconds(1'795'512'600));
-  }
+  std::chrono::sys_seconds now() override { return clock; }
 
  private:
   class handle_file final : public mb::file {
    public:
     handle_file(forgetful_file_system& owner, std::shared_ptr<node> n)
         : owner_(owner), node_(std::move(n)) {}
-    // Every append may stop half way.
     ima::result<void> append(ima::octets text) override {
-      if (auto may = owner_.change(); !may) return may;
-      node_->content += text.substr(0, text.size() / 2);
-      if (auto may = owner_.change(); !may) return may;
-      node_->content += text.substr(text.size() / 2);
+      node_->content += text;
+      node_->changed = owner_.clock;
       return {};
     }
     ima::result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const override {
@@ -147,12 +156,10 @@ class forgetful_file_system final : public mb::file_system {
     ima::result<std::uint64_t> size() const override { return node_->content.size(); }
     ima::result<std::uint64_t> identity() const override { return identity_of(node_); }
     ima::result<void> sync() override {
-      if (auto may = owner_.change(); !may) return may;
       node_->synced = node_->content;
       return {};
     }
     ima::result<void> truncate(std::uint64_t size) override {
-      if (auto may = owner_.change(); !may) return may;
       node_->content.resize(size);
       return {};
     }
@@ -195,19 +202,98 @@ class forgetful_file_system final : public mb::file_system {
     if (find(path)) return failure("file-exists");
     const auto directory = find(parent(path));
     if (!directory) return failure("file-missing");
-    if (auto may = change(); !may) return may;
     directory->entries[name(path)] = what;
+    directory->came_from.erase(name(path));
+    directory->changed = clock;
+    if (what->changed == std::chrono::sys_seconds{}) what->changed = clock;
     return {};
   }
 
-  static void restore(node& at) {
+  ima::result<void> forget(const std::string& path) {
+    const auto directory = find(parent(path));
+    directory->entries.erase(name(path));
+    directory->changed = clock;
+    return {};
+  }
+
+  static void forget_durable(node& directory, const std::string& entry,
+                             const std::shared_ptr<node>& what) {
+    const auto there = directory.durable.find(entry);
+    if (there != directory.durable.end() && there->second == what) directory.durable.erase(there);
+  }
+
+  bool chance() { return random_() % 2 == 0; }
+
+  // A rename is atomic: after a crash the name is in one place alone.
+  void settle_renames(const std::shared_ptr<node>& at, survival what, std::set<node*>& seen) {
+    if (!seen.insert(at.get()).second) return;
+    for (const auto& [entry, origin] : at->came_from) {
+      const auto moved = at->entries.find(entry);
+      const auto source = origin.first.lock();
+      const bool keep = what == survival::names || (what == survival::anything && chance());
+      if (moved == at->entries.end() || !source) continue;
+      if (!keep) source->kept.insert(origin.second);
+      if (!keep) continue;
+      at->durable[entry] = moved->second;
+      forget_durable(*source, origin.second, moved->second);
+    }
+    for (const auto& [entry, below] : node::names(at->entries)) settle_renames(below, what, seen);
+  }
+
+  void settle(const std::shared_ptr<node>& at, survival what, std::set<node*>& seen) {
+    if (!seen.insert(at.get()).second) return;
+    settle_content(*at, what);
+    if (what != survival::nothing) settle_names(*at, what);
+    at->entries = at->durable;
+    at->came_from.clear();
+    at->kept.clear();
+    for (const auto& [entry, below] : at->entries) settle(below, what, seen);
+  }
+
+  void settle_names(node& at, survival what) {
+    const node::names before = at.durable;
+    for (const auto& [entry, below] : before)
+      if (!at.entries.contains(entry) && !at.kept.contains(entry) &&
+          (what == survival::names || chance()))
+        at.durable.erase(entry);
+    for (const auto& [entry, below] : at.entries)
+      if (!at.came_from.contains(entry) && (what == survival::names || chance()))
+        at.durable[entry] = below;
+  }
+
+  // All of what was written since the last sync, the front of it, or its end behind a hole.
+  void settle_content(node& at, survival what) {
+    const std::size_t kept = at.synced.size();
+    const bool grown = at.content.size() > kept && at.content.starts_with(at.synced);
+    if (what == survival::anything && grown) {
+      const std::size_t more = 1 + random_() % (at.content.size() - kept);
+      if (chance()) {
+        at.synced = at.content.substr(0, kept + more);
+      } else if (chance()) {
+        at.synced = at.content;
+        std::fill_n(at.synced.begin() + static_cast<std::ptrdiff_t>(kept), more, '\0');
+      }
+    }
     at.content = at.synced;
-    at.entries = at.durable;
-    at.came_from.clear();
-    for (const auto& [entry, below] : at.entries) restore(*below);
+  }
+
+  static std::shared_ptr<node> clone(const std::shared_ptr<node>& from,
+                                     std::map<const node*, std::shared_ptr<node>>& made) {
+    auto& copy = made[from.get()];
+    if (copy) return copy;
+    copy = std::make_shared<node>();
+    const auto kept = copy;
+    kept->directory = from->directory;
+    kept->content = from->content;
+    kept->synced = from->synced;
+    kept->changed = from->changed;
+    for (const auto& [entry, below] : from->entries) kept->entries[entry] = clone(below, made);
+    for (const auto& [entry, below] : from->durable) kept->durable[entry] = clone(below, made);
+    return kept;
   }
 
   std::shared_ptr<node> root_ = std::make_shared<node>();
+  std::minstd_rand random_;
 };
 
 }  // namespace mailbox_test

@@ -42,12 +42,13 @@ struct delivered {
   bool already = false;  ///< It was there, or had been and was deleted of late. Nothing was stored.
 };
 
-/// True where the mailbox at `path` has, or had of late, the message with this digest. Takes no
-/// lock; for the header stage. Errors: those of file_system.
+/// True where the mailbox at `path` has, or had of late, the message with this digest, and that is
+/// on disk. Takes no lock; for the header stage. Errors: those of file_system.
 IMA_API result<bool> contains(file_system& files, const std::string& path, const digest& id);
 
 /// Stores one message in one or several mailboxes. Takes no lock, so any number of deliveries run
-/// at once; memory is constant; attachments are written once and hard-linked where that works.
+/// at once; memory and open files do not grow with message or targets; attachments are written once
+/// and hard-linked where that works.
 /// Destroying it before commit() removes what it began. Movable; one thread at a time.
 ///
 ///     auto d = ima::mailbox::delivery::begin(files, header, {{path, recipient, record}});
@@ -63,8 +64,8 @@ class IMA_API delivery {
   delivery& operator=(delivery&&) noexcept;
   ~delivery();
 
-  /// Takes the next slice of the message's body_reader. A target that fails is left out from then
-  /// on; an error means that none is left.
+  /// Takes the next slice of the message's body_reader. One target gets it now, the others at the
+  /// end; an error is that target's, and becomes all others' too.
   result<void> write(const part_slice& slice);
 
   /// Makes it durable and visible; one outcome for each target, in order. Without an error the
