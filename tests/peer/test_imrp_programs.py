@@ -1,0 +1,195 @@
+"""The peer asks server-post-office, and fetch-mail asks the peer, over real TLS."""
+
+import hashlib
+import re
+import socket
+import threading
+
+import imrp
+import mailbox
+import message
+import office
+import tls
+import transcripts  # noqa: F401: puts tests/programs on the path
+from harness import Domain, Tests, authority, openssl
+
+PHOTO = bytes(range(256)) * 500
+
+
+def letter(subject):
+    return message.compose(
+        [("from", "Alice <alice@a.example>"), ("to", "bob@b.example"), ("subject", subject)],
+        [(b"see below\n", "text/plain", {"role": "text"}),
+         (PHOTO, "image/jpeg", {"role": "attachment", "name": "a photo.jpg"}),
+         (b"", "application/octet-stream", {})])
+
+
+class Asker:
+    """A client that waits for the answer to each request."""
+
+    def __init__(self, server, context):
+        self.connection = tls.connect(server.address, "b.example", imrp.Client("b.example"),
+                                      context)
+        self.greeting = self.connection.event()
+
+    def __getattr__(self, request):
+        def ask(*arguments):
+            getattr(self.connection.session, request)(*arguments)
+            return self.answer()
+        return ask
+
+    def answer(self):
+        """The events up to the request's last; octets that came in pieces are one event."""
+        events = []
+        while not events or events[-1][0] not in ("ok", "status", "token", "fail", "defer",
+                                                  "error", "closed"):
+            event = self.connection.event()
+            if event[0] == "octets" and events[-1][0] == "octets":
+                event = ("octets", events.pop()[1] + event[1])
+            events.append(event)
+        return events
+
+
+def asks(t, b):
+    """The peer in the role of a user's program."""
+    bob = b.add_user("bob", "correct horse")
+    store = mailbox.Mailbox(bob)
+    header, bodies = message.split(letter("One"))
+    t.true("delivered on disk", store.deliver(header, bodies, header.recipients[0],
+                                              verified_domain="a.example"))
+    t.true("not twice", not store.deliver(header, bodies, header.recipients[0]))
+    server = b.start("server-post-office")
+    ask = Asker(server, tls.client_context(b.ca.pem, "imrp"))
+    t.equal("the protocol", ask.greeting[0], "greeting")
+    t.equal("not yet", ask.folders()[0][:2], ("fail", "state"))
+    t.equal("a wrong password", ask.auth("bob", b"wrong horse")[0][:2], ("fail", "auth"))
+    t.equal("the right one", ask.auth("bob", b"correct horse"), [("ok",)])
+    t.true("the inbox", ("folder", "inbox", "inbox") in ask.folders())
+
+    entry, token = ask.changes("inbox", "0", 10)
+    which = header.digest
+    t.equal("what the peer delivered", entry[:2], ("entry", which))
+    t.equal("its size", entry[3], len(header.octets()) + sum(map(len, bodies)))
+    t.equal("the state", ask.status("inbox"),
+            [("status", 1, 1, entry[3], ask.status("inbox")[0][4])])
+    (_, _, block, record), gone, _ = ask.headers("inbox", which, "0" * 64)
+    t.equal("its header block", block, header.octets())
+    t.contains("its record", record.decode(), "\nverified-domain: a.example\n")
+    t.equal("another", gone, ("gone", "0" * 64))
+    t.equal("a part", ask.fetch("inbox", which, 2)[1], ("octets", PHOTO))
+    t.equal("a range", ask.fetch("inbox", which, 2, 1000, 5)[:2],
+            [("part", which, 2, 1000, 5), ("octets", PHOTO[1000:1005])])
+    t.equal("up to the end", ask.fetch("inbox", which, 2, len(PHOTO) - 1, 5)[0][3:], (len(PHOTO) - 1, 1))
+    t.equal("at the end", ask.fetch("inbox", which, 2, len(PHOTO), 5)[0][3:], (len(PHOTO), 0))
+    t.equal("behind it", ask.fetch("inbox", which, 2, len(PHOTO) + 1, 5)[0][:2], ("fail", "range"))
+    t.equal("an empty part", ask.fetch("inbox", which, 3)[0], ("part", which, 3, 0, 0))
+    t.equal("no part", ask.fetch("inbox", which, 4)[0][:2], ("fail", "no-part"))
+    changes(t, ask, which, token[1])
+    ask.connection.session.done()
+    t.equal("an orderly end", ask.connection.event(), ("closed",))
+    on_disk(t, store, header, bodies)
+    return store
+
+
+def changes(t, ask, which, token):
+    """Flags, copies and deletions, and what CHANGES says of them."""
+    seq = ask.changes("inbox", "0", 10)[0][2]
+    t.equal("flags", ask.flag("inbox", [which], ["+seen", "+work"]), [("ok",)])
+    t.equal("not over a newer change", ask.flag("inbox", [which], ["-seen"], seq)[0],
+            ("changed", which))
+    entry, token = ask.changes("inbox", token, 10)
+    t.equal("what changed", (entry[1], sorted(entry[4])), (which, ["seen", "work"]))
+    copied = ask.copy("inbox", "inbox", which)[0]
+    t.equal("a copy", copied[:2], ("copied", which))
+    t.equal("the copy is new", ask.changes("inbox", token[1], 10)[0][1], copied[2])
+    copy_token = ask.changes("inbox", token[1], 10)[-1][1]
+    t.equal("it is deleted", ask.delete("inbox", copied[2], "0" * 64),
+            [("gone", "0" * 64), ("ok",)])
+    t.equal("it is absent", ask.changes("inbox", copy_token, 10)[0], ("absent", copied[2]))
+    t.equal("nothing is new", len(ask.changes("inbox", ask.status("inbox")[0][4], 10)), 1)
+    t.equal("an unknown token", ask.changes("inbox", "1.1.1", 10)[0][:2], ("fail", "resync"))
+    t.equal("an unknown folder", ask.status("nowhere")[0][:2], ("fail", "no-folder"))
+
+
+def on_disk(t, store, header, bodies):
+    """What the post office left in the mailbox, as the peer reads it."""
+    journal = store.journal()
+    t.equal("one message", list(journal.messages), [header.digest])
+    entry = journal.messages[header.digest]
+    t.equal("in the inbox", journal.folders[entry.folder], ("inbox", "inbox"))
+    t.equal("its flags", entry.flags, ["seen", "work"])
+    t.equal("no torn tail", journal.torn, 0)
+    t.equal("nothing waits", store.waiting(), [])
+    record, found, octets = store.read(header.digest)
+    t.equal("the message", (found, octets == bodies), (header, True))
+    t.equal("the record", record["recipient"], "bob@b.example")
+
+
+def proves_by_key(t, b):
+    """A user proves himself by a key that his entry lists, whoever signed its certificate."""
+    stranger = authority(t.work / "stranger")
+    chain, key = stranger.certificate(b.place / "bob.user", subject="/CN=bob", usage="clientAuth")
+    openssl("x509", "-in", chain, "-noout", "-pubkey", "-out", b.place / "bob.public")
+    openssl("pkey", "-pubin", "-in", b.place / "bob.public", "-outform", "DER", "-out",
+            b.place / "bob.spki")
+    pin = hashlib.sha256((b.place / "bob.spki").read_bytes()).hexdigest()
+    users = b.place / "users.toml"
+    users.write_text(users.read_text() + f'keys = ["{pin}"]\n')
+    server = b.start("server-post-office")
+    ask = Asker(server, tls.client_context(b.ca.pem, "imrp", chain, key))
+    t.equal("another user", ask.certificate("alice")[0][:2], ("fail", "auth"))
+    t.equal("by his key", ask.certificate("bob"), [("ok",)])
+    ask.connection.close()
+    ask = Asker(server, tls.client_context(b.ca.pem, "imrp"))
+    t.equal("without it", ask.certificate("bob")[0][:2], ("fail", "auth"))
+    ask.connection.close()
+
+
+class Peer(threading.Thread):
+    """The peer in the role of the post office, for some connections one after another."""
+
+    def __init__(self, domain, served, connections):
+        super().__init__(daemon=True)
+        self.domain, self.served, self.connections = domain, served, connections
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        context = tls.server_context("imrp", self.domain.chain, self.domain.key, self.domain.name)
+        for _ in range(self.connections):
+            with tls.accept(self.listener, imrp.Server(self.domain.name), context) as connection:
+                self.served.serve(connection)
+
+
+def serves(t, b):
+    """The peer in the role of the post office."""
+    record = mailbox.write_record({"verified-domain": "a.example", "received": "2026-11-23T09:30:02Z",
+                                   "recipient": "bob@b.example"})
+    whole = [letter("One"), letter("Two"), letter("Three")]
+    peer = Peer(b, office.Office("bob", b"correct horse", [(record, w) for w in whole]), 2)
+    b.office_hosts["b.example"] = peer.address
+    copy = b.place / "copy"
+    fetched = b.fetch("bob", copy)
+    t.equal("fetch-mail", (fetched.code, fetched.err), (0, ""))
+    t.equal("its lines", [l.rsplit(" ", 1)[1] for l in fetched.lines()], ["One", "Two", "Three"])
+    t.equal("the domain that the record names", [bool(re.search(r"\ba\.example\b", l))
+                                                 for l in fetched.lines()], [True] * 3)
+    local = mailbox.Mailbox(copy)
+    ids = [*local.journal().messages, *local.waiting()]
+    t.equal("the messages", sorted(ids), sorted(message.split(w)[0].digest for w in whole))
+    for one in whole:
+        header, bodies = message.split(one)
+        record, found, octets = local.read(header.digest)
+        t.equal("whole", (found, octets == bodies), (header, True))
+    again = b.fetch("bob", copy)
+    t.equal("nothing new", (again.code, again.out), (0, ""))
+    peer.join(10)
+
+
+with Tests() as t:
+    ca = authority(t.work)
+    b = Domain(t, ca, "b.example")
+    asks(t, b)
+    proves_by_key(t, b)
+    serves(t, b)
