@@ -3,6 +3,8 @@
 #include <ima/error.hpp>
 
 #include <pybind11/pybind11.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <optional>
 #include <type_traits>
@@ -31,13 +33,58 @@ T take(result<T>&& r, bool mailbox = false) {
   if constexpr (!std::is_void_v<T>) return std::move(r).value();
 }
 
+/// A thread that would take the GIL while the interpreter ends must not: it would be unwound
+/// through C++ frames that do not expect it, and the process would abort. It sleeps until the
+/// process ends. The main thread, which ends the interpreter, goes on.
+inline void sleep_if_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+  const auto finalizing = [] { return Py_IsFinalizing() != 0; };
+#else
+  const auto finalizing = [] { return _Py_IsFinalizing() != 0; };
+#endif
+  while (finalizing() && ::gettid() != ::getpid()) ::pause();
+}
+
+/// Holds the GIL, on any thread.
+class with_gil {
+ public:
+  with_gil() : gil_((sleep_if_finalizing(), std::in_place)) {}
+
+ private:
+  std::optional<py::gil_scoped_acquire> gil_;
+};
+
 /// Runs `work` without the GIL, so that other Python threads go on while it waits for a disk or a
 /// network. `work` touches no Python object.
 template <class F>
 auto without_gil(F&& work) {
-  const py::gil_scoped_release released;
+  struct released {
+    released() : state(PyEval_SaveThread()) {}
+    released(const released&) = delete;
+    released& operator=(const released&) = delete;
+    ~released() {
+      sleep_if_finalizing();
+      PyEval_RestoreThread(state);
+    }
+    PyThreadState* state;
+  };
+  const released now;
   return std::forward<F>(work)();
 }
+
+/// Makes sure that an object is used in the process that made it: its threads, locks and database
+/// connections do not survive fork(2).
+class one_process {
+ public:
+  bool here() const noexcept { return ::getpid() == owner_; }
+  void check() const {
+    if (!here())
+      raise({fault::caller, "forked", "", "made before fork(); a child process opens its own"});
+  }
+
+ private:
+  pid_t owner_ = ::getpid();
+};
 
 /// A bytes-like argument. A `bytes` is used in place, which is safe as it never changes; anything
 /// else is copied.
@@ -75,6 +122,11 @@ class record {
     class_.attr("__repr__") = py::cpp_function(&show, py::is_method(class_));
   }
 
+  /// Lets Python make one.
+  template <class... Args>
+  void made(Args&&... args) {
+    class_.def(std::forward<Args>(args)..., "Takes the members.");
+  }
   template <class M>
   record& field(const char* name, M T::*member, const char* doc) {
     class_.def_readonly(name, member, doc);
@@ -109,6 +161,16 @@ void add_messages(py::module_& m);
 void add_parser(py::module_& m);
 void add_composing(py::module_& m);
 void add_tls(py::module_& m);
+void add_delivery(py::module_& m);
+void add_delivery_client(py::module_& m);
+void add_delivery_server(py::module_& m);
+void add_handlers(py::module_& m);
+void add_service(py::module_& m);
+void add_mailbox(py::module_& m);
+void add_retrieval(py::module_& m);
+void add_net(py::module_& m);
+void add_net_clients(py::module_& m);
+void add_net_servers(py::module_& m);
 
 }  // namespace ima::python
 

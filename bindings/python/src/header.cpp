@@ -204,16 +204,22 @@ void add_limits(py::module_& m) {
       .def_readwrite("wire_line", &limits::wire_line, "One protocol line.")
       .def_readwrite("request_line", &limits::request_line, "One IMRP request line.")
       .def_readwrite("pending_output", &limits::pending_output, "Output that may wait.")
+      .def_readwrite("offers", &limits::offers, "Messages offered over one connection.")
+      .def_readwrite("offered_recipients", &limits::offered_recipients,
+                     "Recipients of these together.")
+      .def_readwrite("notes", &limits::notes, "``NOTE`` lines about one message.")
       .def_readwrite("password", &limits::password, "Octets of a password.")
       .def_readwrite("auth_failures", &limits::auth_failures, "Failed proofs before the end.")
       .def_readwrite("page", &limits::page, "Lines in one page of changes.")
       .def_readwrite("outstanding", &limits::outstanding, "Requests without answers.")
+      .def_readwrite("connect", &limits::connect, "All addresses of one host; TCP alone.")
       .def_readwrite("handshake", &limits::handshake, "For connecting and TLS.")
       .def_readwrite("line", &limits::line, "Waiting for the peer's next line.")
       .def_readwrite("idle", &limits::idle, "Between messages or requests.")
       .def_readwrite("accept_lapse", &limits::accept_lapse, "How long an ACCEPT stays good.")
       .def_readwrite("verdict", &limits::verdict, "A sender's patience after the body.")
       .def_readwrite("connection", &limits::connection, "Age of an IMDP connection.")
+      .def_readwrite("stopping", &limits::stopping, "For messages in hand when a server stops.")
       .def_readwrite("body_grace", &limits::body_grace, "Before the minimum rate counts.")
       .def_readwrite("body_rate", &limits::body_rate, "Minimum octets per second of a body.");
 }

@@ -59,6 +59,19 @@ py::list parts_of(const memory_message& m) {
   return out;
 }
 
+// For transports: any octets of the body, across its parts.
+py::bytes read_body(body_source& body, const header_block& header, std::uint64_t offset,
+                    std::uint64_t size) {
+  const std::uint64_t all = header.body_size();
+  const auto count = static_cast<std::size_t>(std::min(size, all - std::min(offset, all)));
+  PyObject* made = PyBytes_FromStringAndSize(nullptr, static_cast<py::ssize_t>(count));
+  if (made == nullptr) throw py::error_already_set();
+  const auto out = py::reinterpret_steal<py::bytes>(made);
+  char* const buffer = PyBytes_AS_STRING(made);
+  take(without_gil([&] { return body.read_at(offset, buffer, count); }));
+  return out;
+}
+
 std::size_t read_part(shared_message_file& file, const part_info& part, std::uint64_t offset,
                       const py::buffer& into) {
   if (offset >= part.size) return 0;
@@ -114,6 +127,12 @@ void add_memory_message(py::module_& m) {
                   py::kw_only(), "limits"_a = limits{},
                   "Makes a message of (name, value) fields and Part objects.")
       .def_property_readonly("header", &memory_message::header, "The HeaderBlock.")
+      .def(
+          "read_body",
+          [](memory_message& of, std::uint64_t offset, std::uint64_t size) {
+            return read_body(of, of.header(), offset, size);
+          },
+          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.")
       .def_property_readonly("parts", &parts_of, "A memoryview for each part, without a copy.")
       .def("__bytes__", &serialised);
 }
@@ -138,6 +157,12 @@ b'hello\n'
           },
           "path"_a, "limits"_a = limits{}, "``-`` is standard input.")
       .def_property_readonly("header", &shared_message_file::header, "The HeaderBlock.")
+      .def(
+          "read_body",
+          [](shared_message_file& of, std::uint64_t offset, std::uint64_t size) {
+            return read_body(of, of.header(), offset, size);
+          },
+          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.")
       .def("open_part", &open_part, "part"_a,
            "A binary file over one part; parts are counted from 1.");
 }

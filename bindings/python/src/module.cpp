@@ -40,5 +40,10 @@ PYBIND11_MODULE(_ima, m) {
   add_parser(m);
   add_composing(m);
   add_submodule(m, "tls", "Identity and TLS.", add_tls);
+  add_submodule(m, "delivery", "IMDP, without input or output.", add_delivery);
+  add_submodule(m, "retrieval", "IMRP, without input or output.", add_retrieval);
+  add_submodule(m, "mailbox", "Mail on disk.", add_mailbox);
+  add_submodule(m, "service", "Routing, handlers, users.", add_service);
+  add_submodule(m, "net", "Blocking clients and servers.", add_net);
   set_public_name(m, "ima");
 }

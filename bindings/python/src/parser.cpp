@@ -1,4 +1,5 @@
 #include "binding.hpp"
+#include "events.hpp"
 
 #include <ima/message.hpp>
 
@@ -8,13 +9,6 @@ namespace ima::python {
 namespace {
 
 using namespace py::literals;
-
-// Octets of a part as Python sees them.
-struct part_event {
-  std::size_t index;
-  py::object data;
-  bool last;
-};
 
 class parser {
  public:

@@ -57,7 +57,8 @@ class engine {
     auto got = engine_.read(PyBytes_AS_STRING(made), size);
     if (!got) Py_DECREF(made);
     const std::size_t count = take(std::move(got));
-    if (count == 0) fed_.clear();
+    // With size 0 there may be octets left behind the handshake.
+    if (count == 0 && (size > 0 || !engine_.handshake_done())) fed_.clear();
     if (_PyBytes_Resize(&made, static_cast<py::ssize_t>(count)) != 0) throw py::error_already_set();
     return py::reinterpret_steal<py::bytes>(made);
   }

@@ -44,9 +44,22 @@ struct retrieval_client::state {
           out.emplace(co_await std::move(w));
         }(std::move(work), outcome),
         [&thrown](std::exception_ptr e) { thrown = std::move(e); });
-    while (!outcome && !thrown) loop.run_one();
+    const auto deadline =
+        std::chrono::steady_clock::now() + options.timeout.value_or(std::chrono::milliseconds(0));
+    while (!outcome && !thrown) {
+      if (!options.timeout)
+        loop.run_one();
+      else if (loop.run_one_until(deadline) == 0 && std::chrono::steady_clock::now() >= deadline)
+        return give_up();
+    }
     if (thrown) std::rethrow_exception(thrown);
     return std::move(*outcome);
+  }
+
+  // What was under way is never run again; it goes with the loop.
+  error give_up() {
+    broken = error{fault::temporary, "timeout", options.host, "the operation took too long"};
+    return *broken;
   }
 
   awaitable<result<void>> open(const tls::context& tls);
@@ -170,7 +183,7 @@ result<reply::done> retrieval_client::state::ask(result<void> asked) {
   auto end = wait(answer());
   if (!end) {
     broken = end.error();
-    link->close();
+    if (link) link->close();
     return *broken;
   }
   if (!end->failed) return end;
@@ -204,6 +217,10 @@ result<retrieval_client> retrieval_client::connect(const retrieval_client_option
   IMA_CHECK(made->wait(made->open(tls)));
   IMA_CHECK(made->ask({}));  // the greeting
   return retrieval_client(std::move(made));
+}
+
+void retrieval_client::set_timeout(std::optional<std::chrono::milliseconds> each) noexcept {
+  state_->options.timeout = each;
 }
 
 result<void> retrieval_client::authenticate(std::string_view user, octets password) {

@@ -57,16 +57,21 @@ class Limits:
         wire_line: int = ...,
         request_line: int = ...,
         pending_output: int = ...,
+        offers: int = ...,
+        offered_recipients: int = ...,
+        notes: int = ...,
         password: int = ...,
         auth_failures: int = ...,
         page: int = ...,
         outstanding: int = ...,
+        connect: float = ...,
         handshake: float = ...,
         line: float = ...,
         idle: float = ...,
         accept_lapse: float = ...,
         verdict: float = ...,
         connection: float = ...,
+        stopping: float = ...,
         body_grace: float = ...,
         body_rate: int = ...,
     ) -> None: ...
@@ -79,16 +84,21 @@ class Limits:
     wire_line: int
     request_line: int
     pending_output: int
+    offers: int
+    offered_recipients: int
+    notes: int
     password: int
     auth_failures: int
     page: int
     outstanding: int
+    connect: float
     handshake: float
     line: float
     idle: float
     accept_lapse: float
     verdict: float
     connection: float
+    stopping: float
     body_grace: float
     body_rate: int
 
@@ -238,6 +248,7 @@ class Message:
     def header(self) -> HeaderBlock: ...
     @property
     def parts(self) -> List[memoryview]: ...
+    def read_body(self, offset: int, size: int) -> bytes: ...
     def __bytes__(self) -> bytes: ...
 
 class MessageFile:
@@ -246,6 +257,7 @@ class MessageFile:
     @property
     def header(self) -> HeaderBlock: ...
     def open_part(self, part: int) -> io.BufferedReader: ...
+    def read_body(self, offset: int, size: int) -> bytes: ...
 
 class FilePart:
     def __init__(

@@ -7,6 +7,7 @@
 #include <ima/retrieval/types.hpp>
 #include <ima/tls/context.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -27,6 +28,8 @@ struct retrieval_client_options {
   /// A name that our client certificate proves, to choose it by; empty for none.
   std::string certificate_name;
   limits bounds;
+  /// How long connect() may take altogether, beside the limits; see set_timeout().
+  std::optional<std::chrono::milliseconds> timeout;
 };
 
 /// A user's connection to his post office, each call waiting for its answer (docs/retrieval.md).
@@ -44,6 +47,11 @@ class IMA_API retrieval_client {
   retrieval_client(retrieval_client&&) noexcept;
   retrieval_client& operator=(retrieval_client&&) noexcept;
   ~retrieval_client();
+
+  /// How long each later call may take altogether, beside what the limits allow for its steps;
+  /// nothing for as long as they allow. A call that takes longer ends the connection:
+  /// fault::temporary `timeout`.
+  void set_timeout(std::optional<std::chrono::milliseconds> each) noexcept;
 
   result<void> authenticate(std::string_view user, octets password);
   /// By the client certificate.

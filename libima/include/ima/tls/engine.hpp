@@ -50,8 +50,8 @@ class IMA_API engine {
   engine& operator=(engine&&) noexcept;
   ~engine();
 
-  /// Gives octets from the network. They must stay valid until read() returned 0 or an error. What
-  /// comes after an error, or when closed(), is dropped.
+  /// Gives octets from the network. They must stay valid until read() of a size that is not 0
+  /// returned 0, or an error. What comes after an error, or when closed(), is dropped.
   void receive(octets ciphertext);
   /// The network is at its end.
   void receive_eof();

@@ -1,0 +1,357 @@
+"""Receiving mail from other servers, for asyncio."""
+
+import asyncio
+import datetime
+import inspect
+import socket
+import threading
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+
+from .. import HeaderBlock, Limits, NeedInput, PartReceived
+from .. import delivery as imdp
+from .. import tls as identity
+from ..errors import Error, LocalProtocolError
+from ._stream import Stream, allowed, split_endpoint
+
+_DEFAULT_PORT = 20025
+_Log = Callable[[str, str, Dict[str, str]], object]
+
+
+class DeliveryServer:
+    """Receives mail from other servers.
+
+    `handler` is an ima.delivery.Handler, whose calls run on worker threads, or any object with
+    `open(header, peer)` that returns an object with `judge()`, `body(piece)` and `finish(sink)`. These
+    may be coroutine functions. An exception defers the message.
+    """
+
+    def __init__(
+        self,
+        handler: Any,
+        tls: identity.Context,
+        *,
+        listen: Sequence[str] = ("[::]:20025",),
+        limits: Limits = Limits(),
+        connections: int = 1000,
+        log: Optional[_Log] = None,
+    ) -> None:
+        """Listens once it is started."""
+        self._handler = handler
+        self._tls = tls
+        self._listen = listen
+        self._limits = limits
+        self._room = asyncio.Semaphore(connections)
+        self._log = log
+        self._servers: List[asyncio.Server] = []
+        self._serving: Set["_Connection"] = set()
+        self._tasks: Set["asyncio.Task[None]"] = set()
+        self._over = asyncio.Event()
+
+    async def start(self) -> None:
+        """Opens the listening sockets and serves from now on."""
+        for where in self._listen:
+            listening = _listen_on(*split_endpoint(where, _DEFAULT_PORT))
+            self._servers.append(await asyncio.start_server(self._accept, sock=listening))
+
+    async def run(self) -> None:
+        """Serves until stop()."""
+        await self.start()
+        await self.wait()
+
+    def stop(self) -> None:
+        """Takes no more; messages in hand are answered."""
+        for server in self._servers:
+            server.close()
+        for connection in self._serving:
+            connection.stop()
+        self._over.set()
+
+    async def wait(self) -> None:
+        """Waits until it has stopped."""
+        await self._over.wait()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=self._limits.stopping)
+            for task in late:
+                task.cancel()
+
+    def use(self, tls: identity.Context) -> None:
+        """New connections use `tls` from now on."""
+        self._tls = tls
+
+    @property
+    def addresses(self) -> List[str]:
+        """Where it listens, with the ports."""
+        found = []
+        for server in self._servers:
+            for listening in server.sockets:
+                host, port = listening.getsockname()[:2]
+                found.append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        return found
+
+    async def __aenter__(self) -> "DeliveryServer":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        self.stop()
+        await self.wait()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            async with self._room:
+                await self._serve(Stream(reader, writer, identity.Engine.server(self._tls)))
+        finally:
+            self._tasks.discard(task)
+
+    async def _serve(self, stream: Stream) -> None:
+        try:
+            async with allowed(self._limits.handshake, "the handshake"):
+                await stream.handshake()
+            connection = _Connection(stream, self._handler, self._limits, self._write_log)
+            self._serving.add(connection)
+            try:
+                await connection.serve()
+            finally:
+                self._serving.discard(connection)
+            async with allowed(self._limits.handshake, "closing"):
+                await stream.finish()
+        except Error as error:
+            self._write_log("warning", "connection-lost", {"rule": error.rule, "text": str(error)})
+        finally:
+            stream.abort()
+
+    def _write_log(self, level: str, name: str, fields: Dict[str, str]) -> None:
+        if self._log is not None:
+            self._log(level, name, fields)
+
+
+class _Connection:
+    """One connection: events of the session in, decisions of the handler out."""
+
+    def __init__(self, stream: Stream, handler: Any, limits: Limits, log: _Log) -> None:
+        certificate = stream.peer.certificate
+        assert certificate is not None  # IMDP has no handshake without one
+        self._certificate = certificate
+        self._stream = stream
+        self._handler = handler
+        self._limits = limits
+        self._log = log
+        self._session = imdp.ServerSession(stream.peer.server_name, limits)
+        self._transaction: Any = None
+        self._began = asyncio.get_running_loop().time()
+        self._offered = 0
+        self._offered_recipients = 0
+        self._reading: Optional["asyncio.Task[bytes]"] = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._session.stop()
+        self._stopping.set()
+
+    async def serve(self) -> None:
+        try:
+            while not isinstance(event := self._session.next_event(), imdp.ServerClosed):
+                await self._flush()
+                if not await self._handle(event):
+                    return
+            if event.problem is not None:
+                self._log("warning", "session-failed", {"text": str(event.problem)})
+            await self._flush()
+        finally:
+            if self._reading is not None:
+                self._reading.cancel()
+
+    async def _flush(self) -> None:
+        output = self._session.take_output()
+        if output:
+            self._stream.write(output)
+            async with allowed(self._limits.line, "the peer"):
+                await self._stream.drained()
+
+    async def _handle(self, event: object) -> bool:
+        if isinstance(event, NeedInput):
+            await self._read_more()
+        elif isinstance(event, imdp.MessageOffered):
+            await self._judge(event.header)
+        elif isinstance(event, PartReceived):
+            await self._take(event)
+        elif isinstance(event, imdp.BodyComplete):
+            return await self._conclude()
+        elif isinstance(event, (imdp.BodyDamaged, imdp.OfferCancelled)):
+            self._transaction = None
+        elif isinstance(event, imdp.OfferRefused):
+            self._count_offer(0)
+            self._log("info", "offer-refused", {"reason": event.why, "text": str(event.problem)})
+        return True
+
+    async def _read_more(self) -> None:
+        if asyncio.get_running_loop().time() - self._began > self._limits.connection:
+            self.stop()
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._stream.read())
+        stopping = asyncio.create_task(self._stopping.wait())
+        waited: Set["asyncio.Task[Any]"] = {self._reading}
+        if not self._stopping.is_set():
+            waited.add(stopping)
+        try:
+            done, _ = await asyncio.wait(
+                waited, timeout=self._session.timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            stopping.cancel()
+        if self._reading in done:
+            self._feed()
+        elif not done:
+            self._time_out()
+
+    def _feed(self) -> None:
+        assert self._reading is not None
+        reading, self._reading = self._reading, None
+        data = reading.result()
+        if data:
+            self._session.receive(data)
+        else:
+            self._session.receive_eof()
+
+    def _time_out(self) -> None:
+        if self._session.accept_pending:
+            self._session.lapse()
+            self._transaction = None
+        else:
+            self._stream.abort()
+
+    async def _judge(self, header: HeaderBlock) -> None:
+        self._count_offer(len(header.recipients()))
+        answer = self._check_originator(header)
+        if answer is None:
+            answer = await self._ask_handler(header)
+        if answer.what != "accept":
+            self._transaction = None
+        self._log(
+            "info",
+            "offer-judged",
+            {"answer": answer.what, "from": str(header.originator), "text": answer.text},
+        )
+        self._session.answer(answer)
+
+    def _check_originator(self, header: HeaderBlock) -> Optional[imdp.HeaderAnswer]:
+        """The rules of docs/delivery.md section 5 that need the connection."""
+        if datetime.datetime.now(datetime.timezone.utc) > self._certificate.not_after:
+            text = "the sender's certificate has expired"
+            return imdp.HeaderAnswer("reject", why="identity", text=text)
+        try:
+            identity.proves(self._certificate, header.originator.host)
+        except Error as error:
+            return imdp.HeaderAnswer("reject", why="identity", text=error.text)
+        return None
+
+    async def _ask_handler(self, header: HeaderBlock) -> imdp.HeaderAnswer:
+        peer = imdp.PeerInfo(
+            self._stream.peer.server_name,
+            header.originator.host,
+            self._stream.peer_address,
+            self._stream.peer.cipher,
+            self._certificate.fingerprint,
+        )
+        try:
+            self._transaction = await _call(self._handler.open, header, peer)
+            answer = await _call(self._transaction.judge)
+        except Exception as error:
+            self._report(error)
+            return imdp.HeaderAnswer("defer")
+        assert isinstance(answer, imdp.HeaderAnswer)
+        return answer
+
+    async def _take(self, piece: PartReceived) -> None:
+        try:
+            await _call(self._transaction.body, piece)
+        except Exception as error:
+            self._report(error)
+            self._transaction = None
+            permanent = isinstance(error, Error) and error.kind in ("peer", "refused", "caller")
+            self._session.abandon(str(error), permanent)
+
+    async def _conclude(self) -> bool:
+        sink = _Sink(self._session, self._stream, self._limits)
+        try:
+            verdict = await _call(self._transaction.finish, sink)
+        except Exception as error:
+            self._report(error)
+            verdict = "DEFER"
+        self._transaction = None
+        sink.close()
+        if verdict == "DROP":
+            self._stream.abort()
+            return False
+        self._session.conclude(verdict)
+        return True
+
+    def _count_offer(self, recipients: int) -> None:
+        """A connection that offered enough is closed once what it offered is answered."""
+        self._offered += 1
+        self._offered_recipients += recipients
+        if (
+            self._offered >= self._limits.offers
+            or self._offered_recipients >= self._limits.offered_recipients
+        ):
+            self.stop()
+
+    def _report(self, error: Exception) -> None:
+        self._log("error", "handler-failed", {"text": str(error)})
+        if not isinstance(error, Error):
+            context = {"message": "a handler called by libima failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+
+class _Sink:
+    """Passes results on as they come, also from a worker thread."""
+
+    def __init__(self, session: imdp.ServerSession, stream: Stream, limits: Limits) -> None:
+        self._session: Optional[imdp.ServerSession] = session
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._left = limits.recipients + limits.notes
+
+    def result(self, result: imdp.RecipientResult) -> None:
+        self._give(imdp.ServerSession.report, result)
+
+    def note(self, text: str) -> None:
+        self._give(imdp.ServerSession.note, text)
+
+    def close(self) -> None:
+        self._session = None
+
+    def _give(self, give: Callable[[imdp.ServerSession, Any], None], what: object) -> None:
+        if threading.get_ident() == self._thread:
+            self._give_here(give, what)
+        else:
+            self._loop.call_soon_threadsafe(self._give_here, give, what)
+
+    def _give_here(self, give: Callable[[imdp.ServerSession, Any], None], what: object) -> None:
+        if self._session is None:
+            raise LocalProtocolError("the message has been concluded", rule="out-of-turn")
+        self._left -= 1
+        if self._left >= 0:
+            give(self._session, what)
+            self._stream.write(self._session.take_output())
+
+
+def _listen_on(host: str, port: int) -> socket.socket:
+    if ":" not in host:
+        return socket.create_server((host, port))
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
+
+
+async def _call(method: Callable[..., Any], *arguments: object) -> Any:
+    """The library's handlers wait for disks, so they run on a worker thread; others decide for
+    themselves by being coroutine functions."""
+    owner = getattr(method, "__self__", None)
+    if isinstance(owner, (imdp.Handler, imdp.OpenTransaction)):
+        return await asyncio.to_thread(method, *arguments)
+    answer = method(*arguments)
+    return await answer if inspect.isawaitable(answer) else answer

@@ -1,0 +1,149 @@
+"""One TLS connection over asyncio's streams."""
+
+import asyncio
+import contextlib
+from typing import AsyncIterator, Mapping, Optional
+
+from .. import Limits
+from ..errors import ConnectionFailed, Error, TimedOut
+from ..tls import Context, Engine, PeerFacts
+
+_READ_SIZE = 256 * 1024
+
+
+@contextlib.asynccontextmanager
+async def allowed(seconds: Optional[float], what: str, place: str = "") -> AsyncIterator[None]:
+    """Bounds a block to some time, after which it raises TimedOut."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimedOut:
+        raise
+    except TimeoutError:
+        raise TimedOut(f"{what} took too long", rule="timeout", place=place) from None
+
+
+def split_endpoint(where: str, default_port: int) -> "tuple[str, int]":
+    """Host and port of "host", "host:port", "[address]" or "[address]:port"."""
+    host, separator, port = where.rpartition(":")
+    if not separator or where.endswith("]"):
+        host, port = where, str(default_port)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class Stream:
+    """Plain octets on one side, a socket on the other, an engine between."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, engine: Engine
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._engine = engine
+
+    @classmethod
+    async def connect(
+        cls,
+        host: str,
+        tls: Context,
+        sender: str,
+        hosts: Mapping[str, str],
+        default_port: int,
+        limits: Limits,
+    ) -> "Stream":
+        """Connects to a hostpart and completes the handshake."""
+        where = hosts.get(host, host)
+        engine = Engine.client(tls, host, sender)
+        try:
+            async with allowed(limits.connect, "connecting", host):
+                reader, writer = await asyncio.open_connection(
+                    *split_endpoint(where, default_port)
+                )
+        except TimedOut:
+            raise
+        except OSError as error:
+            text = f"cannot reach {where}: {error.strerror or error}"
+            raise ConnectionFailed(text, rule="connection", place=host) from error
+        made = cls(reader, writer, engine)
+        try:
+            async with allowed(limits.handshake, "the handshake", host):
+                await made.handshake()
+        except BaseException:
+            made.abort()
+            raise
+        return made
+
+    @property
+    def peer(self) -> PeerFacts:
+        return self._engine.peer
+
+    @property
+    def peer_address(self) -> str:
+        host, port = self._writer.get_extra_info("peername")[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def handshake(self) -> None:
+        while not self._engine.handshake_done:
+            self._decrypt(0)
+            if not self._engine.handshake_done:
+                await self._receive()
+        self._decrypt(0)
+
+    async def read(self) -> bytes:
+        """Waits for octets; empty at the end."""
+        while True:
+            plain = self._decrypt(_READ_SIZE)
+            if plain or self._engine.closed:
+                return plain
+            await self._receive()
+
+    def write(self, data: bytes) -> None:
+        """Encrypts and lets the transport send. Follow it with drained() where much is written."""
+        if data:
+            self._engine.write(data)
+            self._send()
+
+    async def drained(self) -> None:
+        """Waits until the peer has taken most of what was written."""
+        with _network_errors():
+            await self._writer.drain()
+
+    async def finish(self) -> None:
+        """Ends the TLS stream and closes; that it may not arrive does no harm."""
+        with contextlib.suppress(Error, OSError):
+            self._engine.shutdown()
+            self._send()
+            self._writer.close()
+            await self._writer.wait_closed()
+
+    def abort(self) -> None:
+        """Closes without a word."""
+        self._writer.transport.abort()
+
+    def _decrypt(self, size: int) -> bytes:
+        try:
+            return self._engine.read(size)
+        finally:
+            self._send()  # also the alert that tells the peer why
+
+    def _send(self) -> None:
+        output = self._engine.take_output()
+        if output:
+            self._writer.write(output)
+
+    async def _receive(self) -> None:
+        with _network_errors():
+            data = await self._reader.read(_READ_SIZE)
+        if data:
+            self._engine.receive(data)
+        else:
+            self._engine.receive_eof()
+
+
+@contextlib.contextmanager
+def _network_errors():  # type: ignore[no-untyped-def]
+    try:
+        yield
+    except OSError as error:
+        text = error.strerror or str(error)
+        raise ConnectionFailed(text, rule="connection") from error

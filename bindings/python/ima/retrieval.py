@@ -1,0 +1,41 @@
+"""The retrieval protocol (IMRP): the user's session, without input or output."""
+
+from ._ima.retrieval import (
+    Change,
+    ChangePage,
+    ChangeReply,
+    ChangedReply,
+    ClientSession,
+    CopiedReply,
+    Entry,
+    FolderInfo,
+    FolderReply,
+    FolderStatus,
+    GoneReply,
+    Greeting,
+    HeaderReply,
+    OctetsReply,
+    PartReply,
+    RequestDone,
+    SessionClosed,
+)
+
+__all__ = [
+    "Change",
+    "ChangePage",
+    "ChangeReply",
+    "ChangedReply",
+    "ClientSession",
+    "CopiedReply",
+    "Entry",
+    "FolderInfo",
+    "FolderReply",
+    "FolderStatus",
+    "GoneReply",
+    "Greeting",
+    "HeaderReply",
+    "OctetsReply",
+    "PartReply",
+    "RequestDone",
+    "SessionClosed",
+]

@@ -1,0 +1,222 @@
+#include "handlers.hpp"
+
+#include "events.hpp"
+#include "words.hpp"
+
+#include <ima/service/local_handler.hpp>
+
+#include <pybind11/stl.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ima::python {
+namespace {
+
+using namespace py::literals;
+
+// The sink of one finish(), which Python code may keep longer than it lives.
+struct sink_view {
+  delivery::reply_sink* sink;
+
+  delivery::reply_sink& live() const {
+    if (sink == nullptr)
+      raise({fault::caller, "out-of-turn", "", "the message has been concluded"});
+    return *sink;
+  }
+};
+
+void discard(py::error_already_set& thrown) { error_from(thrown); }
+
+class python_transaction : public delivery::transaction {
+ public:
+  explicit python_transaction(py::object inner) : inner_(std::move(inner)) {}
+
+  delivery::header_answer judge() override {
+    const with_gil gil;
+    try {
+      return (*inner_).attr("judge")().cast<delivery::header_answer>();
+    } catch (py::error_already_set& thrown) {
+      discard(thrown);
+    } catch (const py::cast_error&) {
+      PyErr_SetString(PyExc_TypeError, "judge() must return a HeaderAnswer");
+      PyErr_WriteUnraisable((*inner_).ptr());
+    }
+    return {};  // DEFER internal
+  }
+
+  result<void> body(const part_slice& slice) override {
+    const with_gil gil;
+    try {
+      (*inner_).attr("body")(
+          part_event{slice.part(), py::memoryview(to_bytes(slice.bytes())), slice.last()});
+      return {};
+    } catch (py::error_already_set& thrown) {
+      return error_from(thrown);
+    }
+  }
+
+  delivery::final_answer finish(delivery::reply_sink& sink) override {
+    const with_gil gil;
+    const auto view = std::make_shared<sink_view>(sink_view{&sink});
+    delivery::final_answer out;
+    try {
+      const py::object said = (*inner_).attr("finish")(view);
+      out.drop = said.equal(py::str("DROP"));
+      if (!out.drop) out.what = said.cast<delivery::verdict>();
+    } catch (py::error_already_set& thrown) {
+      discard(thrown);
+    } catch (const std::exception& wrong) {  // a cast_error or an unknown word
+      PyErr_SetString(PyExc_TypeError, wrong.what());
+      PyErr_WriteUnraisable((*inner_).ptr());
+    }
+    view->sink = nullptr;
+    return out;
+  }
+
+ private:
+  anywhere inner_;
+};
+
+// Where a handler's open() raised.
+class failed_transaction : public delivery::transaction {
+ public:
+  delivery::header_answer judge() override { return {}; }
+  result<void> body(const part_slice&) override { return {}; }
+  delivery::final_answer finish(delivery::reply_sink&) override { return {}; }
+};
+
+class python_handler : public delivery::handler {
+ public:
+  explicit python_handler(py::object inner) : inner_(std::move(inner)) {}
+
+  std::unique_ptr<delivery::transaction> open(const header_block& header,
+                                              const delivery::peer_info& peer) override {
+    const with_gil gil;
+    try {
+      return std::make_unique<python_transaction>((*inner_).attr("open")(header, peer));
+    } catch (py::error_already_set& thrown) {
+      discard(thrown);
+      return std::make_unique<failed_transaction>();
+    }
+  }
+
+ private:
+  anywhere inner_;
+};
+
+class python_log : public log_sink {
+ public:
+  explicit python_log(py::object function) : function_(std::move(function)) {}
+
+  void write(const log_event& event) override {
+    static constexpr const char* levels[] = {"debug", "info", "warning", "error"};
+    const with_gil gil;
+    try {
+      py::dict fields;
+      for (const auto& [key, value] : event.fields) fields[py::cast(key)] = printable(value);
+      (*function_)(levels[static_cast<std::size_t>(event.level)], event.name, fields);
+    } catch (py::error_already_set& thrown) {
+      discard(thrown);
+    }
+  }
+
+ private:
+  anywhere function_;
+};
+
+// One of the library's transactions, driven by Python. It wants slices that only a body_reader
+// makes, so the body is read, and verified, once more.
+class open_transaction {
+ public:
+  open_transaction(std::unique_ptr<delivery::transaction> inner, const header_block& header)
+      : inner_(std::move(inner)), reader_(header) {}
+  open_transaction(const open_transaction&) = delete;
+  open_transaction& operator=(const open_transaction&) = delete;
+  ~open_transaction() {
+    const py::gil_scoped_release released;
+    inner_.reset();
+  }
+
+  delivery::header_answer judge() {
+    return without_gil([&] { return inner_->judge(); });
+  }
+  void body(const part_event& piece) {
+    const octets_in held = piece.data.cast<octets_in>();
+    take(without_gil([&] { return write(held.view()); }));
+  }
+  py::str finish(const py::object& sink) {
+    python_sink out(sink);
+    const auto answer = without_gil([&] { return inner_->finish(out); });
+    return answer.drop ? py::str("DROP") : py::str(py::cast(answer.what));
+  }
+
+ private:
+  struct python_sink : delivery::reply_sink {
+    explicit python_sink(const py::object& s) : sink(s) {}
+    void result(const delivery::recipient_result& r) override {
+      const with_gil gil;
+      sink.attr("result")(r);
+    }
+    void note(std::string_view text) override {
+      const with_gil gil;
+      sink.attr("note")(text);
+    }
+    const py::object& sink;
+  };
+
+  result<void> write(octets piece) {
+    for (;;) {
+      auto slice = reader_.next(piece);
+      if (!slice) return std::move(slice).error();
+      if (!*slice) return {};
+      if (auto good = inner_->body(**slice); !good) return good;
+    }
+  }
+
+  std::unique_ptr<delivery::transaction> inner_;
+  body_reader reader_;
+};
+
+}  // namespace
+
+handler_in::handler_in(const py::object& given) {
+  if (py::isinstance<delivery::handler>(given))
+    handler_ = given.cast<std::shared_ptr<delivery::handler>>();
+  else
+    handler_ = std::make_shared<python_handler>(given);
+}
+
+std::unique_ptr<log_sink> log_from(const py::object& function) {
+  if (function.is_none()) return nullptr;
+  return std::make_unique<python_log>(function);
+}
+
+void add_handlers(py::module_& m) {
+  py::class_<sink_view, std::shared_ptr<sink_view>>(
+      m, "ReplySink", "Where a transaction puts results as they come, during its finish().")
+      .def(
+          "result",
+          [](const sink_view& s, const delivery::recipient_result& r) { s.live().result(r); },
+          "result"_a, "A recipient's result; one who is not of the message becomes a note.")
+      .def(
+          "note", [](const sink_view& s, std::string_view text) { s.live().note(text); }, "text"_a,
+          "A remark for the sender's people.");
+  py::class_<open_transaction>(m, "OpenTransaction", "One offered message, at a handler.")
+      .def("judge", &open_transaction::judge, "Judges the header block; returns a HeaderAnswer.")
+      .def("body", &open_transaction::body, "piece"_a, "Takes the body, as ima.PartReceived.")
+      .def("finish", &open_transaction::finish, "sink"_a,
+           "The body is complete; durable when it returns OK.");
+  py::class_<delivery::handler, std::shared_ptr<delivery::handler>>(
+      m, "Handler", "A handler of the library, as ima.service makes them.")
+      .def(
+          "open",
+          [](delivery::handler& h, const header_block& header, const delivery::peer_info& peer) {
+            auto inner = without_gil([&] { return h.open(header, peer); });
+            return std::make_unique<open_transaction>(std::move(inner), header);
+          },
+          "header"_a, "peer"_a, "Opens a transaction for a header block.");
+}
+
+}  // namespace ima::python

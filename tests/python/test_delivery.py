@@ -1,0 +1,245 @@
+"""Delivery over real TLS: both faces send to the server of each, into mailboxes and to handlers."""
+
+import socket
+import threading
+
+import ima
+import ima.delivery
+import ima.mailbox
+import ima.net
+import pytest
+
+LISTEN = ["127.0.0.1:0"]
+
+
+def message(*to, sender="alice@a.example", size=300_000):
+    return ima.Message.build(
+        [("from", sender)] + [("to", t) for t in to or ("bob@b.example",)],
+        [ima.Part(b"hello\n", "text/plain"), ima.Part(bytes(size), name="photo.jpg")])
+
+
+class Taking:
+    """A handler in Python that keeps what it is given."""
+
+    def __init__(self, answer=None, verdict="OK"):
+        self.answer = answer or ima.delivery.HeaderAnswer("accept")
+        self.verdict = verdict
+        self.taken = []
+        self.peers = []
+
+    def open(self, header, peer):
+        self.peers.append(peer)
+        return Transaction(self, header)
+
+
+class Transaction:
+    def __init__(self, handler, header):
+        self.handler, self.header, self.parts = handler, header, {}
+
+    def judge(self):
+        return self.handler.answer
+
+    def body(self, piece):
+        self.parts.setdefault(piece.index, bytearray()).extend(piece.data)
+
+    def finish(self, sink):
+        sink.note("thank you")
+        for recipient in self.header.recipients():
+            sink.result(ima.delivery.RecipientResult(recipient, "OK", "taken"))
+        self.handler.taken.append((self.header, [bytes(self.parts[i]) for i in sorted(self.parts)]))
+        return self.handler.verdict
+
+
+@pytest.fixture(params=["blocking", "aio"])
+def serve(request, authority, face):
+    """Starts the server of either face for b.example; the client's face is varied by `face`."""
+    from conftest import Aio, Blocking
+
+    servers = Blocking if request.param == "blocking" else Aio()
+    running = []
+
+    def start(handler, domain="b.example", **options):
+        server = servers.DeliveryServer(
+            handler, authority.context(domain), listen=LISTEN, **options)
+        server.__enter__()
+        running.append(server)
+        return {domain: server.addresses[0]}
+
+    yield start
+    for server in running:
+        server.__exit__(None, None, None)
+    if request.param == "aio":
+        servers.close()
+
+
+def test_a_message_goes_into_a_mailbox_once(face, serve, authority, local_handler, mailbox):
+    hosts = serve(local_handler)
+    sent = message()
+    for _ in range(2):
+        report = face.send_message(sent, authority.context("a.example"), hosts=hosts)
+        assert report.outcome == "delivered", report
+        assert [str(r.recipient) for r in report.hosts[0].results] == ["bob@b.example"]
+    assert mailbox.take_in() == 1
+    [entry] = mailbox.entries()
+    stored = mailbox.header("inbox", entry.id)
+    assert stored.header.digest == sent.header.digest
+    assert b"a.example" in stored.record
+    assert mailbox.open_part("inbox", entry.id, 2).read() == bytes(sent.parts[1])
+
+
+def test_a_message_file_is_sent_as_it_lies(face, serve, authority, tmp_path):
+    handler = Taking()
+    sent = message(size=3_000_000)
+    (tmp_path / "m.ima").write_bytes(bytes(sent))
+    report = face.send_message(
+        ima.MessageFile.open(str(tmp_path / "m.ima")), authority.context("a.example"),
+        hosts=serve(handler))
+    assert report.outcome == "delivered", report
+    assert handler.taken[0][1] == [bytes(p) for p in sent.parts]
+
+
+def test_a_handler_in_python_takes_mail_and_answers(face, serve, authority):
+    handler = Taking()
+    log = []
+    report = face.send_message(
+        message(), authority.context("a.example"), hosts=serve(handler),
+        log=lambda level, name, fields: log.append(name))
+    assert report.outcome == "delivered"
+    assert report.hosts[0].notes == ["thank you"]
+    [(header, parts)] = handler.taken
+    assert header.from_.addr == ima.Address("alice@a.example")
+    assert parts == [b"hello\n", bytes(300_000)]
+    [peer] = handler.peers
+    assert (peer.verified_domain, peer.host) == ("a.example", "b.example")
+    assert peer.tls.startswith("TLSv1.3/") and peer.address.startswith("127.0.0.1:")
+    assert "accepted" in log and "verdict" in log
+
+
+@pytest.mark.parametrize("what, outcome", [("reject", "refused"), ("defer", "deferred")])
+def test_a_handler_may_say_no_before_the_body(face, serve, authority, what, outcome):
+    handler = Taking(ima.delivery.HeaderAnswer(what, why="policy", text="not today"))
+    report = face.send_message(message(), authority.context("a.example"), hosts=serve(handler))
+    assert report.outcome == outcome
+    assert report.hosts[0].problem.endswith("policy not today")
+    assert report.hosts[0].permanent == (what == "reject")
+    assert handler.taken == []
+
+
+def test_nothing_goes_anywhere_unless_all_hosts_accept(face, serve, authority):
+    yes, no = Taking(), Taking(ima.delivery.HeaderAnswer("reject", why="policy"))
+    hosts = {**serve(yes), **serve(no, "c.example")}
+    report = face.send_message(
+        message("bob@b.example", "carol@c.example"), authority.context("a.example"), hosts=hosts)
+    assert report.outcome == "refused"
+    assert [h.host for h in report.hosts] == ["b.example", "c.example"]
+    assert yes.taken == []
+    assert report.hosts[0].withdrawn and "c.example" in report.hosts[0].problem
+    assert not report.hosts[1].withdrawn and report.hosts[1].permanent
+
+
+def test_unknown_recipients_are_all_named(face, serve, authority, local_handler):
+    report = face.send_message(
+        message("no@b.example", "bob@b.example"), authority.context("a.example"),
+        hosts=serve(local_handler))
+    assert report.outcome == "refused"
+    results = {str(r.recipient): r.outcome for r in report.hosts[0].results}
+    assert results["no@b.example"] == "NORECIPIENT" and results["bob@b.example"] != "OK"
+
+
+class Broken(Taking):
+    def __init__(self, where):
+        super().__init__()
+        self.where = where
+
+    def open(self, header, peer):
+        if self.where == "open":
+            raise KeyError("open")
+        inner = super().open(header, peer)
+
+        def fail(*_):
+            raise ima.Refused("not for us") if self.where == "refuse" else KeyError(self.where)
+
+        setattr(inner, "body" if self.where == "refuse" else self.where, fail)
+        return inner
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("where", ["open", "judge", "body", "finish"])
+def test_an_exception_in_a_handler_defers_the_message(face, serve, authority, where, caplog):
+    report = face.send_message(
+        message(), authority.context("a.example"), hosts=serve(Broken(where)))
+    assert report.outcome == "deferred", report
+
+
+def test_a_handler_that_refuses_the_body_fails_the_message(face, serve, authority):
+    report = face.send_message(
+        message(), authority.context("a.example"), hosts=serve(Broken("refuse")))
+    assert report.outcome == "refused"
+    assert [r.outcome for r in report.hosts[0].results] == ["FAIL"]
+
+
+def test_a_dropped_connection_leaves_the_outcome_unknown(face, serve, authority):
+    report = face.send_message(
+        message(), authority.context("a.example"), hosts=serve(Taking(verdict="DROP")))
+    assert report.outcome == "deferred"
+    assert [r.outcome for r in report.hosts[0].results] == ["DEFER"]
+    assert report.hosts[0].unknown
+
+
+def test_a_message_in_anothers_name_is_refused(face, serve, authority):
+    with pytest.raises(ima.LocalProtocolError) as caught:
+        face.send_message(
+            message(sender="alice@other.example"), authority.context("a.example"),
+            hosts=serve(Taking()))
+    assert caught.value.rule == "no-certificate"
+
+
+def test_a_server_that_proves_another_domain_gets_nothing(face, serve, authority):
+    handler = Taking()
+    hosts = {"b.example": serve(handler, "c.example")["c.example"]}
+    report = face.send_message(message(), authority.context("a.example"), hosts=hosts)
+    assert report.outcome in ("refused", "deferred") and report.hosts[0].problem
+    assert handler.taken == []
+
+
+def test_a_host_that_cannot_be_reached_is_a_problem_for_now(face, authority):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        where = "127.0.0.1:%d" % unused.getsockname()[1]
+    report = face.send_message(
+        message(), authority.context("a.example"), hosts={"b.example": where})
+    assert report.outcome == "deferred" and "[connection]" in report.hosts[0].problem
+
+
+def test_a_host_that_says_nothing_is_given_up_in_time(face, authority):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = "127.0.0.1:%d" % silent.getsockname()[1]
+        report = face.send_message(
+            message(), authority.context("a.example"), hosts={"b.example": where},
+            limits=ima.Limits(handshake=0.2))
+    assert report.outcome == "deferred" and report.hosts[0].problem
+
+
+def test_a_message_without_recipients_is_the_callers_fault(face, authority):
+    draft = ima.Message.build([("from", "alice@a.example")])
+    with pytest.raises(ima.LocalProtocolError) as caught:
+        face.send_message(draft, authority.context("a.example"))
+    assert caught.value.rule == "recipients-missing"
+
+
+def test_many_messages_at_once_all_arrive(face, serve, authority, local_handler, mailbox):
+    hosts, tls = serve(local_handler), authority.context("a.example")
+    outcomes = []
+
+    def send(number):
+        sent = ima.Message.build(
+            [("from", "alice@a.example"), ("to", "bob@b.example"), ("subject", str(number))],
+            [ima.Part(bytes(50_000))])
+        outcomes.append(face.send_message(sent, tls, hosts=hosts))
+
+    threads = [threading.Thread(target=send, args=[n]) for n in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [o.outcome for o in outcomes] == ["delivered"] * 8, outcomes
+    assert mailbox.take_in() == 8

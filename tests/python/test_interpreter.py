@@ -1,0 +1,119 @@
+"""The interpreter ends cleanly with servers running, clients connected and threads waiting, and a
+forked child may end beside them."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SETUP = """
+    import os, pathlib, sys, threading, time
+    sys.path.insert(0, os.path.join(os.environ["IMA_TESTS"], "python"))
+    import conftest, ima, ima.aio, ima.mailbox, ima.net, ima.service
+    authority = conftest.Authority(pathlib.Path("."))
+    office_tls = authority.context("b.example", protocol="imrp")
+    user_tls = authority.context(protocol="imrp")
+
+    class Users:
+        def by_password(self, user, password):
+            time.sleep(30)
+        def by_certificate(self, user, key, names):
+            return None
+
+    office = ima.net.RetrievalServer(Users(), office_tls, listen=["127.0.0.1:0"])
+    office.start()
+    client = ima.net.RetrievalClient.connect(
+        "b.example", user_tls, hosts={"b.example": office.addresses[0]})
+"""
+
+
+def run(tmp_path, text):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SETUP) + textwrap.dedent(text)], cwd=tmp_path,
+        env=os.environ, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "print('end')",
+        "print('end'); sys.exit(3)",
+        "def boom():\n    raise KeyError\nprint('end')\nboom()",
+    ],
+    ids=["at the end", "by exit", "by an exception"])
+def test_a_running_server_and_a_live_client_do_not_keep_or_crash_it(tmp_path, ending):
+    done = run(tmp_path, ending)
+    assert done.stdout == "end\n"
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert "terminate" not in done.stderr
+
+
+def test_a_thread_that_waits_in_the_library_does_not_crash_it(tmp_path):
+    silent = """
+    import socket
+    quiet = socket.create_server(("127.0.0.1", 0))
+    where = {"b.example": "127.0.0.1:%d" % quiet.getsockname()[1]}
+    def wait():
+        ima.net.RetrievalClient.connect("b.example", user_tls, hosts=where, timeout=0.3)
+    threading.Thread(target=wait, daemon=True).start()
+    time.sleep(0.1)
+    class Late:
+        def __del__(self):
+            time.sleep(0.5)  # the call returns while the interpreter is ending
+    late = Late()
+    print('end')
+    """
+    done = run(tmp_path, silent)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def test_a_forked_child_ends_by_itself_and_leaves_the_parent_whole(tmp_path):
+    forked = """
+    if os.fork() == 0:
+        try:
+            client.folders()
+        except ima.LocalProtocolError as error:
+            print(error.rule, flush=True)
+        sys.exit(0)
+    print(os.wait()[1], flush=True)
+    again = ima.net.RetrievalClient.connect(
+        "b.example", user_tls, hosts={"b.example": office.addresses[0]})
+    again.done()
+    office.stop(); office.wait()
+    print('end')
+    """
+    done = run(tmp_path, forked)
+    assert (done.returncode, done.stdout) == (0, "forked\n0\nend\n"), done.stderr
+
+
+def test_an_interrupt_stops_a_server_that_runs(tmp_path):
+    interrupted = """
+    import signal
+    tls = authority.context("b.example")
+    server = ima.net.DeliveryServer(
+        ima.service.LocalHandler(ima.service.RoutingTable()), tls, listen=["127.0.0.1:0"])
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        print('end')
+    """
+    done = run(tmp_path, interrupted)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def test_objects_that_outlive_the_main_program_end_with_the_interpreter(tmp_path):
+    kept = """
+    ima.mailbox.Mailbox.create("bob")
+    class Kept:
+        def __del__(self):
+            self.box.take_in()  # works without the GIL, in the thread that ends the interpreter
+            os.write(1, b'end\\n')
+    kept = Kept()
+    kept.box, kept.client = ima.mailbox.Mailbox.open("bob"), client
+    del office  # with its handler, whose class keeps this module alive
+    """
+    done = run(tmp_path, kept)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
