@@ -33,6 +33,18 @@ void ask_everything(client& session) {
   require(bool(session.remove("inbox", ids)));
   require(bool(session.move("inbox", "trash", ids)));
   require(bool(session.copy("inbox", "lists/ima dev", ids)));
+  require(bool(session.create_folder("x", "sent")));
+  require(bool(session.search("inbox", "", 2, {{"ada"}, {}, {}, {"x y"}, {}, {}, {}, {}, {}, {}})));
+  require(bool(session.quota()));
+  require(bool(session.change_password("a", "b")));
+  const std::vector<watched_folder> folders{{"inbox", "1"}};
+  require(bool(session.watch(folders)));
+  require(bool(session.queue()));
+  header_builder builder;
+  builder.field("from", "bob@b.example").field("to", "alice@a.example");
+  const header_block header = builder.build().value();
+  require(bool(session.append({"inbox", {"seen"}, {}}, header)) && bool(session.body("")));
+  require(bool(session.send({}, header)) && bool(session.body("")));
   require(bool(session.done()));
 }
 
@@ -46,6 +58,9 @@ struct check {
     require(p.id == "a" && p.part == 1 && p.offset == 2 && p.length <= 10);
   }
   void operator()(const reply::part_octets& p) const { require(!p.bytes.empty()); }
+  void operator()(const reply::outcome& o) const {
+    require(o.what.recipient.text() == "alice@a.example");
+  }
   void operator()(const reply::gone& g) const { require(g.id == "a" || g.id == "b"); }
   template <class Other>
   void operator()(const Other&) const {}

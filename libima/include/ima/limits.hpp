@@ -34,6 +34,9 @@ struct limits {
   std::size_t password = 1024;       ///< Octets of a password.
   std::size_t auth_failures = 3;     ///< Failed proofs before the server closes.
   std::uint64_t page = 10'000;       ///< Lines in one page of CHANGES; more is cut to this.
+  std::uint64_t folders = 10'000;    ///< Folders of a mailbox.
+  std::size_t watched = 64;          ///< Folders in one WATCH.
+  std::uint64_t queued = 10'000;     ///< Lines of QUEUE.
   std::size_t outstanding = 10'000;  ///< Requests a client session keeps without answers.
 
   // Deadlines; the caller of a session owns the clock.
@@ -41,6 +44,7 @@ struct limits {
   std::chrono::milliseconds handshake{10'000};      ///< TCP accepted or connected to TLS finished.
   std::chrono::milliseconds line{60'000};           ///< Waiting for the peer's next line.
   std::chrono::milliseconds idle{300'000};          ///< Between messages or requests.
+  std::chrono::milliseconds watching{1'800'000};    ///< Between requests while a WATCH is on.
   std::chrono::milliseconds accept_lapse{60'000};   ///< How long an ACCEPT stays good.
   std::chrono::milliseconds verdict{600'000};       ///< A sender's patience after the body.
   std::chrono::milliseconds connection{3'600'000};  ///< Age of an IMDP connection.

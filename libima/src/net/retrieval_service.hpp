@@ -9,6 +9,8 @@
 #include <ima/retrieval/responder.hpp>
 #include <ima/retrieval/server.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,10 +42,17 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   awaitable<bool> handle(retrieval::need_input);
   awaitable<bool> handle(retrieval::paused);
   awaitable<bool> handle(retrieval::any_request request);
+  awaitable<bool> handle(retrieval::body_octets piece);
+  awaitable<bool> handle(retrieval::body_end end);
+  awaitable<bool> work();
   awaitable<bool> handle(retrieval::closed closed);
 
   std::optional<retrieval::certificate_facts> client_certificate() const;
+  retrieval::responder_hooks hooks();
+  void tell(const retrieval::watched_folder& now);
+  void pump();
   awaitable<bool> flush();
+  void watch();
   void log(log_level level, std::string_view name, fields more) const;
 
   connection connection_;
@@ -54,7 +63,10 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::string peer_;
   std::optional<retrieval::server> session_;
   std::optional<retrieval::responder> responder_;
-  bool reading_ = false;  // waiting for the client, so the session is ours
+  // The wait whose deadline is armed; nothing where none is.
+  std::optional<std::pair<std::uint64_t, std::chrono::milliseconds>> watched_;
+  bool reading_ = false;                           // waiting for the client, so the session is ours
+  std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   bool stopping_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "retrieval/request_grammar.hpp"
 
+#include "retrieval/option_grammar.hpp"
+#include "retrieval/wire_words.hpp"
 #include "support/try.hpp"
 #include "wire/words.hpp"
 
@@ -58,24 +60,82 @@ result<void> at_end(std::string_view rest) {
   return {};
 }
 
-// After "AUTH": what is wrong here is a framing error, as nobody can know what follows.
+error framing(std::string_view why) { return refusal(reason::framing, std::string(why)); }
+
+// How many octets follow the line. Over the limit nobody can be sure that they are meant.
+result<std::uint64_t> read_count(std::string_view& rest, std::uint64_t most) {
+  const auto count = parse_number(take_word(rest));
+  if (!count || *count > most) return framing("malformed count, or over the limit");
+  return *count;
+}
+
 result<parsed_request> read_auth(std::string_view rest, const limits& bounds) {
-  const auto framing = [](std::string_view why) {
-    return refusal(reason::framing, std::string(why));
-  };
   const std::string_view user = take_word(rest);
   if (!check_user(user)) return framing("malformed user name");
   const std::string_view method = take_word(rest);
-  parsed_request read{command::auth, request::authenticate{std::string(user), {}}, {}};
+  parsed_request read{command::auth, request::authenticate{std::string(user), {}}};
   if (method == "PASSWORD") {
-    const auto size = parse_number(take_word(rest));
-    if (!size || *size > bounds.password) return framing("malformed count, or over the limit");
-    read.password_size = static_cast<std::size_t>(*size);
+    IMA_TRY(size, read_count(rest, bounds.password));
+    read.counted = size;
   } else if (method != "CERTIFICATE") {
     return framing("unknown method");
   }
   if (!rest.empty()) return framing("something follows the last argument");
   return read;
+}
+
+result<parsed_request> read_password(std::string_view rest, const limits& bounds) {
+  IMA_TRY(old_size, read_count(rest, bounds.password));
+  IMA_TRY(new_size, read_count(rest, bounds.password));
+  if (!rest.empty()) return framing("something follows the last argument");
+  return parsed_request{command::password, request::password{}, old_size + new_size,
+                        static_cast<std::size_t>(old_size)};
+}
+
+result<parsed_request> read_data(std::string_view rest, const limits& bounds) {
+  IMA_TRY(size, read_count(rest, bounds.body));
+  if (!rest.empty()) return framing("something follows the last argument");
+  return parsed_request{command::data, {}, size};
+}
+
+result<parsed_request> read_append(std::string_view rest, const limits& bounds) {
+  auto folder = folder_from_wire(take_word(rest));
+  auto flags = flags_from_wire(take_word(rest));
+  const std::string_view when = take_word(rest);
+  const auto arrived = time_from_wire(when);
+  if (!folder || !flags || (!arrived && when != "-")) return framing("malformed arguments");
+  IMA_TRY(size, read_count(rest, bounds.header_block));
+  if (!rest.empty()) return framing("something follows the last argument");
+  append_target what{*std::move(folder), *std::move(flags), arrived};
+  return parsed_request{command::append, request::append{std::move(what), {}}, size};
+}
+
+result<parsed_request> read_send(std::string_view rest, const limits& bounds) {
+  IMA_TRY(size, read_count(rest, bounds.header_block));
+  auto options = read_send_options(rest);
+  if (!options) return framing(options.error().text);
+  return parsed_request{command::send, request::send{*std::move(options), {}}, size};
+}
+
+// Where octets follow the line, what is wrong with it is a framing error: nobody can know how many.
+result<parsed_request> read_counted(command c, std::string_view rest, const limits& bounds) {
+  switch (c) {
+    case command::auth:
+      return read_auth(rest, bounds);
+    case command::password:
+      return read_password(rest, bounds);
+    case command::append:
+      return read_append(rest, bounds);
+    case command::send:
+      return read_send(rest, bounds);
+    default:
+      return read_data(rest, bounds);
+  }
+}
+
+bool has_counted_octets(command c) {
+  return c == command::auth || c == command::password || c == command::append ||
+         c == command::send || c == command::data;
 }
 
 result<any_request> read_status(std::string_view& rest) {
@@ -164,6 +224,54 @@ result<any_request> read_transfer(std::string_view& rest) {
   return any_request(Request{std::move(folder), std::move(target), std::move(ids)});
 }
 
+result<any_request> read_create_folder(std::string_view& rest) {
+  IMA_TRY(folder, read_folder(rest));
+  request::create_folder create{std::move(folder), {}};
+  if (!rest.empty()) {
+    create.role = take_word(rest);
+    if (!is_role(create.role)) return syntax("not a role");
+  }
+  return any_request(std::move(create));
+}
+
+result<any_request> read_rename_folder(std::string_view& rest) {
+  IMA_TRY(folder, read_folder(rest));
+  IMA_TRY(target, read_folder(rest));
+  return any_request(request::rename_folder{std::move(folder), std::move(target)});
+}
+
+result<any_request> read_delete_folder(std::string_view& rest) {
+  IMA_TRY(folder, read_folder(rest));
+  return any_request(request::delete_folder{std::move(folder)});
+}
+
+result<any_request> read_search(std::string_view& rest, const limits& bounds) {
+  IMA_TRY(folder, read_folder(rest));
+  std::string_view cursor = take_word(rest);
+  if (cursor == "-") {
+    cursor = {};
+  } else if (auto good = check_token(cursor); !good) {
+    return syntax(good.error());
+  }
+  IMA_TRY(page, read_number(rest, "page size"));
+  if (page == 0) return syntax("the page size is 0");
+  IMA_TRY(query, read_criteria(rest));
+  return any_request(request::search{std::move(folder), std::string(cursor),
+                                     std::min(page, bounds.page), std::move(query)});
+}
+
+result<any_request> read_watch(std::string_view& rest, const limits& bounds) {
+  request::watch watch;
+  while (!rest.empty()) {
+    IMA_TRY(folder, read_folder(rest));
+    const std::string_view token = take_word(rest);
+    if (auto good = check_token(token); !good) return syntax(good.error());
+    if (watch.folders.size() == bounds.watched) return syntax("too many folders");
+    watch.folders.push_back({std::move(folder), std::string(token)});
+  }
+  return any_request(std::move(watch));
+}
+
 result<any_request> read_arguments(command c, std::string_view& rest, const limits& bounds) {
   switch (c) {
     case command::status:
@@ -182,12 +290,23 @@ result<any_request> read_arguments(command c, std::string_view& rest, const limi
       return read_transfer<request::move>(rest);
     case command::copy:
       return read_transfer<request::copy>(rest);
-    case command::auth:
-    case command::folders:
-    case command::done:
-      break;
+    case command::create_folder:
+      return read_create_folder(rest);
+    case command::rename_folder:
+      return read_rename_folder(rest);
+    case command::delete_folder:
+      return read_delete_folder(rest);
+    case command::search:
+      return read_search(rest, bounds);
+    case command::quota:
+      return any_request(request::quota{});
+    case command::watch:
+      return read_watch(rest, bounds);
+    case command::queue:
+      return any_request(request::queue{});
+    default:
+      return any_request(request::folders{});  // FOLDERS, CANCEL, DONE: no arguments
   }
-  return any_request(request::folders{});
 }
 
 error own_fault(error e) {
@@ -202,10 +321,10 @@ result<parsed_request> parse_request(std::string_view line, const limits& bounds
   const std::string_view word = take_word(rest);
   const auto known = command_from(word);
   if (!known) return refusal(reason::command, "not a command of this server");
-  if (*known == command::auth) return read_auth(rest, bounds);
+  if (has_counted_octets(*known)) return read_counted(*known, rest, bounds);
   IMA_TRY(request, read_arguments(*known, rest, bounds));
   IMA_CHECK(at_end(rest));
-  return parsed_request{*known, std::move(request), {}};
+  return parsed_request{*known, std::move(request)};
 }
 
 result<std::string> write_ids_request(command c, std::string_view folder,
@@ -223,6 +342,41 @@ result<std::string> write_ids_request(command c, std::string_view folder,
     if (auto good = check_id(id); !good) return own_fault(std::move(good).error());
     line += ' ';
     line += id;
+  }
+  return line;
+}
+
+result<std::string> write_append(const append_target& what, std::size_t block) {
+  if (auto good = check_folder(what.folder); !good) return own_fault(std::move(good).error());
+  const std::string flags = flags_to_wire(what.flags);
+  if (!flags_from_wire(flags)) return error{fault::caller, "flag", "", "malformed or too many"};
+  const std::string arrived = time_to_wire(what.arrived);
+  if (what.arrived && !time_from_wire(arrived))
+    return error{fault::caller, "date-syntax", "", "the arrival must be in UTC"};
+  return fmt::format("APPEND {} {} {} {}", folder_to_wire(what.folder), flags, arrived, block);
+}
+
+result<std::string> write_send(const send_options& options, std::size_t block) {
+  IMA_TRY(words, write_send_options(options));
+  return fmt::format("SEND {}{}", block, words);
+}
+
+result<std::string> write_search(std::string_view folder, std::string_view cursor,
+                                 std::uint64_t page, const search_query& query) {
+  if (auto good = check_folder(folder); !good) return own_fault(std::move(good).error());
+  if (!cursor.empty())
+    if (auto good = check_token(cursor); !good) return own_fault(std::move(good).error());
+  if (page == 0) return error{fault::caller, "page", "", "the page size is 0"};
+  IMA_TRY(criteria, write_criteria(query));
+  return fmt::format("SEARCH {} {} {}{}", folder_to_wire(folder), or_dash(cursor), page, criteria);
+}
+
+result<std::string> write_watch(std::span<const watched_folder> folders) {
+  std::string line = "WATCH";
+  for (const watched_folder& f : folders) {
+    if (auto good = check_folder(f.folder); !good) return own_fault(std::move(good).error());
+    if (auto good = check_token(f.token); !good) return own_fault(std::move(good).error());
+    line += fmt::format(" {} {}", folder_to_wire(f.folder), f.token);
   }
   return line;
 }

@@ -1,20 +1,20 @@
+#include "retrieval/responder_state.hpp"
 #include "support/try.hpp"
-
-#include <ima/retrieval/responder.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace ima::retrieval {
 
 namespace {
 
 constexpr std::size_t piece_size = 64 * 1024;
+constexpr std::uint64_t slice_of_page = 500;  // so many changes are in memory at a time
 
 constexpr std::string_view public_text(reason why) noexcept {
   return why == reason::storage ? "the message store fails at the moment"
@@ -29,43 +29,6 @@ result<void> tell(server& session, const error& why) {
 }
 
 }  // namespace
-
-struct responder::state {
-  // The octets of a FETCH that are still to be given.
-  struct part_range {
-    std::unique_ptr<part_source> source;
-    std::uint64_t at = 0;
-    std::uint64_t end = 0;
-  };
-
-  result<void> answer(request::authenticate& r);
-  result<void> answer(request::folders& r);
-  result<void> answer(request::status& r);
-  result<void> answer(request::changes& r);
-  result<void> answer(request::headers& r);
-  result<void> answer(request::fetch& r);
-  result<void> answer(request::flag& r);
-  result<void> answer(request::remove& r);
-  result<void> answer(request::move& r);
-  result<void> answer(request::copy& r);
-
-  result<void> begin_part(const request::fetch& r);
-  result<void> continue_part();
-  result<void> report(const std::vector<std::string>& ids,
-                      const std::vector<message_outcome>& outcomes);
-  std::optional<error> settle(result<void> outcome);
-
-  server& session;
-  authenticator& users;
-  std::optional<certificate_facts> facts;
-  std::unique_ptr<account> mail = nullptr;
-  std::string user = {};
-  std::optional<any_request> request = {};
-  std::size_t next_id = 0;
-  std::optional<part_range> range = {};
-  std::array<char, piece_size> piece = {};
-  bool finished = false;
-};
 
 result<void> responder::state::answer(request::authenticate& r) {
   if (!r.password && !facts) return refusal(reason::auth, "no client certificate was shown");
@@ -91,10 +54,15 @@ result<void> responder::state::answer(request::status& r) {
 }
 
 result<void> responder::state::answer(request::changes& r) {
-  IMA_TRY(page, mail->changes(r.folder, r.token, r.page));
-  for (const change& c : page.changes) IMA_CHECK(session.change_line(c));
-  finished = true;
-  return session.ok(page.token, page.more);
+  while (!session.output_full()) {
+    IMA_TRY(slice, mail->changes(r.folder, r.token, std::min(r.page, slice_of_page)));
+    for (const change& c : slice.changes) IMA_CHECK(session.change_line(c));
+    r.page -= std::min<std::uint64_t>(r.page, slice.changes.size());
+    finished = !slice.more || r.page == 0 || slice.changes.empty();
+    if (finished) return session.ok(slice.token, slice.more);
+    r.token = std::move(slice.token);
+  }
+  return {};
 }
 
 result<void> responder::state::answer(request::headers& r) {
@@ -125,6 +93,8 @@ result<void> responder::state::begin_part(const request::fetch& r) {
 
 // An error here comes after PART: the client can only learn of it by the connection's end.
 result<void> responder::state::continue_part() {
+  std::vector<char> piece(
+      static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, range->end - range->at)));
   while (range->at < range->end) {
     if (session.output_full()) return {};
     const auto want =
@@ -171,6 +141,61 @@ result<void> responder::state::report(const std::vector<std::string>& ids,
   return session.ok();
 }
 
+result<void> responder::state::answer(request::create_folder& r) {
+  IMA_CHECK(mail->create_folder(r.folder, r.role));
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::rename_folder& r) {
+  IMA_CHECK(mail->rename_folder(r.folder, r.target));
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::delete_folder& r) {
+  IMA_CHECK(mail->delete_folder(r.folder));
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::search& r) {
+  IMA_TRY(page, mail->search(r.folder, r.cursor, r.page, r.query));
+  for (const std::string& id : page.ids) IMA_CHECK(session.found(id));
+  finished = true;
+  return session.ok_cursor(page.cursor);
+}
+
+result<void> responder::state::answer(request::quota&) {
+  IMA_TRY(status, mail->quota());
+  finished = true;
+  return session.ok(status);
+}
+
+result<void> responder::state::answer(request::password& r) {
+  IMA_CHECK(mail->change_password(r.old_password.view(), r.new_password.view()));
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::watch& r) {
+  if (!hooks.changed) return refusal(reason::unsupported, "nobody passes on what is watched");
+  watched.reset();
+  if (!r.folders.empty()) {
+    IMA_TRY(made, mail->watch(r.folders, hooks.changed));
+    watched = std::move(made);
+  }
+  finished = true;
+  return session.ok();
+}
+
+result<void> responder::state::answer(request::queue&) {
+  IMA_TRY(list, mail->queue());
+  for (const queued_message& m : list) IMA_CHECK(session.queued(m));
+  finished = true;
+  return session.ok();
+}
+
 // Ends the request where it is answered or failed; what failed is for the log.
 std::optional<error> responder::state::settle(result<void> outcome) {
   std::optional<error> failed;
@@ -183,13 +208,15 @@ std::optional<error> responder::state::settle(result<void> outcome) {
   if (finished) {
     request.reset();
     range.reset();
+    message.reset();
     next_id = 0;
   }
   return failed;
 }
 
-responder::responder(server& session, authenticator& users, std::optional<certificate_facts> facts)
-    : state_(new state{session, users, std::move(facts)}) {}
+responder::responder(server& session, authenticator& users, std::optional<certificate_facts> facts,
+                     responder_hooks hooks)
+    : state_(new state(session, users, std::move(facts), std::move(hooks))) {}
 responder::responder(responder&&) noexcept = default;
 responder& responder::operator=(responder&&) noexcept = default;
 responder::~responder() = default;
@@ -202,12 +229,18 @@ result<void> responder::begin(any_request request) {
 }
 
 std::optional<error> responder::work() {
-  if (!busy()) return std::nullopt;
+  if (!can_work()) return std::nullopt;
   return state_->settle(
       std::visit([this](auto& r) { return state_->answer(r); }, *state_->request));
 }
 
 bool responder::busy() const noexcept { return state_->request.has_value(); }
+
+bool responder::can_work() const noexcept {
+  const auto& message = state_->message;
+  return busy() && (!message || !message->piece.empty() || message->end);
+}
+
 std::string_view responder::user() const noexcept { return state_->user; }
 
 }  // namespace ima::retrieval

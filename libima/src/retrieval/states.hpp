@@ -22,6 +22,18 @@ enum class command : std::uint8_t {
   remove,
   move,
   copy,
+  create_folder,
+  rename_folder,
+  delete_folder,
+  append,
+  send,
+  search,
+  quota,
+  password,
+  watch,
+  queue,
+  data,
+  cancel,
   done,
 };
 
@@ -29,7 +41,7 @@ enum class command : std::uint8_t {
 enum class phase : std::uint8_t { unauthenticated, authenticated, closed };
 
 /// Reply lines before the last one; bits, so that a row can allow several.
-enum class line : std::uint8_t {
+enum class line : std::uint16_t {
   none = 0,
   folder = 1,
   change = 2,
@@ -38,13 +50,18 @@ enum class line : std::uint8_t {
   changed = 16,
   copied = 32,
   part = 64,
+  accept = 128,
+  found = 256,
+  outcome = 512,
+  note = 1024,
+  queued = 2048,
 };
 constexpr line operator|(line a, line b) noexcept {
   return static_cast<line>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
 /// What stands after the `OK` that ends a request.
-enum class ending : std::uint8_t { bare, status, token };
+enum class ending : std::uint8_t { bare, status, token, id, cursor, quota, verdict };
 
 /// How many of the reply lines there must be.
 enum class count : std::uint8_t {
@@ -82,6 +99,29 @@ inline constexpr std::array commands{
     command_row{command::move, "MOVE", phase::authenticated, line::gone, count::any, ending::bare},
     command_row{command::copy, "COPY", phase::authenticated, line::copied | line::gone,
                 count::each_id, ending::bare},
+    command_row{command::create_folder, "CREATE-FOLDER", phase::authenticated, line::none,
+                count::any, ending::bare},
+    command_row{command::rename_folder, "RENAME-FOLDER", phase::authenticated, line::none,
+                count::any, ending::bare},
+    command_row{command::delete_folder, "DELETE-FOLDER", phase::authenticated, line::none,
+                count::any, ending::bare},
+    command_row{command::append, "APPEND", phase::authenticated, line::accept, count::one,
+                ending::id},
+    command_row{command::send, "SEND", phase::authenticated,
+                line::accept | line::outcome | line::note, count::any, ending::verdict},
+    command_row{command::search, "SEARCH", phase::authenticated, line::found, count::any,
+                ending::cursor},
+    command_row{command::quota, "QUOTA", phase::authenticated, line::none, count::any,
+                ending::quota},
+    command_row{command::password, "PASSWORD", phase::authenticated, line::none, count::any,
+                ending::bare},
+    command_row{command::watch, "WATCH", phase::authenticated, line::none, count::any,
+                ending::bare},
+    command_row{command::queue, "QUEUE", phase::authenticated, line::queued, count::any,
+                ending::bare},
+    command_row{command::data, "DATA", phase::authenticated, line::none, count::any, ending::bare},
+    command_row{command::cancel, "CANCEL", phase::authenticated, line::none, count::any,
+                ending::bare},
     command_row{command::done, "DONE", phase::authenticated, line::none, count::any, ending::bare},
 };
 

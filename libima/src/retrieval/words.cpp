@@ -1,5 +1,8 @@
 #include "wire/words.hpp"
 
+#include "retrieval/wire_words.hpp"
+
+#include <ima/retrieval/sending.hpp>
 #include <ima/retrieval/types.hpp>
 
 #include <fmt/format.h>
@@ -35,11 +38,26 @@ constexpr std::array reasons{
     reason_row{reason::limit, "limit", false},
     reason_row{reason::quota, "quota", false},
     reason_row{reason::unsupported, "unsupported", false},
+    reason_row{reason::folder_exists, "folder-exists", false},
+    reason_row{reason::folder_role, "folder-role", false},
+    reason_row{reason::folder_in_use, "folder-in-use", false},
+    reason_row{reason::header, "header", false},
+    reason_row{reason::damaged, "damaged", false},
+    reason_row{reason::cancelled, "cancelled", false},
+    reason_row{reason::from, "from", false},
+    reason_row{reason::recipients, "recipients", false},
     reason_row{reason::busy, "busy", true},
     reason_row{reason::storage, "storage", true},
     reason_row{reason::shutdown, "shutdown", true},
     reason_row{reason::internal, "internal", true},
+    reason_row{reason::in_progress, "in-progress", true},
 };
+
+constexpr std::array<std::string_view, 6> roles{"inbox",   "sent", "drafts",
+                                                "archive", "junk", "trash"};
+constexpr std::array<std::string_view, 4> outcome_words{"OK", "QUEUED", "FAIL", "DEFER"};
+constexpr std::array<std::string_view, 5> verdict_words{"delivered", "queued", "mixed", "refused",
+                                                        "deferred"};
 
 const reason_row& row(reason r) noexcept { return reasons[static_cast<std::size_t>(r)]; }
 
@@ -101,6 +119,24 @@ bool is_system_flag(std::string_view flag) noexcept {
   return std::ranges::find(words, flag) != words.end();
 }
 
+bool is_role(std::string_view role) noexcept {
+  return std::ranges::find(roles, role) != roles.end();
+}
+
+std::string_view to_string(recipient_outcome::kind k) noexcept {
+  return outcome_words[static_cast<std::size_t>(k)];
+}
+
+std::string_view to_string(send_verdict v) noexcept {
+  return verdict_words[static_cast<std::size_t>(v)];
+}
+
+std::optional<send_verdict> send_verdict_from(std::string_view word) noexcept {
+  const auto found = std::ranges::find(verdict_words, word);
+  if (found == verdict_words.end()) return std::nullopt;
+  return static_cast<send_verdict>(found - verdict_words.begin());
+}
+
 result<void> check_user(std::string_view user) {
   if (user.empty() || user.size() > longest_user || user.find(' ') != std::string_view::npos)
     return malformed("user", "a user name is one word of 1 to 128 octets");
@@ -149,34 +185,13 @@ result<void> check_flag(std::string_view flag) {
   return {};
 }
 
-std::string folder_to_wire(std::string_view name) {
-  std::string word;
-  for (const char c : name) {
-    if (c == ' ')
-      word += "%20";
-    else if (c == '%')
-      word += "%25";
-    else
-      word += c;
-  }
-  return word;
-}
+std::string folder_to_wire(std::string_view name) { return text_to_wire(name); }
 
 result<std::string> folder_from_wire(std::string_view word) {
-  std::string name;
-  for (std::size_t at = 0; at < word.size(); ++at) {
-    if (word[at] != '%') {
-      name += word[at];
-      continue;
-    }
-    const std::string_view code = word.substr(at + 1, 2);
-    if (code != "20" && code != "25")
-      return malformed("folder", "in a folder name '%' stands only in %20 and %25");
-    name += code == "20" ? ' ' : '%';
-    at += 2;
-  }
-  if (auto good = check_folder(name); !good) return std::move(good).error();
-  return name;
+  auto name = word.empty() ? std::optional(std::string()) : text_from_wire(word);
+  if (!name) return malformed("folder", "in a folder name '%' stands only in %20 and %25");
+  if (auto good = check_folder(*name); !good) return std::move(good).error();
+  return *std::move(name);
 }
 
 }  // namespace ima::retrieval

@@ -134,15 +134,23 @@ result<std::unique_ptr<retrieval::account>> post_office::by_certificate(
   return open(path);
 }
 
-// Opening happens under the lock: two connections at once must not follow one journal twice.
-result<std::unique_ptr<retrieval::account>> post_office::open(const std::string& path) {
+std::shared_ptr<post_office::shared_mailbox> post_office::find(const std::string& path) {
   const std::scoped_lock guard(mutex_);
-  std::weak_ptr<mailbox::mailbox>& known = open_mailboxes_[path];
-  std::shared_ptr<mailbox::mailbox> mail = known.lock();
+  std::shared_ptr<shared_mailbox>& known = mailboxes_[path];
+  if (!known) known = std::make_shared<shared_mailbox>();
+  return known;
+}
+
+// Opening happens under the mailbox's own lock: two connections at once must not follow one journal
+// twice, and a long journal must not keep other users waiting.
+result<std::unique_ptr<retrieval::account>> post_office::open(const std::string& path) {
+  const auto known = find(path);
+  const std::scoped_lock guard(known->mutex);
+  std::shared_ptr<mailbox::mailbox> mail = known->mail.lock();
   if (!mail) {
     IMA_TRY(opened, mailbox::mailbox::open(disk_, path));
     mail = std::make_shared<mailbox::mailbox>(std::move(opened));
-    known = mail;
+    known->mail = mail;
   }
   return std::unique_ptr<retrieval::account>(std::make_unique<mailbox_account>(std::move(mail)));
 }

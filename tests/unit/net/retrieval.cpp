@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,7 +47,8 @@ struct office {
   net::retrieval_server server;
   std::thread thread;
 
-  office() : server(make(users)), thread([this] { server.run(); }) {}
+  explicit office(limits bounds = {})
+      : server(make(users, bounds)), thread([this] { server.run(); }) {}
   office(const office&) = delete;
   office& operator=(const office&) = delete;
   ~office() {
@@ -53,8 +56,9 @@ struct office {
     thread.join();
   }
 
-  static net::retrieval_server make(authenticator& users) {
+  static net::retrieval_server make(authenticator& users, const limits& bounds) {
     net::retrieval_server_options options;
+    options.bounds = bounds;
     options.listen = {"127.0.0.1:0"};
     options.trust_issued_names = true;
     return net::retrieval_server::create(options, context_of({"b.example"}), users).value();
@@ -112,6 +116,107 @@ TEST_CASE("a user proves himself and reads his mail over TLS") {
   CHECK(client->done());
 }
 
+namespace {
+
+// The parts of a message, one after the other.
+class text_body : public body_source {
+ public:
+  explicit text_body(std::string text) : text_(std::move(text)) {}
+  result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
+    octets_read += size;
+    text_.copy(buffer, size, offset);
+    return {};
+  }
+  std::uint64_t octets_read = 0;
+
+ private:
+  std::string text_;
+};
+
+header_block block_of(const std::vector<std::string>& parts,
+                      std::string_view from = "bob@b.example") {
+  header_builder builder;
+  builder.field("from", from).field("to", "alice@a.example");
+  for (const std::string& part : parts)
+    builder.part({part.size(), digest::of(part), "text/plain", "", "", "", ""});
+  return builder.build().value();
+}
+
+}  // namespace
+
+TEST_CASE("a message is put into a folder, and a refused one never moves") {
+  office o;
+  auto client = o.connect();
+  REQUIRE(client);
+  REQUIRE(client->authenticate("bob", "swordfish"));
+  CHECK(client->offers(capability::append));
+  CHECK_FALSE(client->offers(capability::search));
+  const std::string large(3'000'000, 'x');
+  const header_block header = block_of({"hello", "", large});
+  text_body body("hello" + large);
+  const auto id = client->append({"inbox", {"draft"}, {}}, header, body);
+  REQUIRE(id);
+  CHECK(o.store.inbox.at(*id).parts == std::vector<std::string>{"hello", "", large});
+  CHECK(o.store.inbox.at(*id).flags == std::vector<std::string>{"draft"});
+
+  text_body unread("hello" + large);
+  CHECK(client->append({"x", {}, {}}, header, unread).error().rule == "no-folder");
+  CHECK(unread.octets_read == 0);
+  text_body wrong("Hello" + large);
+  CHECK(client->append({"inbox", {}, {}}, header, wrong).error().rule == "damaged");
+  text_body none("");
+  CHECK(client->append({"inbox", {}, {}}, block_of({}), none));
+  CHECK(client->quota().value().messages == 2);
+}
+
+TEST_CASE("a message is sent, its results come one by one, and what is there already stays there") {
+  office o;
+  const std::string photo(500'000, 'p');
+  o.store.inbox["d"] = {std::string(block_of({photo}).text()), {photo}, {}, 1};
+  o.store.outcomes = {
+      {recipient_outcome::kind::queued, address::parse("alice@a.example").value(), "busy"}};
+  auto client = o.connect();
+  REQUIRE(client);
+  REQUIRE(client->authenticate("bob", "swordfish"));
+  send_options options;
+  options.save = "sent";
+  options.parts = {{1, {"inbox", "d"}, 1}};
+  text_body body(photo + "hello");
+  std::vector<std::string> told;
+  const net::retrieval_client::sending tell{
+      [&](const recipient_outcome& r) { told.emplace_back(r.recipient.text()); },
+      [&](std::string_view host, std::string_view text) {
+        told.push_back(std::string(host) + ": " + std::string(text));
+      }};
+  const auto end = client->send(options, block_of({photo, "hello"}), body, tell);
+  REQUIRE(end);
+  CHECK(*end == send_end{send_verdict::delivered, "s1"});
+  CHECK(told == std::vector<std::string>{"alice@a.example", "a.example: thank you"});
+  CHECK(body.octets_read == 5);
+  CHECK((o.store.sent == std::vector<std::string>{photo + "hello"}));
+  text_body other("");
+  CHECK(client->send({}, block_of({}, "eve@b.example"), other, tell).error().rule == "from");
+}
+
+TEST_CASE("a change is pushed to whoever watches, and requests go on in between") {
+  office o;
+  auto client = o.connect();
+  REQUIRE(client);
+  REQUIRE(client->authenticate("bob", "swordfish"));
+  const std::vector<watched_folder> folders{{"inbox", "1"}};
+  REQUIRE(client->watch(folders));
+  CHECK_FALSE(client->wait_for_change(std::chrono::milliseconds(1)).value());
+  CHECK(client->status("inbox"));
+  o.store.tell({"inbox", "2"});
+  const auto first = client->wait_for_change(std::chrono::seconds(60));
+  REQUIRE(first);
+  CHECK(*first == watched_folder{"inbox", "2"});
+  o.store.tell({"inbox", "3"});
+  CHECK(client->status("inbox"));
+  CHECK(client->wait_for_change(std::chrono::seconds(60)).value() == watched_folder{"inbox", "3"});
+  CHECK(client->watch({}));
+}
+
 TEST_CASE("a refusal leaves the connection usable, a third wrong password does not") {
   office o;
   auto client = o.connect();
@@ -139,6 +244,40 @@ TEST_CASE("a post office of another name is not believed") {
   office o;
   const auto client = o.connect("c.example");
   REQUIRE_FALSE(client);
+}
+
+TEST_CASE("what a client who went away had asked for is not read for nobody") {
+  auto o = std::make_unique<office>();
+  const std::string large(64U << 20U, 'x');
+  memory_mail::store& store = o->store;
+  store.inbox["a"] = {"ima: 1\n\n", {large}, {}, 1};
+  {
+    auto client = o->connect();
+    REQUIRE(client);
+    REQUIRE(client->authenticate("bob", "swordfish"));
+    const auto enough = [](octets) -> result<void> {
+      return error{fault::caller, "enough", "", ""};
+    };
+    CHECK(client->fetch("inbox", "a", 1, enough).error().rule == "enough");
+  }
+  o->server.stop();
+  o->thread.join();
+  CHECK(store.octets_read < large.size());
+  o->thread = std::thread([] {});
+}
+
+TEST_CASE("a stranger has one deadline to prove himself, whatever he says meanwhile") {
+  limits bounds;
+  bounds.line = std::chrono::milliseconds(300);
+  office o(bounds);
+  auto client = o.connect();
+  REQUIRE(client);
+  int refusals = 0;
+  for (; refusals < 1000; ++refusals) {
+    if (client->folders().error().rule != "state") break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  CHECK(refusals < 1000);
 }
 
 TEST_CASE("a server that stops lets go of idle clients") {

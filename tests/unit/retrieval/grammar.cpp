@@ -8,7 +8,7 @@ using namespace ima;
 using namespace ima::retrieval;
 
 TEST_CASE("every reason has one word, which reads back") {
-  for (int i = 0; i <= static_cast<int>(reason::internal); ++i) {
+  for (int i = 0; i <= static_cast<int>(reason::in_progress); ++i) {
     const auto why = static_cast<reason>(i);
     CHECK(reason_from(to_string(why)) == why);
   }

@@ -3,8 +3,11 @@
 #include <ima/retrieval/backend.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,22 +30,106 @@ struct store {
   std::map<std::string, message> inbox;
   std::uint64_t seq = 0;
   std::uint64_t fail_reading_at = UINT64_MAX;  // a disk that breaks at this offset
+  std::atomic<std::uint64_t> octets_read = 0;  // of parts
+  std::vector<std::string> folders{"inbox"};
+  std::string password = "swordfish";
+  std::uint64_t fail_writing_at = UINT64_MAX;  // a disk that is full after so many octets
+  std::vector<recipient_outcome> outcomes;     // of the next SEND
+  std::optional<submission::report> known;     // of a SEND before
+  std::vector<std::string> sent;               // bodies
+  std::mutex watch_mutex;
+  account::tell_change watcher;  // guarded by watch_mutex
+
+  void tell(const watched_folder& now) {
+    const std::scoped_lock guard(watch_mutex);
+    if (watcher) watcher(now);
+  }
+};
+
+class watching : public subscription {
+ public:
+  explicit watching(store& s) : store_(s) {}
+  ~watching() override {
+    const std::scoped_lock guard(store_.watch_mutex);
+    store_.watcher = nullptr;
+  }
+
+ private:
+  store& store_;
+};
+
+/// Keeps the parts of a message one after the other.
+class kept_parts {
+ public:
+  explicit kept_parts(store& s) : store_(s) {}
+  result<void> write(const part_slice& slice) {
+    parts_.resize(std::max(parts_.size(), slice.part() + 1));
+    parts_[slice.part()] += slice.bytes();
+    written_ += slice.bytes().size();
+    if (written_ > store_.fail_writing_at)
+      return error{fault::temporary, "disk-full", "/secret/path", "no space left"};
+    return {};
+  }
+  std::vector<std::string> take() { return std::move(parts_); }
+
+ private:
+  store& store_;
+  std::vector<std::string> parts_;
+  std::uint64_t written_ = 0;
+};
+
+class sink : public message_sink {
+ public:
+  sink(store& s, append_target what, header_block header)
+      : store_(s), what_(std::move(what)), header_(std::move(header)), parts_(s) {}
+  result<void> write(const part_slice& slice) override { return parts_.write(slice); }
+  result<std::string> commit() override {
+    const std::string id = "a" + std::to_string(++store_.seq);
+    store_.inbox[id] = {std::string(header_.text()), parts_.take(), what_.flags, store_.seq};
+    return id;
+  }
+
+ private:
+  store& store_;
+  append_target what_;
+  header_block header_;
+  kept_parts parts_;
+};
+
+class sending : public submission {
+ public:
+  sending(store& s, bool save) : store_(s), save_(save), parts_(s) {}
+  const report* known() const noexcept override { return store_.known ? &*store_.known : nullptr; }
+  result<void> write(const part_slice& slice) override { return parts_.write(slice); }
+  result<send_end> finish(const tell_outcome& outcome, const tell_note& note) override {
+    std::string body;
+    for (const std::string& part : parts_.take()) body += part;
+    store_.sent.push_back(body);
+    for (const auto& o : store_.outcomes) outcome(o);
+    note("a.example", "thank you");
+    return send_end{send_verdict::delivered, save_ ? "s1" : ""};
+  }
+
+ private:
+  store& store_;
+  bool save_;
+  kept_parts parts_;
 };
 
 class source : public part_source {
  public:
-  source(std::string text, std::uint64_t broken_at)
-      : text_(std::move(text)), broken_at_(broken_at) {}
+  source(std::string text, store& s) : text_(std::move(text)), store_(s) {}
   std::uint64_t size() const noexcept override { return text_.size(); }
   result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override {
-    if (offset + into.size() > broken_at_)
+    if (offset + into.size() > store_.fail_reading_at)
       return error{fault::temporary, "file-read", "/secret/path", "input/output error"};
+    store_.octets_read += into.size();
     return text_.copy(into.data(), into.size(), offset);
   }
 
  private:
   std::string text_;
-  std::uint64_t broken_at_;
+  store& store_;
 };
 
 class mail : public account {
@@ -50,7 +137,65 @@ class mail : public account {
   explicit mail(store& s) : store_(s) {}
 
   result<std::vector<folder_info>> folders() override {
-    return std::vector<folder_info>{{"inbox", "inbox"}};
+    std::vector<folder_info> list;
+    for (const auto& name : store_.folders) list.push_back({name, name == "inbox" ? name : ""});
+    return list;
+  }
+
+  result<void> create_folder(std::string_view folder, std::string_view) override {
+    if (std::ranges::find(store_.folders, folder) != store_.folders.end())
+      return refusal(reason::folder_exists, "there is such a folder");
+    store_.folders.emplace_back(folder);
+    return {};
+  }
+
+  result<std::unique_ptr<message_sink>> append(const append_target& what,
+                                               const header_block& header) override {
+    if (what.folder != "inbox") return refusal(reason::no_folder, "no such folder");
+    return std::unique_ptr<message_sink>(std::make_unique<sink>(store_, what, header));
+  }
+
+  result<std::unique_ptr<submission>> send(const send_options& options,
+                                           const header_block& header) override {
+    if (header.from().addr.text() != "bob@b.example") return refusal(reason::from, "not yours");
+    return std::unique_ptr<submission>(std::make_unique<sending>(store_, !options.save.empty()));
+  }
+
+  result<search_page> search(std::string_view, std::string_view cursor, std::uint64_t page,
+                             const search_query& query) override {
+    search_page out;
+    for (const auto& [id, m] : store_.inbox) {
+      if (!cursor.empty() && id <= cursor) continue;
+      if (m.header.find(query.text.at(0)) == std::string::npos) continue;
+      if (out.ids.size() == page) {
+        out.cursor = out.ids.back();
+        break;
+      }
+      out.ids.push_back(id);
+    }
+    return out;
+  }
+
+  result<quota_status> quota() override {
+    return quota_status{0, std::nullopt, store_.inbox.size(), 100};
+  }
+
+  result<void> change_password(octets old_password, octets new_password) override {
+    if (old_password != store_.password) return refusal(reason::auth, "wrong password");
+    store_.password = new_password;
+    return {};
+  }
+
+  result<std::unique_ptr<subscription>> watch(std::span<const watched_folder>,
+                                              tell_change tell) override {
+    const std::scoped_lock guard(store_.watch_mutex);
+    store_.watcher = std::move(tell);
+    return std::unique_ptr<subscription>(std::make_unique<watching>(store_));
+  }
+
+  result<std::vector<queued_message>> queue() override {
+    return std::vector<queued_message>{
+        {"d7f3", address::parse("carol@c.example").value(), {}, std::nullopt, "busy"}};
   }
 
   result<folder_status> status(std::string_view folder) override {
@@ -88,7 +233,7 @@ class mail : public account {
     if (found == store_.inbox.end()) return refusal(reason::no_message, "no such message");
     if (part > found->second.parts.size()) return refusal(reason::no_part, "no such part");
     return std::unique_ptr<part_source>(
-        std::make_unique<source>(found->second.parts[part - 1], store_.fail_reading_at));
+        std::make_unique<source>(found->second.parts[part - 1], store_));
   }
 
   result<std::vector<message_outcome>> flag(std::string_view, std::span<const std::string> ids,
@@ -145,7 +290,10 @@ class users : public authenticator {
  public:
   explicit users(store& s) : store_(s) {}
   result<std::unique_ptr<account>> by_password(std::string_view user, octets password) override {
-    return check(user == "bob" && password == "swordfish");
+    return check(user == "bob" && password == store_.password);
+  }
+  std::vector<std::string_view> capabilities() const override {
+    return {capability::append, capability::send, capability::watch};
   }
   result<std::unique_ptr<account>> by_certificate(std::string_view user,
                                                   const certificate_facts& facts) override {

@@ -135,6 +135,37 @@ TEST_CASE("a connection between requests may idle, one inside a request may not"
   CHECK(open.timeout() == bounds.line);
 }
 
+TEST_CASE("a deadline counts from the beginning of a wait, not from its latest octet") {
+  server stranger({"b.example", {}});
+  const auto began = stranger.step();
+  for (const std::string_view piece : {"FOL", "DERS\n", "STATUS inbox\n", "A"}) {
+    stranger.receive(piece);
+    REQUIRE(std::holds_alternative<need_input>(stranger.next_event().value()));
+    CHECK(stranger.step() == began);
+  }
+  server user = authenticated_server();
+  user.receive("FOL");
+  REQUIRE(std::holds_alternative<need_input>(user.next_event().value()));
+  const auto inside = user.step();
+  user.receive("D");
+  REQUIRE(std::holds_alternative<need_input>(user.next_event().value()));
+  CHECK(user.step() == inside);
+  user.receive("ERS\n");
+  REQUIRE(std::holds_alternative<any_request>(user.next_event().value()));
+  REQUIRE(user.ok());
+  CHECK(user.step() != inside);
+}
+
+TEST_CASE("a client is not made to keep more folders than its limit") {
+  limits bounds;
+  bounds.folders = 2;
+  client session({"b.example", bounds});
+  REQUIRE(session.folders());
+  session.receive("IMRP 1 b.example\nFOLDER - a\nFOLDER - b\nFOLDER - c\nOK\n");
+  for (int i = 0; i < 3; ++i) REQUIRE(session.next_event());
+  CHECK(session.next_event().error().rule == "reply-limit");
+}
+
 TEST_CASE("a server that shuts down closes an idle connection at once") {
   server session = authenticated_server();
   session.shut_down();

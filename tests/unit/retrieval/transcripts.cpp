@@ -1,3 +1,6 @@
+#include "retrieval/option_grammar.hpp"
+#include "retrieval/request_grammar.hpp"
+#include "retrieval/wire_words.hpp"
 #include "transcript.hpp"
 
 #include <ima/retrieval/client.hpp>
@@ -97,6 +100,34 @@ struct describe_request {
   std::string operator()(const request::move& r) const { return transfer("MOVE", r); }
   std::string operator()(const request::copy& r) const { return transfer("COPY", r); }
 
+  std::string operator()(const request::create_folder& r) const {
+    return fmt::format("CREATE-FOLDER {}{}{}", folder_to_wire(r.folder), r.role.empty() ? "" : " ",
+                       r.role);
+  }
+  std::string operator()(const request::rename_folder& r) const {
+    return fmt::format("RENAME-FOLDER {} {}", folder_to_wire(r.folder), folder_to_wire(r.target));
+  }
+  std::string operator()(const request::delete_folder& r) const {
+    return "DELETE-FOLDER " + folder_to_wire(r.folder);
+  }
+  std::string operator()(const request::append& r) const {
+    return fmt::format("APPEND {} {} {} {}", folder_to_wire(r.what.folder),
+                       flags_to_wire(r.what.flags), time_to_wire(r.what.arrived), escape(r.block));
+  }
+  std::string operator()(const request::send& r) const {
+    return fmt::format("SEND {}{}", escape(r.block), write_send_options(r.options).value());
+  }
+  std::string operator()(const request::search& r) const {
+    return write_search(r.folder, r.cursor, r.page, r.query).value();
+  }
+  std::string operator()(const request::quota&) const { return "QUOTA"; }
+  std::string operator()(const request::password& r) const {
+    return fmt::format("password {} {}", escape(r.old_password.view()),
+                       escape(r.new_password.view()));
+  }
+  std::string operator()(const request::watch& r) const { return write_watch(r.folders).value(); }
+  std::string operator()(const request::queue&) const { return "QUEUE"; }
+
   template <class Request>
   static std::string transfer(std::string_view word, const Request& r) {
     return fmt::format("{} {} {} {}", word, folder_to_wire(r.folder), folder_to_wire(r.target),
@@ -127,6 +158,42 @@ std::string describe(const change& c) {
                      e.arrived.text());
 }
 
+std::string describe(const recipient_outcome& o) {
+  return fmt::format("outcome {} {} {}", to_string(o.what), o.recipient.text(), or_dash(o.text));
+}
+
+recipient_outcome read_outcome(words& w) {
+  using kind = recipient_outcome::kind;
+  const std::string word = w.next();
+  kind what = kind::ok;
+  for (const kind k : {kind::queued, kind::fail, kind::defer})
+    if (to_string(k) == word) what = k;
+  const std::string recipient = w.next();
+  return {what, address::parse(recipient).value(), no_dash(w.text())};
+}
+
+queued_message read_queued(words& w) {
+  std::string id = w.next();
+  address recipient = address::parse(w.next()).value();
+  const timestamp since = timestamp::parse(w.next()).value();
+  const auto next = time_from_wire(w.next());
+  return {std::move(id), std::move(recipient), since, next, no_dash(w.text())};
+}
+
+std::optional<std::uint64_t> read_limit(words& w) {
+  const std::string word = w.next();
+  if (word == "-") return std::nullopt;
+  return std::stoull(word);
+}
+
+std::string describe(const quota_status& q) {
+  const auto most = [](const std::optional<std::uint64_t>& m) {
+    return m ? std::to_string(*m) : "-";
+  };
+  return fmt::format("quota {} {} {} {}", q.size, most(q.max_size), q.messages,
+                     most(q.max_messages));
+}
+
 class server_role {
  public:
   char side() const { return 'S'; }
@@ -139,6 +206,14 @@ class server_role {
       REQUIRE(event);
       if (auto* request = std::get_if<any_request>(&*event)) {
         seen.add(std::visit(describe_request{}, *request));
+        continue;
+      }
+      if (const auto* piece = std::get_if<body_octets>(&*event)) {
+        seen.add("octets " + escape(piece->bytes));
+        continue;
+      }
+      if (const auto* over = std::get_if<body_end>(&*event)) {
+        seen.add(over->cancelled ? "body-cancelled" : "body-end");
         continue;
       }
       const auto* end = std::get_if<closed>(&*event);
@@ -192,10 +267,36 @@ class server_role {
     }
     if (verb == "octets") return session_.part_octets(unescape(w.next()));
     if (verb == "broken") return session_.part_broken({fault::temporary, "part-read", "", ""});
+    if (verb == "found") return session_.found(w.next());
+    if (verb == "queued") return session_.queued(read_queued(w));
+    if (verb == "outcome") return session_.outcome(read_outcome(w));
+    if (verb == "accept") return session_.accept(w.number());
+    if (verb == "note") {
+      const std::string host = no_dash(w.next());
+      return session_.note(host, w.text());
+    }
     return end(verb, w);
   }
 
   result<void> end(const std::string& verb, words& w) {
+    if (verb == "id") return session_.ok_id(w.next());
+    if (verb == "cursor") return session_.ok_cursor(no_dash(w.next()));
+    if (verb == "quota") {
+      quota_status q;
+      q.size = w.number();
+      q.max_size = read_limit(w);
+      q.messages = w.number();
+      q.max_messages = read_limit(w);
+      return session_.ok(q);
+    }
+    if (verb == "verdict") {
+      const send_verdict what = send_verdict_from(w.next()).value();
+      return session_.ok(send_end{what, no_dash(w.next())});
+    }
+    if (verb == "event") {
+      std::string folder = w.folder();
+      session_.event({std::move(folder), w.next()});
+    }
     if (verb == "ok") return session_.ok();
     if (verb == "status") {
       folder_status s;
@@ -245,6 +346,19 @@ struct describe_reply {
     return fmt::format("part {} {} {} {}", r.id, r.part, r.offset, r.length);
   }
   std::string operator()(const reply::part_octets& r) const { return "octets " + escape(r.bytes); }
+  std::string operator()(const reply::accepted&) const { return "accepted"; }
+  std::string operator()(const reply::found& r) const { return "found " + r.id; }
+  std::string operator()(const reply::outcome& r) const { return describe(r.what); }
+  std::string operator()(const reply::note& r) const {
+    return fmt::format("note {} {}", or_dash(r.host), r.text);
+  }
+  std::string operator()(const reply::queued& r) const {
+    return fmt::format("queued {} {} {} {} {}", r.what.id, r.what.recipient.text(),
+                       r.what.since.text(), time_to_wire(r.what.next), or_dash(r.what.text));
+  }
+  std::string operator()(const reply::event& r) const {
+    return fmt::format("event {} {}", folder_to_wire(r.now.folder), r.now.token);
+  }
   std::string operator()(const reply::done& r) const {
     if (r.failed)
       return fmt::format("{} {} {}", r.failed->temporary ? "defer" : "fail",
@@ -253,6 +367,11 @@ struct describe_reply {
       return fmt::format("status {} {} {} {}", r.status->messages, r.status->unseen, r.status->size,
                          r.status->token);
     if (!r.token.empty()) return fmt::format("token {}{}", r.token, r.more ? " more" : "");
+    if (!r.id.empty()) return "id " + r.id;
+    if (!r.cursor.empty()) return "cursor " + r.cursor;
+    if (r.quota) return describe(*r.quota);
+    if (r.sent)
+      return fmt::format("verdict {} {}", to_string(r.sent->what), or_dash(r.sent->saved));
     return "ok";
   }
   std::string operator()(const reply::closed&) const { return "closed"; }
@@ -300,6 +419,16 @@ class client_role {
     if (verb == "certificate") return session_.authenticate(w.next());
     if (verb == "folders") return session_.folders();
     if (verb == "done") return session_.done();
+    if (verb == "quota") return session_.quota();
+    if (verb == "queue") return session_.queue();
+    if (verb == "cancel") return session_.cancel();
+    if (verb == "body") return session_.body(unescape(w.next()));
+    if (verb == "watch") return watch(w);
+    if (verb == "send") return send(w);
+    if (verb == "password") {
+      const std::string old_password = unescape(w.next());
+      return session_.change_password(old_password, unescape(w.next()));
+    }
     const std::string folder = w.folder();
     if (verb == "status") return session_.status(folder);
     if (verb == "changes") {
@@ -310,10 +439,47 @@ class client_role {
     if (verb == "delete") return session_.remove(folder, w.rest());
     if (verb == "fetch") return fetch(folder, w);
     if (verb == "flag") return flag(folder, w);
+    if (verb == "append") return append(folder, w);
+    if (verb == "search") return search(folder, w);
+    if (verb == "delete-folder") return session_.delete_folder(folder);
+    if (verb == "create-folder") return session_.create_folder(folder, w.empty() ? "" : w.next());
     const std::string target = w.folder();
+    if (verb == "rename-folder") return session_.rename_folder(folder, target);
     if (verb == "move") return session_.move(folder, target, w.rest());
     REQUIRE(verb == "copy");
     return session_.copy(folder, target, w.rest());
+  }
+
+  result<void> watch(words& w) {
+    std::vector<watched_folder> folders;
+    while (!w.empty()) {
+      std::string folder = w.folder();
+      folders.push_back({std::move(folder), w.next()});
+    }
+    return session_.watch(folders);
+  }
+
+  result<void> send(words& w) {
+    const header_block header = header_block::parse(unescape(w.next())).value();
+    const std::string options = w.text();
+    std::string_view rest(options);
+    return session_.send(read_send_options(rest).value(), header);
+  }
+
+  result<void> append(const std::string& folder, words& w) {
+    const std::string flags = w.next();
+    const std::string arrived = w.next();
+    const header_block header = header_block::parse(unescape(w.next())).value();
+    return session_.append({folder, flags_from_wire(flags).value(), time_from_wire(arrived)},
+                           header);
+  }
+
+  result<void> search(const std::string& folder, words& w) {
+    const std::string cursor = no_dash(w.next());
+    const std::uint64_t page = w.number();
+    const std::string criteria = w.text();
+    std::string_view rest(criteria);
+    return session_.search(folder, cursor, page, read_criteria(rest).value());
   }
 
   result<void> fetch(const std::string& folder, words& w) {

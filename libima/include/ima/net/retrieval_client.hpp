@@ -1,9 +1,12 @@
 #pragma once
 
+#include <ima/body_source.hpp>
 #include <ima/error.hpp>
 #include <ima/export.hpp>
+#include <ima/header.hpp>
 #include <ima/limits.hpp>
 #include <ima/net/dns.hpp>
+#include <ima/retrieval/sending.hpp>
 #include <ima/retrieval/types.hpp>
 #include <ima/tls/context.hpp>
 
@@ -88,6 +91,41 @@ class IMA_API retrieval_client {
   /// The copies' ids, in order; empty where the message is not in the folder.
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                         std::span<const std::string> ids);
+
+  /// The capabilities that the greeting named (namespace retrieval::capability).
+  const std::vector<std::string>& capabilities() const noexcept;
+  bool offers(std::string_view capability) const noexcept;
+
+  result<void> create_folder(std::string_view folder, std::string_view role = {});
+  result<void> rename_folder(std::string_view folder, std::string_view target);
+  result<void> delete_folder(std::string_view folder);
+  /// An empty cursor asks for the first page.
+  result<retrieval::search_page> search(std::string_view folder, std::string_view cursor,
+                                        std::uint64_t page, const retrieval::search_query& query);
+  result<retrieval::quota_status> quota();
+  result<void> change_password(octets old_password, octets new_password);
+  result<std::vector<retrieval::queued_message>> queue();
+
+  /// Puts a message into a folder; returns its id. `body` holds its parts one after the other and
+  /// is read only if the post office accepts the header. An error of `body` ends the connection.
+  result<std::string> append(const retrieval::append_target& what, const header_block& header,
+                             body_source& body);
+
+  /// What is told while a message is sent, as it comes.
+  struct sending {
+    std::function<void(const retrieval::recipient_outcome& outcome)> outcome;
+    std::function<void(std::string_view host, std::string_view text)> note;
+  };
+  /// Sends a message. The parts that `options` names are not read from `body`.
+  result<retrieval::send_end> send(const retrieval::send_options& options,
+                                   const header_block& header, body_source& body,
+                                   const sending& told);
+
+  /// Watches folders from the states of their tokens; none ends the watch.
+  result<void> watch(std::span<const retrieval::watched_folder> folders);
+  /// Waits for a watched folder to change, at most so long; nothing where none did.
+  result<std::optional<retrieval::watched_folder>> wait_for_change(
+      std::chrono::milliseconds patience);
 
   /// Says DONE and closes. The destructor just closes.
   result<void> done();

@@ -2,10 +2,15 @@
 
 #include <ima/digest.hpp>
 #include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/header.hpp>
+#include <ima/message.hpp>
+#include <ima/retrieval/sending.hpp>
 #include <ima/retrieval/types.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,8 +47,46 @@ class part_source {
   virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) = 0;
 };
 
-/// One authenticated user's mail.
-class account {
+/// A message that is being put into a folder. Destroying it before commit() leaves nothing behind.
+class message_sink {
+ public:
+  virtual ~message_sink() = default;
+  /// The next slice of the message's body_reader.
+  virtual result<void> write(const part_slice& slice) = 0;
+  /// Makes it durable and visible; returns its id.
+  virtual result<std::string> commit() = 0;
+};
+
+/// A message that is being sent. Destroying it before finish() sends nothing.
+class submission {
+ public:
+  virtual ~submission() = default;
+
+  /// What became of a message that was sent before; null where it was not.
+  struct report {
+    std::vector<recipient_outcome> outcomes;
+    send_end end;
+  };
+  virtual const report* known() const noexcept { return nullptr; }
+
+  /// The next slice of the message's body_reader; parts that the user has already come here, too.
+  virtual result<void> write(const part_slice& slice) = 0;
+  /// Sends and tells what becomes of it as it happens, on any thread, one call at a time. Blocks
+  /// until all is known. Then does what send_options says.
+  using tell_outcome = std::function<void(const recipient_outcome&)>;
+  using tell_note = std::function<void(std::string_view host, std::string_view text)>;
+  virtual result<send_end> finish(const tell_outcome& outcome, const tell_note& note) = 0;
+};
+
+/// A watch over folders; destroying it ends it, and no call comes after that.
+class subscription {
+ public:
+  virtual ~subscription() = default;
+};
+
+/// One authenticated user's mail. What docs/retrieval.md calls a capability may be left out: those
+/// members answer refusal(reason::unsupported, …) unless overridden.
+class IMA_API account {
  public:
   virtual ~account() = default;
 
@@ -72,6 +115,30 @@ class account {
   /// The copies' ids, in order; empty where the message is not in the folder.
   virtual result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                                 std::span<const std::string> ids) = 0;
+
+  /// Refusals: no_folder, folder_exists, folder_role, folder_in_use, limit.
+  virtual result<void> create_folder(std::string_view folder, std::string_view role);
+  virtual result<void> rename_folder(std::string_view folder, std::string_view target);
+  virtual result<void> delete_folder(std::string_view folder);
+  /// Refusals: no_folder, quota.
+  virtual result<std::unique_ptr<message_sink>> append(const append_target& what,
+                                                       const header_block& header);
+  /// Refusals: from, recipients, quota, no_folder, no_message, in_progress. The parts that
+  /// send_options::parts names have been looked at.
+  virtual result<std::unique_ptr<submission>> send(const send_options& options,
+                                                   const header_block& header);
+  /// At most `page` ids; an empty cursor asks for the first. Refusals: no_folder, resync.
+  virtual result<search_page> search(std::string_view folder, std::string_view cursor,
+                                     std::uint64_t page, const search_query& query);
+  virtual result<quota_status> quota();
+  /// Refusals: auth where the old one is wrong, limit where the new one is not good enough.
+  virtual result<void> change_password(octets old_password, octets new_password);
+  /// Calls `tell` on any thread, also before it returns, whenever a folder is no longer in the
+  /// state that was told last, first in that of its token. `tell` is quick.
+  using tell_change = std::function<void(const watched_folder& now)>;
+  virtual result<std::unique_ptr<subscription>> watch(std::span<const watched_folder> folders,
+                                                      tell_change tell);
+  virtual result<std::vector<queued_message>> queue();
 };
 
 /// Decides who a user is. Does the same work for an unknown user as for a wrong password, and
@@ -82,6 +149,8 @@ class authenticator {
   virtual result<std::unique_ptr<account>> by_password(std::string_view user, octets password) = 0;
   virtual result<std::unique_ptr<account>> by_certificate(std::string_view user,
                                                           const certificate_facts& facts) = 0;
+  /// What its accounts can do beyond the members that have no default; for the greeting.
+  virtual std::vector<std::string_view> capabilities() const { return {}; }
 };
 
 }  // namespace ima::retrieval

@@ -2,7 +2,9 @@
 
 #include <ima/error.hpp>
 #include <ima/export.hpp>
+#include <ima/header.hpp>
 #include <ima/limits.hpp>
+#include <ima/retrieval/sending.hpp>
 #include <ima/retrieval/types.hpp>
 
 #include <chrono>
@@ -64,6 +66,29 @@ struct part_begin {
 struct part_octets {
   octets bytes;
 };
+/// APPEND or SEND: the post office takes the message; its body is due (client::body()).
+struct accepted {};
+/// SEARCH: a message that meets the query.
+struct found {
+  std::string id;
+};
+/// SEND: what became of a recipient.
+struct outcome {
+  recipient_outcome what;
+};
+/// SEND: something for people.
+struct note {
+  std::string host;  ///< May be empty.
+  std::string text;
+};
+/// QUEUE: a message that waits.
+struct queued {
+  queued_message what;
+};
+/// A watched folder changed; not an answer to the request that is first in line.
+struct event {
+  watched_folder now;
+};
 /// Why a request was not done.
 struct failure {
   reason why = reason::internal;  ///< A word this library does not know counts as internal.
@@ -76,6 +101,10 @@ struct done {
   std::optional<folder_status> status;  ///< After STATUS.
   std::string token;                    ///< After CHANGES.
   bool more = false;                    ///< After CHANGES.
+  std::string id;                       ///< After APPEND: the message's.
+  std::string cursor;                   ///< After SEARCH; empty: there is no further page.
+  std::optional<quota_status> quota;    ///< After QUOTA.
+  std::optional<send_end> sent;         ///< After SEND.
 };
 /// The connection is over, and no request was waiting for its answer.
 struct closed {};
@@ -84,7 +113,8 @@ struct closed {};
 using client_event =
     std::variant<reply::need_input, reply::greeting, reply::folder, reply::changed_entry,
                  reply::header, reply::gone, reply::changed, reply::copied, reply::part_begin,
-                 reply::part_octets, reply::done, reply::closed>;
+                 reply::part_octets, reply::accepted, reply::found, reply::outcome, reply::note,
+                 reply::queued, reply::event, reply::done, reply::closed>;
 
 struct client_options {
   std::string host;  ///< The greeting must name it.
@@ -96,7 +126,8 @@ struct client_options {
 /// in order. No socket, no clock, no file. Not thread-safe. Movable.
 ///
 /// What a request method is given is checked first: fault::caller, rules `user`, `folder`, `id`,
-/// `token`, `flag`, `request-length`, and `out-of-turn` after done(). What the server sends is
+/// `token`, `flag`, `option`, `request-length`, and `out-of-turn` after done() or where a body is
+/// due. What the server sends is
 /// never trusted: replies that do not fit the request, that exceed limits, or lines that break the
 /// framing are fault::peer, rules `greeting`, `reply-syntax`, `reply-order`, `reply-limit` and the
 /// rules of lines (docs/delivery.md section 2); every later call of next_event() repeats the error.
@@ -124,6 +155,31 @@ class IMA_API client {
                     std::span<const std::string> ids);
   result<void> copy(std::string_view folder, std::string_view target,
                     std::span<const std::string> ids);
+  result<void> create_folder(std::string_view folder, std::string_view role = {});
+  result<void> rename_folder(std::string_view folder, std::string_view target);
+  result<void> delete_folder(std::string_view folder);
+  /// An empty cursor asks for the first page.
+  result<void> search(std::string_view folder, std::string_view cursor, std::uint64_t page,
+                      const search_query& query);
+  result<void> quota();
+  result<void> change_password(octets old_password, octets new_password);
+  /// No folders: the watch is over.
+  result<void> watch(std::span<const watched_folder> folders);
+  result<void> queue();
+
+  /// Offers a message. Then, before any other request, comes its body by body(), at once or after
+  /// `reply::accepted`; or cancel(), or the refusal that makes both unnecessary.
+  result<void> append(const append_target& what, const header_block& header);
+  result<void> send(const send_options& options, const header_block& header);
+  /// How many octets of the body the post office still waits for; without the parts that
+  /// send_options::parts names.
+  std::uint64_t body_left() const noexcept;
+  /// The next octets of the body. An empty body is given by one empty piece. After a refusal that
+  /// comes while the body is on its way the rest must follow all the same. Errors: `out-of-turn`,
+  /// `part-length`.
+  result<void> body(octets piece);
+  result<void> cancel();
+
   /// No more requests; the server closes when it has answered what was asked.
   result<void> done();
 

@@ -3,6 +3,7 @@
 #include <ima/error.hpp>
 #include <ima/export.hpp>
 #include <ima/limits.hpp>
+#include <ima/retrieval/sending.hpp>
 #include <ima/retrieval/types.hpp>
 
 #include <chrono>
@@ -74,11 +75,67 @@ struct copy {
   std::string target;
   std::vector<std::string> ids;
 };
+/// Answer: ok(), as for the next two.
+struct create_folder {
+  std::string folder;
+  std::string role;  ///< Empty for none.
+};
+struct rename_folder {
+  std::string folder;
+  std::string target;
+};
+struct delete_folder {
+  std::string folder;
+};
+/// Answer: accept(); then the body comes as events; then ok_id().
+struct append {
+  append_target what;
+  std::string block;  ///< The header block as it came, not yet parsed.
+};
+/// Answer: accept(), and after the body outcome() and note() as they come, then ok(send_end); or
+/// these at once, where the message was sent before.
+struct send {
+  send_options options;
+  std::string block;
+};
+/// Answer: found() for each, then ok_cursor().
+struct search {
+  std::string folder;
+  std::string cursor;  ///< Empty for the first page.
+  std::uint64_t page = 0;
+  search_query query;
+};
+/// Answer: ok(quota_status).
+struct quota {};
+/// Answer: ok(), or fail(reason::auth), which counts as for authenticate.
+struct password {
+  secret old_password;
+  secret new_password;
+};
+/// Answer: ok(); event() is legal from now on. No folders: the watch is over.
+struct watch {
+  std::vector<watched_folder> folders;
+};
+/// Answer: queued() for each, then ok().
+struct queue {};
 }  // namespace request
 
-using any_request = std::variant<request::authenticate, request::folders, request::status,
-                                 request::changes, request::headers, request::fetch, request::flag,
-                                 request::remove, request::move, request::copy>;
+using any_request =
+    std::variant<request::authenticate, request::folders, request::status, request::changes,
+                 request::headers, request::fetch, request::flag, request::remove, request::move,
+                 request::copy, request::create_folder, request::rename_folder,
+                 request::delete_folder, request::append, request::send, request::search,
+                 request::quota, request::password, request::watch, request::queue>;
+
+/// Octets of the body that was accepted, zero copy: the view lives until the next call of any
+/// member.
+struct body_octets {
+  octets bytes;
+};
+/// The body is complete, or the client took its message back.
+struct body_end {
+  bool cancelled = false;
+};
 
 /// The session needs octets: call receive() or receive_eof().
 struct need_input {};
@@ -90,11 +147,12 @@ struct closed {
   std::optional<error> why;
 };
 
-using server_event = std::variant<need_input, paused, any_request, closed>;
+using server_event = std::variant<need_input, paused, any_request, body_octets, body_end, closed>;
 
 struct server_options {
   std::string host;  ///< The hostpart this connection serves; it stands in the greeting.
   limits bounds;
+  std::vector<std::string_view> capabilities;  ///< See namespace capability; in the greeting.
 };
 
 /// One connection as the post office sees it: octets in, requests out; answers in, octets out. No
@@ -103,7 +161,8 @@ struct server_options {
 /// Requests that the session can judge by itself (unknown command, malformed arguments, wrong
 /// state) it answers itself, and they never appear. One request is in hand at a time; pipelined
 /// ones wait, so replies come in order. Memory is bounded by limits::request_line,
-/// limits::pending_output and what the caller puts into one answer.
+/// limits::pending_output, limits::header_block and what the caller puts into one answer. The
+/// octets of a body come as events and are not kept.
 ///
 ///     for (auto event = session.next_event(); event; event = session.next_event()) { … }
 ///
@@ -133,6 +192,14 @@ class IMA_API server {
   result<void> gone(std::string_view id);
   result<void> changed(std::string_view id);
   result<void> copied(std::string_view id, std::string_view new_id);
+  result<void> found(std::string_view id);
+  result<void> queued(const queued_message& m);
+
+  /// Takes the message of APPEND or SEND; exactly `body` octets are to come.
+  result<void> accept(std::uint64_t body);
+  result<void> outcome(const recipient_outcome& o);
+  /// `host` may be empty. Control characters in `text` are replaced.
+  result<void> note(std::string_view host, std::string_view text);
 
   /// Announces `length` octets from `offset`; exactly so many must follow by part_octets().
   result<void> part_begin(std::uint64_t offset, std::uint64_t length);
@@ -145,9 +212,18 @@ class IMA_API server {
   result<void> ok();
   result<void> ok(const folder_status& status);
   result<void> ok(std::string_view token, bool more);
+  result<void> ok(const quota_status& status);
+  result<void> ok(const send_end& end);
+  result<void> ok_id(std::string_view id);
+  /// Empty: there is no further page.
+  result<void> ok_cursor(std::string_view cursor);
   /// Ends the request with FAIL or DEFER (docs/retrieval.md section 7), also after reply lines, but
-  /// not inside a part. Control characters in `text` are replaced.
+  /// not inside a part. Control characters in `text` are replaced. What is still to come of a body
+  /// is read and dropped.
   result<void> fail(reason why, std::string_view text);
+
+  /// A watched folder changed. Said between replies; of several for one folder the latest.
+  void event(const watched_folder& now);
 
   /// Ends the connection after the request in hand: the next one is answered `DEFER shutdown`.
   void shut_down();
@@ -161,10 +237,14 @@ class IMA_API server {
   /// How long to wait for the client (to send, or to take output) before closing with time_out();
   /// nothing while a request is being worked on and no output waits.
   std::optional<std::chrono::milliseconds> timeout() const noexcept;
+  /// Changes whenever a new wait begins: a deadline counts from then, not from the last octets, so
+  /// that a client who sends one octet a minute does not hold a connection for ever.
+  std::uint64_t step() const noexcept;
   /// The caller's clock says timeout() is over: the session closes.
   void time_out();
 
   bool is_authenticated() const noexcept;
+  const limits& bounds() const noexcept;
 
  private:
   struct state;

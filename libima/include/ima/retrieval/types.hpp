@@ -19,23 +19,32 @@ namespace ima::retrieval {
 /// Why a request is not done; a closed list (docs/retrieval.md section 7). Each word is either for
 /// good (`FAIL`) or for now (`DEFER`): see is_temporary().
 enum class reason : std::uint8_t {
-  framing,      ///< A line or count breaks the framing; the server closes.
-  syntax,       ///< The arguments of a known command are malformed.
-  command,      ///< The server does not know the command.
-  state,        ///< Not legal now: before AUTH, or AUTH twice.
-  auth,         ///< User name or proof is wrong, or this user may not prove himself this way.
-  no_folder,    ///< No such folder ("no-folder").
-  no_message,   ///< No such message in the folder ("no-message").
-  no_part,      ///< The message has no part of that number ("no-part").
-  range,        ///< The offset lies behind the end of the part.
-  resync,       ///< The state token is not known (any more): begin again with `0`.
-  limit,        ///< Over one of the server's limits.
-  quota,        ///< The mailbox is full.
-  unsupported,  ///< The server does not offer this.
-  busy,         ///< Too much at once, or too many failed proofs of late (for now).
-  storage,      ///< The store fails (for now).
-  shutdown,     ///< The server is stopping (for now).
-  internal,     ///< A fault on the server's side (for now).
+  framing,        ///< A line or count breaks the framing; the server closes.
+  syntax,         ///< The arguments of a known command are malformed.
+  command,        ///< The server does not know the command.
+  state,          ///< Not legal now: before AUTH, or AUTH twice.
+  auth,           ///< User name or proof is wrong, or this user may not prove himself this way.
+  no_folder,      ///< No such folder ("no-folder").
+  no_message,     ///< No such message in the folder ("no-message").
+  no_part,        ///< The message has no part of that number ("no-part").
+  range,          ///< The offset lies behind the end of the part.
+  resync,         ///< The state token is not known (any more): begin again with `0`.
+  limit,          ///< Over one of the server's limits.
+  quota,          ///< The mailbox is full.
+  unsupported,    ///< The server does not offer this.
+  folder_exists,  ///< There is a folder of that name ("folder-exists").
+  folder_role,    ///< Another folder has that role ("folder-role").
+  folder_in_use,  ///< The folder is not empty, or the inbox ("folder-in-use").
+  header,         ///< The header block breaks a rule of docs/message.md.
+  damaged,        ///< A part does not match its digest.
+  cancelled,      ///< The client took APPEND or SEND back.
+  from,           ///< An address in from: or mailer: is not the user's.
+  recipients,     ///< The message names no recipient.
+  busy,           ///< Too much at once, or too many failed proofs of late (for now).
+  storage,        ///< The store fails (for now).
+  shutdown,       ///< The server is stopping (for now).
+  internal,       ///< A fault on the server's side (for now).
+  in_progress,    ///< The same message is being sent ("in-progress", for now).
 };
 IMA_API std::string_view to_string(reason r) noexcept;
 IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
@@ -140,12 +149,78 @@ enum class message_outcome : std::uint8_t {
   changed,  ///< Left alone, as it changed after `only_if_seq`: a `CHANGED` line.
 };
 
+/// What APPEND says of the message beside its header block.
+struct append_target {
+  std::string folder;
+  std::vector<std::string> flags;
+  std::optional<timestamp> arrived;  ///< Nothing: now.
+
+  friend bool operator==(const append_target&, const append_target&) = default;
+};
+
+/// What SEARCH looks for: messages that meet all of it. Texts are compared without regard to case.
+struct search_query {
+  std::vector<std::string> from;
+  std::vector<std::string> to;  ///< In to:, cc: and bcc: lines.
+  std::vector<std::string> subject;
+  std::vector<std::string> text;           ///< In all of these and in the text parts.
+  std::vector<std::string> flags;          ///< That are set.
+  std::vector<std::string> without_flags;  ///< That are not set.
+  std::optional<timestamp> since;          ///< Arrived then or later.
+  std::optional<timestamp> before;         ///< Arrived earlier.
+  std::optional<std::uint64_t> min_size;   ///< Octets.
+  std::optional<std::uint64_t> max_size;
+
+  friend bool operator==(const search_query&, const search_query&) = default;
+};
+
+/// One page of SEARCH, newest first.
+struct search_page {
+  std::vector<std::string> ids;
+  std::string cursor;  ///< Asks for the next page; empty where there is none.
+
+  friend bool operator==(const search_page&, const search_page&) = default;
+};
+
+/// What QUOTA tells of the whole mailbox; a limit that is not there is nothing.
+struct quota_status {
+  std::uint64_t size = 0;  ///< Octets of all messages.
+  std::optional<std::uint64_t> max_size;
+  std::uint64_t messages = 0;
+  std::optional<std::uint64_t> max_messages;
+
+  friend bool operator==(const quota_status&, const quota_status&) = default;
+};
+
+/// A folder that WATCH watches from a state, and what EVENT says of it: the state now.
+struct watched_folder {
+  std::string folder;
+  std::string token;
+
+  friend bool operator==(const watched_folder&, const watched_folder&) = default;
+};
+
 /// The state token from which `CHANGES` lists a whole folder.
 inline constexpr std::string_view first_token = "0";
 
 /// Flags that mean the same everywhere (docs/retrieval.md section 5.8): seen, answered, flagged,
 /// draft, forwarded, junk. Every other flag is the user's own keyword.
 IMA_API bool is_system_flag(std::string_view flag) noexcept;
+
+/// Capabilities of docs/retrieval.md sections 5.10 to 5.17, as they stand in the greeting.
+namespace capability {
+inline constexpr std::string_view folders = "folders";
+inline constexpr std::string_view append = "append";
+inline constexpr std::string_view search = "search";
+inline constexpr std::string_view quota = "quota";
+inline constexpr std::string_view password = "password";
+inline constexpr std::string_view watch = "watch";
+inline constexpr std::string_view send = "send";
+inline constexpr std::string_view queue = "queue";
+}  // namespace capability
+
+/// True for the six roles a folder may have: inbox, sent, drafts, archive, junk, trash.
+IMA_API bool is_role(std::string_view role) noexcept;
 
 /// Checks the grammar of each kind of word (docs/retrieval.md section 4). Error: fault::peer, with
 /// the rule `user`, `folder`, `id`, `token` or `flag`.

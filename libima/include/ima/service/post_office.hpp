@@ -43,10 +43,17 @@ class IMA_API post_office : public retrieval::authenticator {
   result<std::unique_ptr<retrieval::account>> open(const std::string& path);
 
  private:
+  // One mailbox and its opening: whoever waits for it keeps nobody else from his.
+  struct shared_mailbox {
+    std::mutex mutex;
+    std::weak_ptr<mailbox::mailbox> mail;  // guarded by mutex
+  };
+  std::shared_ptr<shared_mailbox> find(const std::string& path);
+
   mailbox::file_system& disk_;
   user_directory& users_;
   std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<mailbox::mailbox>> open_mailboxes_;  // guarded by mutex_
+  std::map<std::string, std::shared_ptr<shared_mailbox>> mailboxes_;  // guarded by mutex_
 };
 
 }  // namespace ima::service
