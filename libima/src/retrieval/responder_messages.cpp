@@ -31,10 +31,9 @@ std::uint64_t incoming_message::uploaded() const {
 
 result<header_block> responder::state::read_block(octets block) const {
   auto header = header_block::parse(block, session.bounds());
-  if (!header) return refusal(reason::header, header.error().message());
-  if (header->body_size() > session.bounds().body)
-    return refusal(reason::limit, "the message is too large");
-  return header;
+  if (header) return header;
+  const bool large = header.error().rule == "body-limit";
+  return refusal(large ? reason::limit : reason::header, header.error().message());
 }
 
 result<void> responder::state::answer(request::append& r) {

@@ -174,8 +174,7 @@ TEST_CASE("a message over the limit is refused by its header") {
   bounds.body = 4;
   post_office office({}, bounds);
   office.say(login);
-  CHECK(office.say(counted("APPEND inbox - - ", block_of({"hello"}))) ==
-        "FAIL limit the message is too large\n");
+  CHECK(office.say(counted("APPEND inbox - - ", block_of({"hello"}))).starts_with("FAIL limit "));
   CHECK(office.say(counted("APPEND inbox - - ", block_of({"hell"}))) == "ACCEPT\n");
 }
 
