@@ -42,8 +42,6 @@ class connection {
   void resume();
   bool is_closed() const noexcept { return closed_; }
   bool timed_out() const noexcept { return timed_out_; }
-  /// The connection is gone; what is written now reaches nobody.
-  bool is_closed() const noexcept { return closed_; }
 
   /// Runs until the connection is closed; spawned once by the owner.
   awaitable<void> write_loop();
