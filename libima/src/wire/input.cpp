@@ -36,8 +36,8 @@ void input::feed(octets more) {
   fed_ = more;
 }
 
-// What was taken goes once it is at least half of what is kept: each octet is moved a bounded number
-// of times, however many lines a peer sends ahead.
+// What was taken goes once it is at least half of what is kept: each octet is moved a bounded
+// number of times, however many lines a peer sends ahead.
 void input::keep() {
   if (kept_at_ > kept_.size() / 2) kept_.erase(0, std::exchange(kept_at_, 0));
   kept_.append(fed_);

@@ -15,8 +15,8 @@ class paced_run {
   paced_run() = default;
   paced_run(std::uint64_t octets, const limits& bounds) : left_(octets) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(bounds.body_grace);
-    due_ = bounds.body_rate *
-           static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
+    due_ =
+        bounds.body_rate * static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
     window_ = std::min(left_, due_);
   }
 
