@@ -27,8 +27,6 @@ connection::connection(tcp::socket socket, tls::engine engine)
       engine_(std::move(engine)),
       wake_(socket_.get_executor(), asio::steady_timer::time_point::max()),
       deadline_(socket_.get_executor()),
-      ciphertext_(read_size),
-      plaintext_(read_size),
       interruption_(std::make_unique<asio::cancellation_signal>()),
       arming_(std::make_shared<std::uint64_t>(0)) {
   asio::error_code ignored;  // without it small replies are late, and nothing else changes
@@ -52,8 +50,7 @@ awaitable<result<void>> connection::receive_some() {
   while (!closed_ && engine_.pending_output().size() > flood) co_await wake_.async_wait(as_result);
   if (interrupted_) co_return lost("it was interrupted");
   reading_ = true;
-  const auto [failed, count] = co_await socket_.async_read_some(
-      asio::buffer(ciphertext_), asio::bind_cancellation_slot(interruption_->slot(), as_result));
+  const auto [failed, count] = co_await read_socket();
   reading_ = false;
   if (failed == asio::error::eof) {
     engine_.receive_eof();
@@ -63,6 +60,22 @@ awaitable<result<void>> connection::receive_some() {
     engine_.receive(octets(ciphertext_.data(), count));
   }
   co_return result<void>();
+}
+
+// A connection that waits keeps no buffers: thousands may be idle.
+awaitable<connection::received> connection::read_socket() {
+  for (;;) {
+    std::vector<char>().swap(ciphertext_);
+    std::vector<char>().swap(plaintext_);
+    const auto waited = co_await socket_.async_wait(
+        tcp::socket::wait_read, asio::bind_cancellation_slot(interruption_->slot(), as_result));
+    received got{std::get<0>(waited), 0};
+    if (got.failed) co_return got;
+    ciphertext_.resize(read_size);
+    socket_.non_blocking(true, got.failed);
+    if (!got.failed) got.count = socket_.read_some(asio::buffer(ciphertext_), got.failed);
+    if (got.failed != asio::error::would_block) co_return got;
+  }
 }
 
 awaitable<result<void>> connection::handshake() {
@@ -78,6 +91,7 @@ awaitable<result<void>> connection::handshake() {
 
 awaitable<result<octets>> connection::read() {
   while (true) {
+    plaintext_.resize(read_size);
     auto count = engine_.read(plaintext_.data(), plaintext_.size());
     if (!count) {
       wake_.cancel();
@@ -114,6 +128,7 @@ awaitable<void> connection::write_loop() {
     sending.assign(engine_.pending_output());
     engine_.sent(sending.size());
     if (sending.empty()) {
+      std::string().swap(sending);  // as what waits keeps no buffers
       co_await wake_.async_wait(as_result);
       continue;
     }
@@ -136,6 +151,7 @@ awaitable<void> connection::finish() {
   // Closing while octets of the peer's wait to be read would reset the connection, and a reset
   // overtakes what was sent last: the peer would never see why.
   if (!closed_) arm(linger);
+  ciphertext_.resize(read_size);
   while (!closed_ && !failed && !reading_) {
     const auto [ended, count] =
         co_await socket_.async_read_some(asio::buffer(ciphertext_), as_result);

@@ -54,6 +54,11 @@ class connection {
   asio::any_io_executor executor() { return socket_.get_executor(); }
 
  private:
+  struct received {
+    asio::error_code failed;
+    std::size_t count = 0;
+  };
+  awaitable<received> read_socket();
   awaitable<result<void>> receive_some();
   error lost(const std::string& why) const;
 
@@ -61,8 +66,8 @@ class connection {
   tls::engine engine_;
   asio::steady_timer wake_;  // cancelled to wake the writer, and whoever waits for drained()
   asio::steady_timer deadline_;
-  std::vector<char> ciphertext_;
-  std::vector<char> plaintext_;
+  std::vector<char> ciphertext_;  // empty while the connection waits
+  std::vector<char> plaintext_;   // the same
   std::unique_ptr<asio::cancellation_signal> interruption_;
   std::shared_ptr<std::uint64_t> arming_;  // which arm() is the last; gone with the connection
   std::optional<std::chrono::nanoseconds> left_;  // of the deadline, while paused
