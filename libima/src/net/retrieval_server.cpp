@@ -16,10 +16,12 @@ retrieval_server::~retrieval_server() = default;
 result<retrieval_server> retrieval_server::create(const retrieval_server_options& options,
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
-  auto made = std::make_shared<state>(
-      tls, options, [options, &users](connection from, asio::thread_pool& workers) {
-        return std::make_shared<retrieval_service>(std::move(from), options, users, workers);
+  auto office = std::make_shared<std::shared_ptr<retrieval_office>>();
+  auto made =
+      std::make_shared<state>(tls, options, [office](connection from, asio::thread_pool& workers) {
+        return std::make_shared<retrieval_service>(std::move(from), *office, workers);
       });
+  *office = std::make_shared<retrieval_office>(options, users, made->executor());
   IMA_CHECK(made->listen(options.listen));
   return retrieval_server(std::move(made));
 }

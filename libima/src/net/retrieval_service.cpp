@@ -1,42 +1,77 @@
 #include "net/retrieval_service.hpp"
 
+#include "net/listen.hpp"
+
+#include <algorithm>
 #include <functional>
 #include <utility>
 #include <variant>
 
 namespace ima::net {
+namespace {
 
-retrieval_service::retrieval_service(connection c, const retrieval_server_options& options,
-                                     retrieval::authenticator& users, asio::thread_pool& workers)
+// The network of "address:port": the address, and of IPv6 the half that a provider gives to one
+// customer.
+std::string network_of(const std::string& endpoint) {
+  const auto parts = split_endpoint(endpoint);
+  if (!parts) return endpoint;
+  asio::error_code failed;
+  const auto address = asio::ip::make_address(parts->host, failed);
+  if (failed || address.is_v4()) return parts->host;
+  auto octets = address.to_v6().to_bytes();
+  if (!address.to_v6().is_v4_mapped())
+    std::fill(octets.begin() + octets.size() / 2, octets.end(), std::uint8_t{0});
+  return asio::ip::address_v6(octets).to_string();
+}
+
+// One of the places for proofs that workers look at.
+class proof_place {
+ public:
+  explicit proof_place(retrieval_office& office) : office_(office) { ++office_.proving; }
+  proof_place(const proof_place&) = delete;
+  proof_place& operator=(const proof_place&) = delete;
+  ~proof_place() {
+    --office_.proving;
+    office_.room.cancel();
+  }
+
+ private:
+  retrieval_office& office_;
+};
+
+}  // namespace
+
+retrieval_service::retrieval_service(connection c, std::shared_ptr<retrieval_office> office,
+                                     asio::thread_pool& workers)
     : connection_(std::move(c)),
       executor_(connection_.executor()),
-      options_(options),
-      users_(users),
+      office_(std::move(office)),
       workers_(workers) {}
 
 void retrieval_service::log(log_level level, std::string_view name, fields more) const {
-  if (options_.log == nullptr) return;
+  if (office_->options.log == nullptr) return;
   log_event event{level, name, {{"peer", peer_}}};
   if (responder_ && !responder_->user().empty())
     event.fields.emplace_back("user", std::string(responder_->user()));
   for (auto& field : more) event.fields.push_back(std::move(field));
-  options_.log->write(event);
+  office_->options.log->write(event);
 }
 
 awaitable<void> retrieval_service::run() {
   const auto self = shared_from_this();
   peer_ = connection_.peer_address();
+  network_ = network_of(peer_);
   asio::co_spawn(
       executor_, [self]() -> awaitable<void> { co_await self->connection_.write_loop(); },
       asio::detached);
-  connection_.arm(options_.bounds.handshake);
+  connection_.arm(office_->options.bounds.handshake);
   if (auto good = co_await connection_.handshake(); good) {
     co_await serve();
   } else {
     log(log_level::warning, "handshake-failed",
         {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
   }
-  connection_.arm(options_.bounds.handshake);  // for the last octets to go out
+  connection_.arm(office_->options.bounds.handshake);  // for the last octets to go out
   co_await connection_.finish();
 }
 
@@ -44,7 +79,7 @@ std::optional<retrieval::certificate_facts> retrieval_service::client_certificat
   const tls::peer_facts& facts = connection_.tls().peer();
   if (!facts.certificate) return std::nullopt;
   retrieval::certificate_facts out{facts.certificate->key, {}};
-  if (facts.chain_verified && options_.trust_issued_names)
+  if (facts.chain_verified && office_->options.trust_issued_names)
     out.operator_ca_names = facts.certificate->names;
   return out;
 }
@@ -53,9 +88,10 @@ awaitable<void> retrieval_service::serve() {
   if (const auto& problem = connection_.tls().peer().chain_problem)  // it may count by its key
     log(log_level::info, "chain-unproved",
         {{"rule", std::string(problem->rule)}, {"text", problem->text}});
-  session_.emplace(retrieval::server_options{connection_.tls().peer().server_name, options_.bounds,
-                                             users_.capabilities()});
-  responder_.emplace(*session_, users_, client_certificate(), hooks());
+  session_.emplace(retrieval::server_options{connection_.tls().peer().server_name,
+                                             office_->options.bounds,
+                                             office_->users.capabilities()});
+  responder_.emplace(*session_, office_->users, client_certificate(), hooks());
   for (bool open = true; open;) {
     if (stopping_) session_->shut_down();
     for (const auto& event : std::exchange(events_, {})) session_->event(event);
@@ -94,7 +130,10 @@ retrieval::responder_hooks retrieval_service::hooks() {
 }
 
 void retrieval_service::tell(const retrieval::watched_folder& now) {
-  if (!reading_) return events_.push_back(now);  // serve() says it before the next wait
+  if (!reading_) {  // serve() says it before the next wait
+    std::erase_if(events_, [&](const auto& e) { return e.folder == now.folder; });
+    return events_.push_back(now);
+  }
   session_->event(now);
   pump();
   watch();  // a client who takes nothing does not stay
@@ -117,7 +156,7 @@ awaitable<bool> retrieval_service::flush() {
   if (!connection_.write(waiting)) co_return false;
   session_->sent(count);
   if (connection_.full()) {
-    connection_.arm(options_.bounds.line);  // the client does not read what it asked for
+    connection_.arm(office_->options.bounds.line);  // the client does not read what it asked for
     watched_.reset();
     co_await connection_.drained();
     connection_.disarm();
@@ -157,11 +196,47 @@ awaitable<bool> retrieval_service::handle(retrieval::need_input) {
 awaitable<bool> retrieval_service::handle(retrieval::paused) { co_return true; }
 
 awaitable<bool> retrieval_service::handle(retrieval::any_request request) {
-  const bool proof = std::holds_alternative<retrieval::request::authenticate>(request);
+  if (const auto* proof = std::get_if<retrieval::request::authenticate>(&request)) {
+    std::string user = proof->user;
+    co_return co_await prove(std::move(request), std::move(user));
+  }
+  if (std::holds_alternative<retrieval::request::password>(request))
+    co_return co_await prove(std::move(request), std::string(responder_->user()));
   if (!responder_->begin(std::move(request))) co_return false;
-  if (!co_await work()) co_return false;
-  if (proof && session_->is_authenticated()) log(log_level::info, "user-proved", {});
-  co_return true;
+  co_return co_await work();
+}
+
+// A proof waits its time without a thread, and half the workers are left for the mail.
+awaitable<bool> retrieval_service::prove(retrieval::any_request request, std::string user) {
+  connection_.disarm();
+  watched_.reset();
+  auto& office = *office_;
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto delay = office.limiter.delay(user, network_, now());
+  if (!delay) {
+    log(log_level::warning, "proof-not-looked-at", {{"claimed", user}});
+    co_return session_->fail(retrieval::reason::busy, "too many failed proofs").has_value();
+  }
+  if (delay->count() > 0) {
+    asio::steady_timer pause(executor_, *delay);
+    co_await pause.async_wait(as_result);
+  }
+  while (office.proving >= std::max<std::size_t>(1, office.options.workers / 2))
+    co_await office.room.async_wait(as_result);
+  bool good = false;
+  {
+    const proof_place place(office);
+    if (!responder_->begin(std::move(request))) co_return false;
+    good = co_await work();
+  }
+  if (failed_rule_ == "auth") {
+    office.limiter.failed(user, network_, now());
+    log(log_level::warning, "proof-refused", {{"claimed", user}});
+  } else if (failed_rule_.empty()) {
+    office.limiter.proved(user, network_, now());
+    log(log_level::info, "user-proved", {});
+  }
+  co_return good;
 }
 
 awaitable<bool> retrieval_service::handle(retrieval::body_octets piece) {
@@ -179,13 +254,17 @@ awaitable<bool> retrieval_service::handle(retrieval::body_end end) {
 awaitable<bool> retrieval_service::work() {
   connection_.disarm();
   watched_.reset();
+  failed_rule_ = {};
   while (responder_->can_work()) {
+    asio::thread_pool& pool = responder_->will_send() ? office_->senders : workers_;
     const auto failed = co_await asio::co_spawn(
-        workers_, [this]() -> awaitable<std::optional<error>> { co_return responder_->work(); },
+        pool, [this]() -> awaitable<std::optional<error>> { co_return responder_->work(); },
         asio::use_awaitable);
-    if (failed)
-      log(log_level::warning, failed->rule == "auth" ? "proof-refused" : "request-failed",
+    if (failed) {
+      failed_rule_ = failed->rule;
+      log(log_level::warning, "request-failed",
           {{"rule", std::string(failed->rule)}, {"text", failed->message()}});
+    }
     if (!co_await flush()) co_return false;
   }
   co_return true;

@@ -8,6 +8,7 @@
 #include <ima/net/retrieval_server.hpp>
 #include <ima/retrieval/responder.hpp>
 #include <ima/retrieval/server.hpp>
+#include <ima/service/proof_limiter.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -20,13 +21,32 @@
 
 namespace ima::net {
 
+/// What the connections of one post office share.
+struct retrieval_office {
+  retrieval_office(const retrieval_server_options& o, retrieval::authenticator& u,
+                   asio::any_io_executor loop)
+      : options(o),
+        users(u),
+        limiter(o.proofs),
+        senders(o.senders),
+        room(std::move(loop), asio::steady_timer::time_point::max()) {}
+
+  retrieval_server_options options;
+  retrieval::authenticator& users;
+  service::proof_limiter limiter;
+  asio::thread_pool senders;
+  std::size_t proving = 0;  // proofs that workers look at; used on the loop's thread alone
+  asio::steady_timer room;  // cancelled when there is room for another
+};
+
 /// Serves one IMRP connection: moves octets between the connection and the session, lets the
 /// responder work on worker threads, keeps the deadlines. Runs on the connection's strand; while a
 /// worker has the session, nothing here touches it.
 class retrieval_service : public std::enable_shared_from_this<retrieval_service> {
  public:
-  retrieval_service(connection c, const retrieval_server_options& options,
-                    retrieval::authenticator& users, asio::thread_pool& workers);
+  /// `office` is what all connections of a server share.
+  retrieval_service(connection c, std::shared_ptr<retrieval_office> office,
+                    asio::thread_pool& workers);
 
   asio::any_io_executor executor() { return executor_; }
   awaitable<void> run();
@@ -44,6 +64,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   awaitable<bool> handle(retrieval::any_request request);
   awaitable<bool> handle(retrieval::body_octets piece);
   awaitable<bool> handle(retrieval::body_end end);
+  awaitable<bool> prove(retrieval::any_request request, std::string user);
   awaitable<bool> work();
   awaitable<bool> handle(retrieval::closed closed);
 
@@ -57,16 +78,17 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
 
   connection connection_;
   asio::any_io_executor executor_;
-  retrieval_server_options options_;
-  retrieval::authenticator& users_;
+  std::shared_ptr<retrieval_office> office_;
   asio::thread_pool& workers_;
   std::string peer_;
+  std::string network_;  // of the peer, as guesses are counted
   std::optional<retrieval::server> session_;
   std::optional<retrieval::responder> responder_;
   // The wait whose deadline is armed; nothing where none is.
   std::optional<std::pair<std::uint64_t, std::chrono::milliseconds>> watched_;
   bool reading_ = false;                           // waiting for the client, so the session is ours
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
+  std::string_view failed_rule_;                   // of the request that was worked on last
   bool stopping_ = false;
 };
 

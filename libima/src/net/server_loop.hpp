@@ -57,6 +57,8 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
 
   const std::vector<std::string>& addresses() const noexcept { return addresses_; }
 
+  asio::any_io_executor executor() { return loop_.get_executor(); }
+
   void run() {
     for (tcp::acceptor& a : acceptors_) asio::co_spawn(loop_, accept_loop(a), asio::detached);
     loop_.run();

@@ -241,6 +241,11 @@ bool responder::can_work() const noexcept {
   return busy() && (!message || !message->piece.empty() || message->end);
 }
 
+bool responder::will_send() const noexcept {
+  const auto& message = state_->message;
+  return can_work() && message && message->outbound && message->end && !message->sent;
+}
+
 std::string_view responder::user() const noexcept { return state_->user; }
 
 }  // namespace ima::retrieval

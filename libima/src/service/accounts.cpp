@@ -45,6 +45,11 @@ const user_account* accounts::find(std::string_view user) const {
   return at == users_.end() ? nullptr : &at->second;
 }
 
+void accounts::each(
+    const std::function<void(std::string_view user, const user_account&)>& what) const {
+  for (const auto& [user, account] : users_) what(user, account);
+}
+
 bool accounts::may_send_from(std::string_view user, const address& from) const {
   const user_account* const account = find(user);
   return account != nullptr && std::any_of(account->addresses.begin(), account->addresses.end(),
@@ -60,6 +65,29 @@ result<std::string> accounts::by_password(std::string_view user, octets password
   IMA_TRY(right, account->password->matches(password));
   if (!right) return wrong_proof();
   return account->mailbox;
+}
+
+std::vector<address> accounts::addresses_of(std::string_view user) const {
+  const user_account* const account = find(user);
+  return account == nullptr ? std::vector<address>() : account->addresses;
+}
+
+result<password_hash> accounts::new_password(std::string_view user, octets old_password,
+                                             octets new_password) {
+  if (new_password.size() < shortest_password)
+    return retrieval::refusal(retrieval::reason::limit, "the new password is too short");
+  IMA_CHECK(by_password(user, old_password));
+  return password_hash::make(new_password, cost_);
+}
+
+result<std::optional<password_hash>> accounts::stronger(std::string_view user,
+                                                        octets password) const {
+  const user_account* const account = find(user);
+  const bool weak =
+      account != nullptr && account->password && account->password->weaker_than(cost_);
+  if (!weak) return std::optional<password_hash>();
+  IMA_TRY(made, password_hash::make(password, cost_));
+  return std::optional(std::move(made));
 }
 
 result<std::string> accounts::by_certificate(std::string_view user,

@@ -5,6 +5,7 @@
 #include <ima/limits.hpp>
 #include <ima/log.hpp>
 #include <ima/retrieval/backend.hpp>
+#include <ima/service/proof_limiter.hpp>
 #include <ima/tls/context.hpp>
 
 #include <cstddef>
@@ -22,6 +23,8 @@ struct retrieval_server_options {
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
   /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
   std::size_t connections_per_peer = 100;
+  std::size_t senders = 16;  ///< Threads that wait for recipients' hosts.
+  service::proof_limits proofs;
   /// The DNS names in a client certificate that verifies are user names. Only for a context that
   /// trusts nothing but the operator's own authority: any other could issue any name.
   bool trust_issued_names = false;

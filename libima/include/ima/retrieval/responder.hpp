@@ -53,6 +53,8 @@ class IMA_API responder {
   bool busy() const noexcept;
   /// There is something to do that needs nothing more from the client.
   bool can_work() const noexcept;
+  /// The next work() waits for recipients' hosts, which may take minutes.
+  bool will_send() const noexcept;
 
   /// The user, once he proved himself; for the log.
   std::string_view user() const noexcept;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,17 +65,31 @@ class IMA_API accounts : public user_directory {
   /// `cost` is what a proof for an unknown user costs; new passwords should cost the same.
   explicit accounts(const scrypt_cost& cost = {}) : cost_(cost) {}
 
+  /// The least a new password has, in octets.
+  static constexpr std::size_t shortest_password = 8;
+
   /// Errors: fault::caller, rule `account`, for a name that is taken, empty or has a space or
   /// control in it, or an account without a mailbox.
   result<void> add(std::string_view user, user_account account);
   /// The account, or null.
   const user_account* find(std::string_view user) const;
+  /// Calls `what` for every user, by name.
+  void each(const std::function<void(std::string_view user, const user_account&)>& what) const;
   /// True where `from` is among the user's addresses.
   bool may_send_from(std::string_view user, const address& from) const;
 
   result<std::string> by_password(std::string_view user, octets password) override;
   result<std::string> by_certificate(std::string_view user,
                                      const retrieval::certificate_facts& facts) override;
+  std::vector<address> addresses_of(std::string_view user) const override;
+
+  /// The hash of a new password for a user who knows the old one; who keeps the accounts writes it
+  /// down. Refusals as change_password().
+  result<password_hash> new_password(std::string_view user, octets old_password,
+                                     octets new_password);
+  /// Where the user's password is kept by less work than costs now: what to keep in its place.
+  /// `password` has just proved him.
+  result<std::optional<password_hash>> stronger(std::string_view user, octets password) const;
 
  private:
   scrypt_cost cost_;

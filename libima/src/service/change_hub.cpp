@@ -1,0 +1,143 @@
+#include "service/change_hub.hpp"
+
+#include <ima/mailbox/watch.hpp>
+
+#include <utility>
+
+namespace ima::service {
+
+struct change_hub::watcher {
+  watcher(std::vector<retrieval::watched_folder> f, retrieval::account::tell_change t)
+      : folders(std::move(f)), tell(std::move(t)) {}
+
+  std::mutex mutex;  // guards what follows; held while the watcher is told
+  std::vector<retrieval::watched_folder> folders;  // each with the state that was told last
+  retrieval::account::tell_change tell;            // empty once the watch is over
+  bool fresh = true;                               // has not been looked at since it began
+};
+
+struct change_hub::watched_mailbox {
+  watched_mailbox(mailbox::file_system& disk, std::string where,
+                  std::shared_ptr<mailbox::mailbox> what)
+      : path(std::move(where)), mail(std::move(what)), watch(disk, path) {}
+
+  void look(const std::vector<std::shared_ptr<watcher>>& all);
+  void look(watcher& who, bool changed) const;
+  bool has_changed(const retrieval::watched_folder& folder) const;
+
+  const std::string path;
+  const std::shared_ptr<mailbox::mailbox> mail;
+  mailbox::watch watch;                            // used by the thread whose turn it is
+  bool missed = false;                             // the same: a change that could not be looked at
+  std::vector<std::shared_ptr<watcher>> watchers;  // guarded by the hub's mutex
+};
+
+class change_hub::watch_handle : public retrieval::subscription {
+ public:
+  watch_handle(change_hub& hub, std::string path, std::shared_ptr<watcher> who)
+      : hub_(hub), path_(std::move(path)), who_(std::move(who)) {}
+  ~watch_handle() override {
+    {
+      const std::scoped_lock guard(who_->mutex);
+      who_->tell = nullptr;
+    }
+    hub_.drop(path_, *who_);
+  }
+
+ private:
+  change_hub& hub_;
+  std::string path_;
+  std::shared_ptr<watcher> who_;
+};
+
+// A mailbox that cannot be read at the moment is looked at again; whoever asks it for changes
+// learns why.
+void change_hub::watched_mailbox::look(const std::vector<std::shared_ptr<watcher>>& all) {
+  const auto changed = watch.changed();
+  missed = missed || !changed || *changed;
+  const bool now = missed;
+  if (missed) missed = !mail->take_in();
+  if (!missed)
+    for (const auto& who : all) look(*who, now);
+}
+
+void change_hub::watched_mailbox::look(watcher& who, bool changed) const {
+  const std::scoped_lock guard(who.mutex);
+  if (!who.tell || !(changed || std::exchange(who.fresh, false))) return;
+  for (retrieval::watched_folder& folder : who.folders) {
+    if (!has_changed(folder)) continue;
+    auto now = mail->status(folder.folder);
+    // A folder that is gone is told once, with the token from which everything is asked anew.
+    std::string token = now ? std::move(now->token) : std::string(retrieval::first_token);
+    if (token == folder.token) continue;
+    folder.token = std::move(token);
+    who.tell(folder);
+  }
+}
+
+bool change_hub::watched_mailbox::has_changed(const retrieval::watched_folder& folder) const {
+  const auto page = mail->changes(folder.folder, folder.token, 1);
+  return !page || !page->entries.empty() || page->more;
+}
+
+change_hub::~change_hub() {
+  {
+    const std::scoped_lock guard(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& t : threads_) t.join();
+}
+
+std::unique_ptr<retrieval::subscription> change_hub::subscribe(
+    const std::string& path, std::shared_ptr<mailbox::mailbox> mail,
+    std::vector<retrieval::watched_folder> folders, retrieval::account::tell_change tell) {
+  auto who = std::make_shared<watcher>(std::move(folders), std::move(tell));
+  const std::scoped_lock guard(mutex_);
+  auto& known = mailboxes_[path];
+  if (!known) {
+    known = std::make_shared<watched_mailbox>(disk_, path, std::move(mail));
+    due_.emplace(clock::now(), known);
+  }
+  known->watchers.push_back(who);
+  if (threads_.size() < most_threads_ && threads_.size() < mailboxes_.size())
+    threads_.emplace_back([this] { work(); });
+  wake_.notify_one();
+  return std::make_unique<watch_handle>(*this, path, std::move(who));
+}
+
+void change_hub::drop(const std::string& path, const watcher& who) {
+  const std::scoped_lock guard(mutex_);
+  const auto found = mailboxes_.find(path);
+  if (found == mailboxes_.end()) return;
+  auto& watchers = found->second->watchers;
+  std::erase_if(watchers, [&](const auto& w) { return w.get() == &who; });
+  if (watchers.empty()) mailboxes_.erase(found);  // its turn comes once more, and no more
+}
+
+// Takes the mailbox whose turn is first, looks at it, and gives it its next turn.
+void change_hub::work() {
+  std::unique_lock guard(mutex_);
+  while (!stopping_) {
+    if (due_.empty()) {
+      wake_.wait(guard);
+      continue;
+    }
+    const auto first = due_.begin();
+    if (first->first > clock::now()) {
+      wake_.wait_until(guard, first->first);
+      continue;
+    }
+    const auto mailbox = first->second;
+    due_.erase(first);
+    const auto known = mailboxes_.find(mailbox->path);
+    if (known == mailboxes_.end() || known->second != mailbox) continue;
+    const auto watchers = mailbox->watchers;
+    guard.unlock();
+    mailbox->look(watchers);
+    guard.lock();
+    due_.emplace(clock::now() + interval_, mailbox);
+  }
+}
+
+}  // namespace ima::service

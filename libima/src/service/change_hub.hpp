@@ -1,0 +1,58 @@
+#pragma once
+
+#include <ima/mailbox/file_system.hpp>
+#include <ima/mailbox/mailbox.hpp>
+#include <ima/retrieval/backend.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ima::service {
+
+/// Tells watchers when folders change. However many watch a mailbox, it is looked at once in each
+/// interval (mailbox::watch: two status calls), by one of a few threads; that finds what other
+/// hosts do to it, too. The threads run while anything is watched. Thread-safe.
+class change_hub {
+ public:
+  explicit change_hub(mailbox::file_system& disk,
+                      std::chrono::milliseconds interval = std::chrono::milliseconds(400),
+                      std::size_t threads = 4)
+      : disk_(disk), interval_(interval), most_threads_(threads) {}
+  change_hub(const change_hub&) = delete;
+  change_hub& operator=(const change_hub&) = delete;
+  ~change_hub();
+
+  /// The hub outlives the subscription. `path` is where `mail` is.
+  std::unique_ptr<retrieval::subscription> subscribe(const std::string& path,
+                                                     std::shared_ptr<mailbox::mailbox> mail,
+                                                     std::vector<retrieval::watched_folder> folders,
+                                                     retrieval::account::tell_change tell);
+
+ private:
+  struct watcher;
+  struct watched_mailbox;
+  class watch_handle;
+  using clock = std::chrono::steady_clock;
+
+  void work();
+  void drop(const std::string& path, const watcher& who);
+
+  mailbox::file_system& disk_;
+  std::chrono::milliseconds interval_;
+  std::size_t most_threads_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::map<std::string, std::shared_ptr<watched_mailbox>> mailboxes_;
+  std::multimap<clock::time_point, std::shared_ptr<watched_mailbox>> due_;
+  std::vector<std::thread> threads_;
+  bool stopping_ = false;
+};
+
+}  // namespace ima::service

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <ima/digest.hpp>
+#include <ima/mailbox/mailbox.hpp>
+#include <ima/retrieval/backend.hpp>
+#include <ima/service/submission.hpp>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace ima::service {
+
+/// The messages that are being sent, and what became of the latest: a second SEND of the same
+/// message by the same user is told so (docs/retrieval.md section 5.16). Thread-safe. Kept in
+/// memory: after a restart a repeated message is sent again to those who do not have it yet.
+class submissions {
+ public:
+  using key = std::pair<std::string, digest>;  // the user's mailbox and the message
+
+  /// False where the message is being sent.
+  bool begin(const key& what);
+  void end(const key& what);
+  void remember(const key& what, retrieval::submission::report report);
+  /// Null where nothing is known.
+  std::shared_ptr<const retrieval::submission::report> find(const key& what) const;
+
+ private:
+  static constexpr std::size_t most_remembered = 10'000;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::set<key> running_;
+  std::map<key, std::shared_ptr<const retrieval::submission::report>> known_;
+  std::deque<key> order_;  // of known_, oldest first
+};
+
+/// One message of one user that is being sent, saved, and marked. `header` has passed every check
+/// of the header stage. Refusals: in_progress, no_folder, no_message, quota.
+result<std::unique_ptr<retrieval::submission>> begin_submission(
+    submissions& all, mail_submitter& sender, std::shared_ptr<mailbox::mailbox> mail,
+    const submissions::key& what, const retrieval::send_options& options,
+    const header_block& header);
+
+}  // namespace ima::service
