@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
+#include "hosts.hpp"
 #include "log.hpp"
 #include "reload.hpp"
 #include "tls_settings.hpp"
@@ -10,9 +11,11 @@
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/net/retrieval_server.hpp>
+#include <ima/net/submission.hpp>
 #include <ima/service/post_office.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -25,20 +28,41 @@ constexpr const char* program = "server-post-office";
 struct settings {
   net::retrieval_server_options server;
   tls::context_options tls;
-  service::accounts users;
+  std::filesystem::path users_file;
+  bool submission = false;  // users may send
+  net::sender_options sender;
+  tls::context_options sender_tls;
   tools::watched_files watched;
 };
 
-void read_keys(tools::config_table& config, settings& s, std::filesystem::path& users_file) {
-  config.require("listen");
-  config.read("listen", s.server.listen);
+void read_submission(tools::config_table& config, settings& s) {
+  s.submission = true;
+  tools::read_hosts(config, s.sender.hosts);
+  tools::read_dns(config, s.sender.dns);
+  config.read("header-round", s.sender.header_round);
+  config.require("tls");
+  tools::read_server_tls(config, s.sender_tls, s.watched);
+}
+
+void read_bounds(tools::config_table& config, settings& s) {
   std::uint64_t workers = s.server.workers;
   config.read("workers", workers);
   if (workers == 0 || workers > 1000) config.reject("workers", "must be from 1 to 1000");
   s.server.workers = workers;
+  config.read("connections", s.server.connections);
+  config.read("connections-per-peer", s.server.connections_per_peer);
+  config.read_octets("max-size", s.server.bounds.body);
+  s.sender.bounds.body = s.server.bounds.body;
+}
+
+void read_keys(tools::config_table& config, settings& s) {
+  config.require("listen");
+  config.read("listen", s.server.listen);
+  read_bounds(config, s);
   config.require("users");
-  config.read("users", users_file);
+  config.read("users", s.users_file);
   config.read("trust-issued-names", s.server.trust_issued_names);
+  config.table("submission", [&](tools::config_table& table) { read_submission(table, s); });
   tools::read_server_tls(config, s.tls, s.watched);
   if (s.server.trust_issued_names && (s.tls.system_store || s.tls.ca_file.empty()))
     config.reject("trust-issued-names", "needs tls.system-store = false and a tls.ca-file");
@@ -46,47 +70,67 @@ void read_keys(tools::config_table& config, settings& s, std::filesystem::path& 
 
 result<void> read_settings(const std::string& file, settings& s) {
   s.tls.inside = tls::protocol::imrp;
+  s.sender_tls.inside = tls::protocol::imdp;
   s.watched.files.insert(file);
-  std::filesystem::path users_file;
-  auto good = tools::read_config(
-      file, [&](tools::config_table& config) { read_keys(config, s, users_file); });
+  auto good = tools::read_config(file, [&](tools::config_table& config) { read_keys(config, s); });
   if (!good) return good;
-  s.watched.files.insert(users_file.string());
-  auto users = tools::read_users(users_file);
-  if (!users) return users.error();
-  s.users = *std::move(users);
-  return {};
+  s.watched.files.insert(s.users_file.string());
+  const auto users = tools::read_users(s.users_file);
+  return users ? result<void>() : users.error();
 }
 
-// Takes up changed certificates and users, both or neither.
-result<void> reload(const std::string& file, net::retrieval_server& server,
-                    tools::listed_users& users, tools::watched_files& read, log_sink& log) {
+// Empty where users may not send.
+result<std::unique_ptr<net::direct_submitter>> make_sender(const settings& s) {
+  if (!s.submission) return std::unique_ptr<net::direct_submitter>();
+  const auto context = tls::context::create(s.sender_tls);
+  if (!context) return context.error();
+  return std::make_unique<net::direct_submitter>(*context, s.sender);
+}
+
+// What the server runs with, as far as it may change meanwhile.
+struct running {
+  net::retrieval_server& server;
+  tools::listed_users& users;
+  net::direct_submitter* sender;
+};
+
+// Takes up changed certificates and users. Which file holds the users does not change.
+result<void> reload(const std::string& file, running& now, tools::watched_files& read,
+                    log_sink& log) {
   settings fresh;
   const auto good = read_settings(file, fresh);
   read = fresh.watched;
   if (!good) return good;
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
-  server.use(*context);
-  users.use(std::move(fresh.users));
+  if (now.sender != nullptr) {
+    const auto sending = tls::context::create(fresh.sender_tls);
+    if (!sending) return sending.error();
+    now.sender->use(*sending);
+  }
+  now.server.use(*context);
   tools::log_certificates(*context, log);
-  return {};
+  return now.users.reload();
 }
 
 int serve(const std::string& file, settings& s, tools::stderr_log& log) {
   const auto context = tls::context::create(s.tls);
   if (!context) return tools::complain(program, context.error());
-  tools::listed_users users(std::move(s.users));
-  service::post_office office(mailbox::posix_file_system(), users);
+  const auto users = tools::listed_users::open(s.users_file, &log);
+  if (!users) return tools::complain(program, users.error());
+  const auto sender = make_sender(s);
+  if (!sender) return tools::complain(program, sender.error());
+  service::post_office office(mailbox::posix_file_system(), **users,
+                              {sender->get(), false, s.server.bounds});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
   for (const std::string& where : server->addresses())
     log.write({log_level::info, "listening", {{"address", where}}});
   tools::log_certificates(*context, log);
+  running now{*server, **users, sender->get()};
   const tools::reload_watch watch(
       [&] { server->stop(); },
-      [&](tools::watched_files& read) { return reload(file, *server, users, read, log); },
-      s.watched, log);
+      [&](tools::watched_files& read) { return reload(file, now, read, log); }, s.watched, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;
@@ -104,6 +148,7 @@ int main(int argc, char** argv) {
   tools::stderr_log log;
   settings s;
   s.server.log = &log;
+  s.sender.log = &log;
   if (auto good = read_settings(arguments.file, s); !good)
     return tools::complain(program, good.error());
   return arguments.check_only ? tools::exit_ok : serve(arguments.file, s, log);

@@ -4,111 +4,247 @@
 #include "exit_codes.hpp"
 #include "password_file.hpp"
 #include "users.hpp"
+#include "users_file.hpp"
 
-#include <ima/mailbox/file_system.hpp>
 #include <ima/retrieval/types.hpp>
 #include <ima/service/accounts.hpp>
+#include <ima/service/compose.hpp>
+#include <ima/tls/identity.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ima::tools::admin {
 namespace {
 
-struct new_user {
+// What the subcommands are given; each uses its own part.
+struct request {
+  std::string users_file = "users.toml";
   std::string name;
   std::string mailbox;
   std::string password_file;
-  std::string users_file = "users.toml";
+  bool no_password = false;
+  std::vector<std::string> add;     // certificates' files, or addresses
+  std::vector<std::string> remove;  // keys, or addresses
+  std::string issued;               // "yes", "no", or as it is
 };
 
-// A basic string of TOML.
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
-  }
-  return out + '"';
+std::string toml_list(const std::vector<std::string>& texts) {
+  std::vector<std::string> quoted;
+  std::ranges::transform(texts, std::back_inserter(quoted), toml_text);
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
 }
 
-result<std::string> read_text(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file)) return std::string();
-  std::ifstream in(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) return error{fault::caller, "config-file", file.string(), "cannot be read"};
-  return text;
+// Opens the file, changes it, and puts it in place.
+template <class Change>
+result<void> edit(const request& r, const Change& change) {
+  auto file = users_file::open(r.users_file);
+  if (!file) return file.error();
+  if (auto good = change(*file); !good) return good;
+  return file->commit();
 }
 
-// The file is replaced in one step; two at once cannot both make the new one.
-result<void> replace(const std::filesystem::path& file, octets text) {
-  mailbox::file_system& disk = mailbox::posix_file_system();
-  const std::string fresh = file.string() + ".new";
-  auto out = disk.create(fresh);
-  if (!out) return out.error();
-  if (auto good = (*out)->append(text); !good) return good;
-  if (auto good = (*out)->sync(); !good) return good;
-  if (auto good = disk.rename(fresh, file.string()); !good) return good;
-  const auto directory = file.has_parent_path() ? file.parent_path().string() : std::string(".");
-  return disk.sync_directory(directory);
-}
-
-result<void> check_new(const new_user& user) {
-  if (auto good = retrieval::check_user(user.name); !good)
-    return error{fault::caller, "user", user.name, "is not a user name"};
-  if (!std::filesystem::exists(user.users_file)) return {};
-  const auto users = tools::read_users(user.users_file);
-  if (!users) return users.error();
-  if (users->find(user.name) != nullptr)
-    return error{fault::refused, "user-exists", user.users_file, "has this user already"};
-  return {};
-}
-
-result<void> add_user(const new_user& user) {
-  if (auto good = check_new(user); !good) return good;
-  const auto password = tools::read_password_file(user.password_file);
+result<std::string> hash_of(const std::string& password_path) {
+  const auto password = read_password_file(password_path);
   if (!password) return password.error();
   const auto kept = service::password_hash::make(password->view());
   if (!kept) return kept.error();
-  auto text = read_text(user.users_file);
-  if (!text) return text.error();
-  if (!text->empty()) *text += text->ends_with('\n') ? "\n" : "\n\n";
-  *text += fmt::format("[users.{}]\npassword = {}\nmailbox = {}\n", toml_text(user.name),
-                       toml_text(kept->text()), toml_text(user.mailbox));
-  return replace(user.users_file, *text);
+  return toml_text(kept->text());
 }
 
-void add_user_options(CLI::App& command, new_user& user) {
-  command.add_option("NAME", user.name, "The user's name")->required();
-  command
-      .add_option("--mailbox", user.mailbox, "His mailbox, from the directory of the users file")
-      ->required();
-  command.add_option("--password-file", user.password_file, "His password; '-' is standard input")
-      ->required();
-  command.add_option("--users", user.users_file, "The file of users")->capture_default_str();
+result<std::string> key_of(const std::string& certificate) {
+  std::ifstream in(certificate, std::ios::binary);
+  const std::string pem{std::istreambuf_iterator<char>(in), {}};
+  if (!in) return error{fault::caller, "no-input", certificate, "cannot be read"};
+  const auto facts = tls::read_certificate(pem);
+  if (!facts) return facts.error();
+  return facts->key.hex();
+}
+
+result<std::string> address_of(const std::string& text) {
+  auto read = service::address_from_person(text);
+  if (!read) return read.error();
+  return std::string(read->addr.text());
+}
+
+// The list as it is, without what goes, with what comes.
+template <class Read>
+result<std::vector<std::string>> changed(std::vector<std::string> list, const request& r,
+                                         const Read& read) {
+  for (const std::string& one : r.remove)
+    if (std::erase(list, one) == 0)
+      return error{fault::refused, "not-listed", one, "the user does not have it"};
+  for (const std::string& text : r.add) {
+    auto one = read(text);
+    if (!one) return one.error();
+    if (std::ranges::find(list, *one) == list.end()) list.push_back(*std::move(one));
+  }
+  return list;
+}
+
+result<service::user_account> find(const request& r) {
+  const auto users = read_users(r.users_file);
+  if (!users) return users.error();
+  const auto* const user = users->find(r.name);
+  if (user == nullptr) return error{fault::refused, "no-user", r.name, "no such user"};
+  return *user;
+}
+
+result<void> add_user(const request& r) {
+  if (auto good = retrieval::check_user(r.name); !good)
+    return error{fault::caller, "user", r.name, "is not a user name"};
+  std::string password;
+  if (!r.password_file.empty()) {
+    auto kept = hash_of(r.password_file);
+    if (!kept) return kept.error();
+    password = *std::move(kept);
+  }
+  const auto addresses = changed({}, r, address_of);
+  if (!addresses) return addresses.error();
+  return edit(r, [&](users_file& file) -> result<void> {
+    if (auto good = file.add(r.name); !good) return good;
+    if (!addresses->empty())
+      if (auto good = file.set(r.name, "addresses", toml_list(*addresses)); !good) return good;
+    if (auto good = file.set(r.name, "mailbox", toml_text(r.mailbox)); !good) return good;
+    return password.empty() ? result<void>() : file.set(r.name, "password", password);
+  });
+}
+
+result<void> remove_user(const request& r) {
+  return edit(r, [&](users_file& file) { return file.remove(r.name); });
+}
+
+result<void> set_password(const request& r) {
+  if (r.no_password == !r.password_file.empty())
+    return error{fault::caller, "arguments", "user password", "--password-file or --none"};
+  std::string value;
+  if (!r.no_password) {
+    auto kept = hash_of(r.password_file);
+    if (!kept) return kept.error();
+    value = *std::move(kept);
+  }
+  return edit(r, [&](users_file& file) { return file.set(r.name, "password", value); });
+}
+
+result<void> set_certificates(const request& r) {
+  return edit(r, [&](users_file& file) -> result<void> {
+    const auto user = find(r);  // read under the lock
+    if (!user) return user.error();
+    std::vector<std::string> keys;
+    for (const digest& key : user->keys) keys.push_back(key.hex());
+    const auto list = changed(std::move(keys), r, key_of);
+    if (!list) return list.error();
+    if (auto good = file.set(r.name, "keys", list->empty() ? "" : toml_list(*list)); !good)
+      return good;
+    if (r.issued.empty()) return {};
+    return file.set(r.name, "issued-certificate", r.issued == "yes" ? "true" : "");
+  });
+}
+
+result<void> set_addresses(const request& r) {
+  return edit(r, [&](users_file& file) -> result<void> {
+    const auto user = find(r);
+    if (!user) return user.error();
+    std::vector<std::string> addresses;
+    for (const address& a : user->addresses) addresses.emplace_back(a.text());
+    const auto list = changed(std::move(addresses), r, address_of);
+    if (!list) return list.error();
+    return file.set(r.name, "addresses", list->empty() ? "" : toml_list(*list));
+  });
+}
+
+// NAME MAILBOX PROOFS ADDRESSES, one user a line; `-` where there is none.
+void print(std::string_view name, const service::user_account& user) {
+  std::vector<std::string> proofs;
+  if (user.password) proofs.emplace_back("password");
+  if (!user.keys.empty()) proofs.push_back(fmt::format("keys={}", user.keys.size()));
+  if (user.operator_certificate) proofs.emplace_back("issued-certificate");
+  std::vector<std::string> addresses;
+  for (const address& a : user.addresses) addresses.emplace_back(a.text());
+  const auto list = [](const std::vector<std::string>& words) {
+    return words.empty() ? "-" : fmt::format("{}", fmt::join(words, ","));
+  };
+  fmt::print("{} {} {} {}\n", printable(name), printable(user.mailbox), list(proofs),
+             list(addresses));
+}
+
+result<void> list_users(const request& r) {
+  const auto users = read_users(r.users_file);
+  if (!users) return users.error();
+  users->each([](std::string_view name, const service::user_account& user) { print(name, user); });
+  return {};
+}
+
+struct command {
+  CLI::App& app;
+  std::shared_ptr<request> asked = std::make_shared<request>();
+};
+
+// A subcommand that calls `act`; every one has --users.
+command add_command(CLI::App& subject, action& chosen, const std::string& name,
+                    const std::string& help, result<void> (*act)(const request&)) {
+  const command made{*subject.add_subcommand(name, help)};
+  const auto asked = made.asked;
+  made.app.add_option("--users", asked->users_file, "The file of users")->capture_default_str();
+  made.app.callback([asked, act, &chosen] {
+    chosen = [asked, act]() -> int {
+      const auto done = act(*asked);
+      return done ? exit_ok : complain(program, done.error());
+    };
+  });
+  return made;
+}
+
+CLI::App& with_name(const command& c) {
+  c.app.add_option("NAME", c.asked->name, "The user's name")->required();
+  return c.app;
 }
 
 }  // namespace
 
 void add_user_commands(CLI::App& app, action& chosen) {
-  CLI::App* subject = app.add_subcommand("user", "Users of the post office")->require_subcommand(1);
-  CLI::App* add = subject->add_subcommand("add", "Add a user");
-  const auto user = std::make_shared<new_user>();
-  add_user_options(*add, *user);
-  add->callback([user, &chosen] {
-    chosen = [user]() -> int {
-      const auto added = add_user(*user);
-      return added ? exit_ok : complain(program, added.error());
-    };
-  });
+  CLI::App& all = *app.add_subcommand("user", "Users of the post office")->require_subcommand(1);
+  const command add = add_command(all, chosen, "add", "Add a user", add_user);
+  with_name(add)
+      .add_option("--mailbox", add.asked->mailbox, "His mailbox, from the users file's directory")
+      ->required();
+  add.app.add_option("--password-file", add.asked->password_file,
+                     "His password; '-' is standard input");
+  add.app.add_option("--address", add.asked->add, "An address he may send from; once for each");
+
+  with_name(add_command(all, chosen, "remove", "Remove a user; his mailbox stays", remove_user));
+
+  const command password =
+      add_command(all, chosen, "password", "Change a user's password", set_password);
+  with_name(password).add_option("--password-file", password.asked->password_file,
+                                 "The new one; '-' is standard input");
+  password.app.add_flag("--none", password.asked->no_password, "He proves himself otherwise");
+
+  const command certificate = add_command(
+      all, chosen, "certificate", "Change which certificates prove a user", set_certificates);
+  with_name(certificate)
+      .add_option("--add", certificate.asked->add, "A certificate's PEM file: its key proves him");
+  certificate.app.add_option("--remove", certificate.asked->remove,
+                             "A key's SHA-256, as the file of users has it");
+  certificate.app
+      .add_option("--issued", certificate.asked->issued,
+                  "Whether one that the operator's authority issued for his name will do")
+      ->check(CLI::IsMember({"yes", "no"}));
+
+  const command address =
+      add_command(all, chosen, "address", "Change what a user may send from", set_addresses);
+  with_name(address).add_option("--add", address.asked->add, "An address");
+  address.app.add_option("--remove", address.asked->remove, "An address");
+
+  add_command(all, chosen, "list", "Show the users", list_users);
 }
 
 }  // namespace ima::tools::admin

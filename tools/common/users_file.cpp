@@ -1,0 +1,213 @@
+#include "users_file.hpp"
+
+#include "users.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace ima::tools {
+namespace {
+
+error failed(const std::filesystem::path& path) {
+  return {fault::temporary, "storage", path.string(), std::strerror(errno)};
+}
+
+class descriptor {
+ public:
+  explicit descriptor(int number) : number_(number) {}
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  ~descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// Where lines of a text begin; lines count from 1.
+std::size_t line_begin(std::string_view text, std::size_t line) {
+  std::size_t at = 0;
+  for (; line > 1 && at < text.size(); --line)
+    at = std::min(text.find('\n', at), text.size() - 1) + 1;
+  return at;
+}
+
+const toml::table* find_user(const toml::table& root, std::string_view user) {
+  const toml::table* const all = root["users"].as_table();
+  const toml::node* const one = all == nullptr ? nullptr : all->get(user);
+  return one == nullptr ? nullptr : one->as_table();
+}
+
+// The user's table, which must have a header line of its own: only such text can be edited line by
+// line.
+result<const toml::table*> editable(const toml::table& root, std::string_view text,
+                                    std::string_view user) {
+  const toml::table* const table = find_user(root, user);
+  if (table == nullptr) return error{fault::refused, "no-user", std::string(user), "no such user"};
+  const std::size_t begin = line_begin(text, table->source().begin.line);
+  const std::size_t first = text.find_first_not_of(" \t", begin);
+  const bool header = !table->is_inline() && first != std::string_view::npos && text[first] == '[';
+  if (!header)
+    return error{fault::caller, "users-form", std::string(user),
+                 "the user is not a [users.\"name\"] table of his own: edit the file by hand"};
+  return table;
+}
+
+std::size_t last_line(const toml::table& table) {
+  std::size_t last = table.source().begin.line;
+  for (const auto& [key, node] : table) last = std::max<std::size_t>(last, node.source().end.line);
+  return last;
+}
+
+result<void> sync_directory(const std::filesystem::path& path) {
+  const descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.number() < 0 || ::fsync(directory.number()) != 0) return failed(path);
+  return {};
+}
+
+std::filesystem::path beside(const std::filesystem::path& path, const char* ending) {
+  return path.string() + ending;
+}
+
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+}  // namespace
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+result<users_file> users_file::open(const std::filesystem::path& path) {
+  std::error_code ignored;  // a file that does not exist yet is where it was said to be
+  std::filesystem::path real = std::filesystem::canonical(path, ignored);
+  if (real.empty()) real = path;
+  const std::filesystem::path lock = beside(real, ".lock");
+  const int held = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (held < 0) return failed(lock);
+  users_file file(real, held);
+  while (::flock(held, LOCK_EX) != 0)
+    if (errno != EINTR) return failed(lock);
+  if (!std::filesystem::exists(real)) return file;
+  if (auto good = read_users(real); !good) return good.error();
+  std::ifstream in(real, std::ios::binary);
+  file.text_.assign(std::istreambuf_iterator<char>(in), {});
+  if (!in) return error{fault::caller, "config-file", real.string(), "cannot be read"};
+  return file;
+}
+
+users_file::users_file(users_file&& other) noexcept
+    : path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, -1)),
+      text_(std::move(other.text_)) {}
+
+users_file::~users_file() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+// The text was read as TOML when it was opened, and after each change here: no exception comes.
+bool users_file::has(std::string_view user) const {
+  return find_user(toml::parse(text_), user) != nullptr;
+}
+
+std::optional<std::string> users_file::get(std::string_view user, std::string_view key) const {
+  const toml::table root = toml::parse(text_);
+  const toml::table* const table = find_user(root, user);
+  const toml::node* const node = table == nullptr ? nullptr : table->get(key);
+  if (node == nullptr) return std::nullopt;
+  if (const auto* text = node->as_string()) return toml_text(text->get());
+  std::string list;
+  if (const auto* array = node->as_array())
+    for (const toml::node& one : *array)
+      list += (list.empty() ? "" : ", ") + toml_text(one.value_or(std::string()));
+  return "[" + list + "]";
+}
+
+result<void> users_file::add(std::string_view user) {
+  if (has(user))
+    return error{fault::refused, "user-exists", path_.string(), "has this user already"};
+  if (!text_.empty()) text_ += text_.ends_with('\n') ? "\n" : "\n\n";
+  text_ += fmt::format("[users.{}]\n", toml_text(user));
+  return {};
+}
+
+result<void> users_file::remove(std::string_view user) {
+  const toml::table root = toml::parse(text_);
+  auto table = editable(root, text_, user);
+  if (!table) return table.error();
+  const std::size_t from = line_begin(text_, (*table)->source().begin.line);
+  const std::size_t to = line_begin(text_, last_line(**table) + 1);
+  text_.erase(from, to - from);
+  return {};
+}
+
+result<void> users_file::set(std::string_view user, std::string_view key, std::string_view value) {
+  const toml::table root = toml::parse(text_);
+  auto table = editable(root, text_, user);
+  if (!table) return table.error();
+  const toml::node* const old = (*table)->get(key);
+  std::size_t from = line_begin(text_, (*table)->source().begin.line + 1);
+  std::size_t to = from;
+  if (old != nullptr) {
+    from = line_begin(text_, old->source().begin.line);
+    to = line_begin(text_, old->source().end.line + 1);
+  }
+  text_.replace(from, to - from, value.empty() ? "" : fmt::format("{} = {}\n", key, value));
+  return {};
+}
+
+// The new file is whole and on disk before it gets the name; the owner of the old one owns it.
+result<void> users_file::write(const std::filesystem::path& fresh) const {
+  const descriptor out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (out.number() < 0) return failed(fresh);
+  struct stat old {};
+  if (::stat(path_.c_str(), &old) == 0) {
+    const bool kept =
+        ::fchmod(out.number(), old.st_mode & 07777) == 0 &&
+        (old.st_uid == ::geteuid() || ::fchown(out.number(), old.st_uid, old.st_gid) == 0);
+    if (!kept) return failed(fresh);
+  }
+  std::string_view left(text_);
+  while (!left.empty()) {
+    const ssize_t count = ::write(out.number(), left.data(), left.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed(fresh);
+    left.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return ::fsync(out.number()) == 0 ? result<void>() : failed(fresh);
+}
+
+result<void> users_file::commit() {
+  const std::filesystem::path fresh = beside(path_, ".new");
+  if (auto good = write(fresh); !good) return good;
+  if (auto good = read_users(fresh); !good) {
+    ::unlink(fresh.c_str());
+    return good.error();
+  }
+  if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed(path_);
+  return sync_directory(directory_of(path_));
+}
+
+}  // namespace ima::tools
