@@ -1,22 +1,24 @@
 // Copies a mailbox from a post office into a local directory (docs/man/fetch-mail.1.scd).
 
 #include "arguments.hpp"
-#include "config.hpp"
+#include "download_folder.hpp"
 #include "exit_codes.hpp"
-#include "hosts.hpp"
+#include "json.hpp"
 #include "mirror.hpp"
-#include "password_file.hpp"
-#include "tls_settings.hpp"
+#include "office_client.hpp"
 
-#include <ima/address.hpp>
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
-#include <ima/net/retrieval_client.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <filesystem>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace {
 
@@ -24,41 +26,14 @@ using namespace ima;
 
 constexpr const char* program = "fetch-mail";
 
-struct settings {
-  net::retrieval_client_options client;
-  tls::context_options tls;
-  std::string user;
-  std::filesystem::path password_file;  // empty: the client certificate is the proof
+struct options {
+  std::string directory;
+  tools::office_settings office;
+  tools::mirror_options mirror;
+  bool headers_only = false;
+  bool watch = false;
+  bool json = false;
 };
-
-void read_keys(tools::config_table& config, settings& s) {
-  std::string host;
-  config.require("host");
-  config.read("host", host);
-  auto hostpart = hostpart_from_unicode(host);
-  if (!hostpart) return config.reject("host", "is not a hostpart");
-  s.client.host = *std::move(hostpart);
-  config.require("user");
-  config.read("user", s.user);
-  config.read("password-file", s.password_file);
-  config.read("certificate-name", s.client.certificate_name);
-  tools::read_hosts(config, s.client.hosts);
-  tools::read_dns(config, s.client.dns);
-  tools::read_tls(config, s.tls);
-}
-
-result<void> read_settings(const std::string& file, settings& s) {
-  s.tls.inside = tls::protocol::imrp;
-  s.client.bounds.body = UINT64_MAX;  // how much is welcome is the post office's business
-  return tools::read_config(file, [&](tools::config_table& config) { read_keys(config, s); });
-}
-
-result<void> prove(net::retrieval_client& client, const settings& s) {
-  if (s.password_file.empty()) return client.authenticate(s.user);
-  const auto password = tools::read_password_file(s.password_file.string());
-  if (!password) return password.error();
-  return client.authenticate(s.user, password->view());
-}
 
 result<mailbox::mailbox> open_directory(const std::string& path) {
   mailbox::file_system& disk = mailbox::posix_file_system();
@@ -69,24 +44,110 @@ result<mailbox::mailbox> open_directory(const std::string& path) {
   return mailbox::mailbox::open(disk, path);
 }
 
-void print(const tools::new_message& m) {
-  const std::string domain = m.verified_domain.empty() ? "-" : printable(m.verified_domain);
-  fmt::print("{} {} {} {} {}\n", printable(m.folder), m.id, domain, printable(m.from),
-             printable(m.subject));
+// How far it is, on one line of a terminal that is written over. Nothing where nobody looks.
+class progress_line {
+ public:
+  void show(const tools::mirror_progress& p) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!terminal_ || now - shown_ < std::chrono::milliseconds(200)) return;
+    shown_ = now;
+    fmt::print(stderr, "\r{}: {} messages, {:.1f} MiB\x1b[K", printable(p.folder), p.messages,
+               static_cast<double>(p.octets) / (1 << 20));
+    drawn_ = true;
+  }
+  void clear() {
+    if (std::exchange(drawn_, false)) fmt::print(stderr, "\r\x1b[K");
+  }
+
+ private:
+  const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
+  std::chrono::steady_clock::time_point shown_;
+  bool drawn_ = false;
+};
+
+void print(const tools::new_message& m, bool json) {
+  if (json) {
+    tools::json_writer out;
+    out.object().key("folder").text(m.folder).key("id").text(m.id);
+    out.key("verified-domain").text(m.verified_domain).key("from").text(m.from);
+    out.key("subject").text(m.subject).end();
+    fmt::print("{}\n", out.str());
+  } else {
+    const std::string domain = m.verified_domain.empty() ? "-" : printable(m.verified_domain);
+    fmt::print("{} {} {} {} {}\n", printable(m.folder), m.id, domain, printable(m.from),
+               printable(m.subject));
+  }
+  std::fflush(stdout);  // whoever reads a pipe wants it now
 }
 
-result<void> fetch(const std::string& path, const settings& s) {
-  auto local = open_directory(path);
+struct run {
+  options& given;
+  mailbox::mailbox& local;
+  tools::download_folder& downloads;
+  progress_line progress = {};
+
+  // Brings everything up to date; then, if asked, again whenever something changes.
+  result<void> over(net::retrieval_client& office) {
+    tools::mirror copy(office, local, downloads, given.mirror);
+    for (;;) {
+      const auto report = [&](const tools::new_message& m) {
+        progress.clear();
+        print(m, given.json);
+      };
+      const auto show = [&](const tools::mirror_progress& p) { progress.show(p); };
+      auto good = given.headers_only ? copy.list(report) : copy.update(report, show);
+      progress.clear();
+      if (!good) return good;
+      if (!given.watch) return office.done();
+      if (auto change = wait(office, copy); !change) return change;
+    }
+  }
+
+  // The longest wait lets both sides find out that the other is gone.
+  static result<void> wait(net::retrieval_client& office, const tools::mirror& copy) {
+    if (auto good = office.watch(copy.states()); !good) return good;
+    const auto change = office.wait_for_change(std::chrono::minutes(10));
+    return change ? result<void>() : change.error();
+  }
+};
+
+// With --watch what fails for now is tried again, later each time.
+result<void> fetch(options& given) {
+  auto local = open_directory(given.directory);
   if (!local) return local.error();
-  const auto context = tls::context::create(s.tls);
-  if (!context) return context.error();
-  auto client = net::retrieval_client::connect(s.client, *context);
-  if (!client) return client.error();
-  if (auto good = prove(*client, s); !good) return good;
-  tools::mirror copy(*client, *local,
-                     {path, fmt::format("{}\n{}", s.client.host, s.user), s.client.bounds});
-  if (auto good = copy.update(print); !good) return good;
-  return client->done();
+  auto downloads = tools::download_folder::open(given.directory);
+  if (!downloads) return downloads.error();
+  run work{given, *local, *downloads};
+  for (auto pause = std::chrono::seconds(1);;
+       pause = std::min(2 * pause, std::chrono::seconds(300))) {
+    const auto began = std::chrono::steady_clock::now();
+    auto office = tools::open_office(given.office);
+    const auto good = office ? work.over(*office) : result<void>(office.error());
+    if (good) return good;
+    const bool for_now =
+        good.error().kind == fault::temporary || good.error().kind == fault::unknown;
+    if (!given.watch || !for_now) return good;
+    fmt::print(stderr, "{}: {}\n", program, good.error().message());
+    if (std::chrono::steady_clock::now() - began > std::chrono::minutes(5))
+      pause = std::chrono::seconds(1);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+void add_options(CLI::App& app, options& given) {
+  app.add_option("DIRECTORY", given.directory, "The local mailbox; made where it does not exist");
+  app.add_option("--folder", given.mirror.folders, "Only this folder; may be repeated")
+      ->allow_extra_args(false);
+  auto* two_way = app.add_flag("--two-way", given.mirror.two_way,
+                               "Flags, moves and deletions made here go to the post office, too");
+  auto* after = app.add_flag("--delete-after", given.mirror.delete_after,
+                             "Delete at the post office what is here");
+  auto* headers = app.add_flag("--headers-only", given.headers_only,
+                               "Only say what is new there; keep nothing but that it was said");
+  two_way->excludes(after);
+  headers->excludes(two_way)->excludes(after);
+  app.add_flag("--watch", given.watch, "Stay, and bring what comes within a second");
+  app.add_flag("--json", given.json, "Write one JSON object for each message");
 }
 
 }  // namespace
@@ -96,15 +157,18 @@ int main(int argc, char** argv) {
   tools::config_arguments arguments;
   tools::add_config_arguments(app, arguments);
   app.get_option("--config")->required();
-  std::string path;
-  app.add_option("DIRECTORY", path, "The local mailbox; made where it does not exist");
+  options given;
+  add_options(app, given);
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  settings s;
-  if (auto good = read_settings(arguments.file, s); !good)
-    return tools::complain(program, good.error());
+  auto settings = tools::read_office_settings(arguments.file);
+  if (!settings) return tools::complain(program, settings.error());
   if (arguments.check_only) return tools::exit_ok;
-  if (path.empty())
+  if (given.directory.empty())
     return tools::complain(program, {fault::caller, "arguments", "DIRECTORY", "which directory?"});
-  const auto good = fetch(path, s);
+  given.office = *std::move(settings);
+  given.mirror.path = given.directory;
+  given.mirror.source = fmt::format("{}\n{}", given.office.client.host, given.office.user);
+  given.mirror.bounds = given.office.client.bounds;
+  const auto good = fetch(given);
   return good ? tools::exit_ok : tools::complain(program, good.error());
 }

@@ -1,0 +1,83 @@
+"""A user sends through his post office, from his own addresses alone; what is changed among the users
+holds without a restart; what he sent is kept and marked."""
+
+import json
+
+from harness import Domain, Tests, authority, run, stored
+
+with Tests() as t:
+    ca = authority(t.work)
+    hosts = {}
+    a, b = Domain(t, ca, "a.example", hosts), Domain(t, ca, "b.example", hosts)
+    alice, bob = a.add_user("alice"), b.add_user("bob")
+    a.start("server-receive")
+    submission = ("[submission]\n[submission.hosts]\n" +
+                  "".join(f'"{h}" = "{where}"\n' for h, where in hosts.items()) +
+                  "[submission.tls]\nsystem-store = false\n" +
+                  f'ca-file = "{ca.pem}"\n[[submission.tls.certificate]]\n' +
+                  f'chain = "{b.chain}"\nkey = "{b.key}"\n')
+    office = b.start("server-post-office", sections=submission)
+    config = b.write("bob.toml", b.fetch_settings("bob"))
+
+    def submit(*words, message=None):
+        return run(t.program("submit-mail"), "--config", config, *words, stdin=message or b"")
+
+    def user(*words):
+        return run(t.program("ima-admin"), "user", *words, "--users", b.place / "users.toml")
+
+    letter = b.message("--to", "alice@a.example", "--subject", "Hello", sender="bob@b.example")
+    t.equal("without an address of his own", submit(message=letter).code, 1)
+    t.equal("he gets one", user("address", "bob", "--add", "bob@b.example").code, 0)
+    sent = submit(message=letter)
+    t.equal("from then on he may send", (sent.code, sent.out), (0, "OK alice@a.example\n"))
+    t.equal("it is there", len(stored(alice)), 1)
+    t.equal("once", (submit(message=letter).code, len(stored(alice))), (0, 1))
+    other = b.message("--to", "alice@a.example", sender="eve@b.example")
+    refused = submit(message=other)
+    t.equal("in another's name", refused.code, 1)
+    t.contains("and is told why", refused.err, "[from]")
+
+    made = submit("--from", "Bob <bob@b.example>", "--to", "alice@a.example", "--to",
+                  "nobody@a.example", "--subject", "Two", "--json")
+    t.equal("one who does not exist", made.code, 1)
+    t.equal("then nobody gets it", len(stored(alice)), 1)
+    t.equal("verdict", json.loads(made.lines()[-1])["verdict"], "refused")
+    t.equal("a host that is not there",
+            submit("--from", "bob@b.example", "--to", "x@c.invalid").code, 1)
+
+    # An answer that is kept and marks the question.
+    question = a.message("--to", "bob@b.example", "--subject", "A question")
+    given = run(t.program("server-give-recipient"), bob, "-", "bob@b.example", stdin=question)
+    t.equal("a question comes", given.code, 0)
+    copy = b.place / "copy"
+    line = b.fetch("bob", copy).lines()
+    t.equal("and is fetched", len(line), 1)
+    ident = line[0].split()[1]
+    answer = submit("--from", "bob@b.example", "--to", "alice@a.example", "--subject", "An answer",
+                    "--save", "inbox", "--answered", f"inbox/{ident}", "--json")
+    t.equal("the answer", answer.code, 0)
+    end = json.loads(answer.lines()[-1])
+    t.equal("delivered", end["verdict"], "delivered")
+    t.true("kept under an id of its own", len(end["saved"]) == 81, end)
+    t.equal("no such folder", submit("--from", "bob@b.example", "--to", "alice@a.example", "--save",
+                                     "nowhere").code, 1)
+    b.fetch("bob", copy)
+    listed = run(t.program("ima-read"), copy, "inbox")
+    t.contains("the copy has the answer", listed.out, "An answer")
+
+    # Users change while the server runs.
+    secret = b.place / "bob.password"
+    secret.write_text("a better horse\n")
+    t.equal("not yet", b.fetch("bob", copy).code, 1)
+    t.equal("a new password", user("password", "bob", "--password-file", secret).code, 0)
+    t.equal("holds at once", b.fetch("bob", copy).code, 0)
+    t.equal("the users", user("list").out,
+            f"bob {b.place / 'bob'} password bob@b.example\n")
+    t.equal("he goes", user("remove", "bob").code, 0)
+    t.equal("and is gone", b.fetch("bob", copy).code, 1)
+    t.equal("twice", user("remove", "bob").code, 1)
+    (b.place / "users.toml").write_text("nonsense")
+    b.fetch("bob", copy)
+    t.true("a broken file is reported", office.wait_for(" users-refused "), office.text())
+    t.true("no password in the log", "horse" not in office.text())
+    t.equal("an orderly end", office.stop(), 0)

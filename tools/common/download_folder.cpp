@@ -1,0 +1,102 @@
+#include "download_folder.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace ima::tools {
+namespace {
+
+error failed(const std::string& path) {
+  return {fault::temporary, "storage", path, std::strerror(errno)};
+}
+
+}  // namespace
+
+partial_download::partial_download(partial_download&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+
+partial_download::~partial_download() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+result<void> partial_download::append(octets more) {
+  while (!more.empty()) {
+    const ssize_t count = ::pwrite(fd_, more.data(), more.size(), static_cast<off_t>(size_));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed(path_);
+    more.remove_prefix(static_cast<std::size_t>(count));
+    size_ += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+result<std::size_t> partial_download::read_at(std::uint64_t offset, char* into,
+                                              std::size_t size) const {
+  for (;;) {
+    const ssize_t count = ::pread(fd_, into, size, static_cast<off_t>(offset));
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) return failed(path_);
+  }
+}
+
+result<void> partial_download::clear() {
+  if (::ftruncate(fd_, 0) != 0) return failed(path_);
+  size_ = 0;
+  return {};
+}
+
+result<download_folder> download_folder::open(const std::string& mailbox) {
+  const std::string path = mailbox + "/.fetch";
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path);
+  const std::string lock = path + "/lock";
+  const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return failed(lock);
+  download_folder made(path, fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return made;
+  if (errno != EWOULDBLOCK) return failed(lock);
+  return error{fault::temporary, "fetch-running", mailbox, "another fetch-mail is at work here"};
+}
+
+download_folder::download_folder(download_folder&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+
+download_folder::~download_folder() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::string download_folder::name(const std::string& id, std::uint64_t number) const {
+  return fmt::format("{}/{}.{}", path_, id, number);
+}
+
+result<partial_download> download_folder::part(const std::string& id, std::uint64_t number) const {
+  const std::string path = name(id, number);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return failed(path);
+  struct stat facts {};
+  partial_download made(path, fd, 0);
+  if (::fstat(fd, &facts) != 0) return failed(path);
+  made.size_ = static_cast<std::uint64_t>(facts.st_size);
+  return made;
+}
+
+// What cannot be removed costs some space until the next run, and nothing else.
+void download_folder::remove(const std::string& id, std::uint64_t parts) const {
+  for (std::uint64_t number = 1; number <= parts; ++number) ::unlink(name(id, number).c_str());
+}
+
+void download_folder::remove_all() const {
+  std::error_code ignored;  // as above
+  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored))
+    if (entry.path().filename() != "lock") std::filesystem::remove(entry.path(), ignored);
+}
+
+}  // namespace ima::tools

@@ -1,0 +1,255 @@
+// Shows a mailbox to a person at a terminal (docs/man/ima-read.1.scd).
+
+#include "arguments.hpp"
+#include "exit_codes.hpp"
+#include "mirror.hpp"
+
+#include <ima/mailbox/file_system.hpp>
+#include <ima/mailbox/mailbox.hpp>
+#include <ima/mailbox/names.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ima;
+
+constexpr const char* program = "ima-read";
+constexpr std::size_t piece_size = 64 * 1024;
+constexpr std::size_t page = 1000;
+
+struct options {
+  std::string directory;
+  std::string folder;
+  std::string id;
+  std::string save;  // a directory
+  bool peek = false;
+};
+
+bool contains(const std::vector<std::string>& list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+// What a stranger wrote, line by line; nothing in it drives the terminal.
+std::string lines_of(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    for (std::size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
+      out += printable(line.substr(0, tab)) + "    ";
+      line.remove_prefix(tab + 1);
+    }
+    out += printable(line) + '\n';
+  }
+  return out;
+}
+
+// Who sent it, in whose name, and which domain was proved (docs/identity.md).
+std::string sender_of(const header_block& header) {
+  std::string text = printable(header.from().text());
+  if (const auto mailer = header.mailer()) text += " via " + printable(mailer->addr.text());
+  return text;
+}
+
+result<void> show_folders(mailbox::mailbox& mail) {
+  const auto folders = mail.folders();
+  if (!folders) return folders.error();
+  for (const auto& f : *folders)
+    fmt::print("{:>6} {:>6} new  {}\n", f.messages, f.unseen, printable(f.name));
+  return {};
+}
+
+result<void> show_line(mailbox::mailbox& mail, const std::string& folder,
+                       const mailbox::entry& entry) {
+  const auto stored = mail.header(folder, entry.id);
+  if (!stored) return stored.error();
+  if (!*stored) return {};  // it went meanwhile
+  const header_block& header = (*stored)->header;
+  const char* mark = contains(entry.flags, "seen") ? " " : "N";
+  const std::string date = header.date() ? header.date()->text() : std::string("-");
+  fmt::print("{} {} {:<25} {:<40} {}\n", mark, entry.id.substr(0, 12), date, sender_of(header),
+             printable(header.subject()));
+  return {};
+}
+
+// Oldest first, so that the newest is what stays on the screen.
+result<void> show_list(mailbox::mailbox& mail, const std::string& folder) {
+  std::string token = "0";
+  for (bool more = true; more;) {
+    const auto got = mail.changes(folder, token, page);
+    if (!got) return got.error();
+    for (const auto& entry : got->entries)
+      if (!entry.gone)
+        if (auto good = show_line(mail, folder, entry); !good) return good;
+    token = got->token;
+    more = got->more;
+  }
+  return {};
+}
+
+// The message whose id begins so.
+result<mailbox::entry> find(mailbox::mailbox& mail, const options& given) {
+  std::vector<mailbox::entry> found;
+  std::string token = "0";
+  for (bool more = true; more;) {
+    const auto got = mail.changes(given.folder, token, page);
+    if (!got) return got.error();
+    for (const auto& entry : got->entries)
+      if (!entry.gone && entry.id.starts_with(given.id)) found.push_back(entry);
+    token = got->token;
+    more = got->more;
+  }
+  if (found.empty()) return error{fault::caller, "no-message", given.id, "no such message"};
+  if (found.size() > 1)
+    return error{fault::caller, "no-message", given.id, "several messages begin so"};
+  return found.front();
+}
+
+void show_header(const mailbox::stored_header& stored) {
+  const header_block& header = stored.header;
+  const auto domain = tools::record_value(stored.record, "verified-domain");
+  fmt::print("From: {}\n", sender_of(header));
+  fmt::print("Verified domain: {}\n", domain.empty() ? "none" : printable(domain));
+  for (const auto& [name, title] :
+       {std::pair{"to", "To"}, std::pair{"cc", "Cc"}, std::pair{"bcc", "Bcc"},
+        std::pair{"reply-to", "Reply to"}, std::pair{"date", "Date"}})
+    for (const std::string_view value : header.all(name))
+      fmt::print("{}: {}\n", title, printable(value));
+  fmt::print("Subject: {}\n", printable(header.subject()));
+}
+
+// Hands on a part's octets piece by piece.
+template <class Take>
+result<void> each_piece(mailbox::mailbox& mail, const options& given, const std::string& id,
+                        std::size_t number, const Take& take) {
+  const auto part = mail.open_part(given.folder, id, number);
+  if (!part) return part.error();
+  std::vector<char> buffer(piece_size);
+  for (std::uint64_t at = 0; at < (*part)->size();) {
+    const auto count = (*part)->read_at(at, buffer);
+    if (!count) return count.error();
+    if (*count == 0) return error{fault::temporary, "part-short", id, "a part is too short"};
+    if (auto good = take(octets(buffer.data(), *count)); !good) return good;
+    at += *count;
+  }
+  return {};
+}
+
+// Printed line by line, with no more than one line in memory beside the piece.
+result<void> show_text(mailbox::mailbox& mail, const options& given, const std::string& id,
+                       std::size_t number) {
+  std::string rest;
+  auto good = each_piece(mail, given, id, number, [&](octets piece) -> result<void> {
+    rest += piece;
+    const std::size_t end = rest.size() < piece_size ? rest.rfind('\n') : rest.size() - 1;
+    if (end == std::string::npos) return {};
+    fmt::print("{}", lines_of(std::string_view(rest).substr(0, end + 1)));
+    rest.erase(0, end + 1);
+    return {};
+  });
+  fmt::print("{}", lines_of(rest));
+  return good;
+}
+
+bool is_text(const part_info& part) {
+  return part.media_type == "text/plain" && part.role != "attachment";
+}
+
+result<void> show_message(mailbox::mailbox& mail, const options& given, const std::string& id,
+                          const header_block& header) {
+  for (std::size_t i = 0; i < header.parts().size(); ++i) {
+    const part_info& part = header.parts()[i];
+    if (is_text(part)) {
+      fmt::print("\n");
+      if (auto good = show_text(mail, given, id, i + 1); !good) return good;
+    } else {
+      fmt::print("\n[part {}: {}, {} octets, {}]\n", i + 1, printable(part.media_type), part.size,
+                 part.name.empty() ? "no name" : printable(part.name));
+    }
+  }
+  return {};
+}
+
+error failed(const std::string& path) {
+  return {fault::temporary, "storage", path, std::strerror(errno)};
+}
+
+// Never over a file that is there, never through a link.
+result<void> save_part(mailbox::mailbox& mail, const options& given, const std::string& id,
+                       std::size_t number, const part_info& part) {
+  const std::string path = given.save + "/" + mailbox::attachment_name(number, part.name);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return failed(path);
+  auto good = each_piece(mail, given, id, number, [&](octets piece) -> result<void> {
+    while (!piece.empty()) {
+      const ssize_t count = ::write(fd, piece.data(), piece.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return failed(path);
+      piece.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+  });
+  if (::close(fd) != 0 && good) good = failed(path);
+  if (good) fmt::print("{}\n", printable(path));
+  return good;
+}
+
+result<void> save(mailbox::mailbox& mail, const options& given, const std::string& id,
+                  const header_block& header) {
+  for (std::size_t i = 0; i < header.parts().size(); ++i)
+    if (!is_text(header.parts()[i]))
+      if (auto good = save_part(mail, given, id, i + 1, header.parts()[i]); !good) return good;
+  return {};
+}
+
+result<void> read_message(mailbox::mailbox& mail, const options& given) {
+  const auto entry = find(mail, given);
+  if (!entry) return entry.error();
+  const auto stored = mail.header(given.folder, entry->id);
+  if (!stored) return stored.error();
+  if (!*stored) return error{fault::caller, "no-message", given.id, "it just went"};
+  if (!given.save.empty()) return save(mail, given, entry->id, (*stored)->header);
+  show_header(**stored);
+  if (auto good = show_message(mail, given, entry->id, (*stored)->header); !good) return good;
+  if (given.peek || contains(entry->flags, "seen")) return {};
+  const auto marked = mail.set_flags(given.folder, std::span(&entry->id, 1), {{"seen"}, {}, {}});
+  return marked ? result<void>() : marked.error();
+}
+
+result<void> read(const options& given) {
+  auto mail = mailbox::mailbox::open(mailbox::posix_file_system(), given.directory);
+  if (!mail) return mail.error();
+  if (auto taken = mail->take_in(); !taken) return taken.error();
+  if (given.folder.empty()) return show_folders(*mail);
+  return given.id.empty() ? show_list(*mail, given.folder) : read_message(*mail, given);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Shows a mailbox: its folders, a folder's messages, or a message.", program);
+  options given;
+  app.add_option("DIRECTORY", given.directory, "The mailbox, for instance a copy by fetch-mail")
+      ->required();
+  auto* folder = app.add_option("FOLDER", given.folder, "A folder, for instance inbox");
+  auto* id = app.add_option("ID", given.id, "A message: its id, or how it begins")->needs(folder);
+  app.add_option("--save", given.save, "Save the message's attachments in this directory")
+      ->needs(id);
+  app.add_flag("--peek", given.peek, "Do not mark the message as seen");
+  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
+  std::signal(SIGPIPE, SIG_DFL);
+  const auto good = read(given);
+  return good ? tools::exit_ok : tools::complain(program, good.error());
+}
