@@ -46,7 +46,8 @@ def main(t, count):
     chain, key = ca.certificate(b.place / "bob.client", ["bob"], usage="clientAuth")
     b.admin("user", "certificate", "bob", "--users", b.place / "users.toml", "--add", chain)
     server = b.start("server-post-office",
-                     top=f"connections = {count + 10}\nconnections-per-peer = {count + 10}")
+                     sections=f"[limits]\nconnections = {count + 10}\n"
+                              f"connections-per-peer = {count + 10}\n")
     context = ssl.create_default_context(cafile=str(ca.pem))
     context.set_alpn_protocols(["imrp"])
     context.load_cert_chain(chain, key)

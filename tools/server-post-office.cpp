@@ -4,6 +4,7 @@
 #include "config.hpp"
 #include "exit_codes.hpp"
 #include "hosts.hpp"
+#include "limits.hpp"
 #include "log.hpp"
 #include "reload.hpp"
 #include "tls_settings.hpp"
@@ -44,21 +45,11 @@ void read_submission(tools::config_table& config, settings& s) {
   tools::read_server_tls(config, s.sender_tls, s.watched);
 }
 
-void read_bounds(tools::config_table& config, settings& s) {
-  std::uint64_t workers = s.server.workers;
-  config.read("workers", workers);
-  if (workers == 0 || workers > 1000) config.reject("workers", "must be from 1 to 1000");
-  s.server.workers = workers;
-  config.read("connections", s.server.connections);
-  config.read("connections-per-peer", s.server.connections_per_peer);
-  config.read_octets("max-size", s.server.bounds.body);
-  s.sender.bounds.body = s.server.bounds.body;
-}
-
 void read_keys(tools::config_table& config, settings& s) {
   config.require("listen");
   config.read("listen", s.server.listen);
-  read_bounds(config, s);
+  tools::read_server_limits(config, s.server);
+  s.sender.bounds = s.server.bounds;
   config.require("users");
   config.read("users", s.users_file);
   config.read("trust-issued-names", s.server.trust_issued_names);
