@@ -176,10 +176,15 @@ void submissions::end(const key& what) {
 void submissions::remember(const key& what, retrieval::submission::report report) {
   const std::scoped_lock guard(mutex_);
   auto kept = std::make_shared<const retrieval::submission::report>(std::move(report));
-  if (known_.insert_or_assign(what, std::move(kept)).second) order_.push_back(what);
-  if (order_.size() <= most_remembered) return;
-  known_.erase(order_.front());
-  order_.pop_front();
+  if (!known_.emplace(what, kept).second) return;
+  order_.push_back(what);
+  remembered_ += kept->outcomes.size() + 1;
+  while (remembered_ > most_remembered) {
+    const auto oldest = known_.find(order_.front());
+    remembered_ -= oldest->second->outcomes.size() + 1;
+    known_.erase(oldest);
+    order_.pop_front();
+  }
 }
 
 std::shared_ptr<const retrieval::submission::report> submissions::find(const key& what) const {

@@ -30,12 +30,13 @@ class submissions {
   std::shared_ptr<const retrieval::submission::report> find(const key& what) const;
 
  private:
-  static constexpr std::size_t most_remembered = 10'000;
+  static constexpr std::size_t most_remembered = 100'000;  // outcomes, of all messages
 
   mutable std::mutex mutex_;  // guards what follows
   std::set<key> running_;
   std::map<key, std::shared_ptr<const retrieval::submission::report>> known_;
   std::deque<key> order_;  // of known_, oldest first
+  std::size_t remembered_ = 0;
 };
 
 /// One message of one user that is being sent, saved, and marked. `header` has passed every check

@@ -58,6 +58,17 @@ TEST_CASE("a user is not locked out of where he proved himself") {
   CHECK(l.delay("bob", "home", start) == 0ms);
   fail(l, "bob", "home", 1);
   CHECK(l.delay("bob", "home", start) == 500ms);
+  fail(l, "eve", "home", 100);
+  CHECK(l.delay("bob", "home", start) == 500ms);
+}
+
+TEST_CASE("a guesser's own success makes nothing forgotten") {
+  proof_limiter l;
+  fail(l, "bob", "home", 5);
+  l.proved("eve", "home", start);
+  CHECK(l.delay("bob", "home", start) == 8s);
+  CHECK(l.delay("carol", "home", start) == 8s);
+  CHECK(l.delay("eve", "home", start) == 0ms);
 }
 
 TEST_CASE("failures are forgotten by halves") {

@@ -25,8 +25,9 @@ struct proof_limits {
 
 /// Counts failed proofs of users and of networks, and says how long the next one waits. Unknown
 /// users are counted like known ones, so it tells nothing of them. A user cannot be locked out of
-/// where he has proved himself before: there only failures from that network count. Keeps no
-/// secret. Thread-safe; the caller has the clock.
+/// where he has proved himself before: there only failures of his name from that network count. A
+/// success makes nothing forgotten that others did. Keeps no secret. Thread-safe; the caller has
+/// the clock.
 class IMA_API proof_limiter {
  public:
   using time = std::chrono::steady_clock::time_point;
@@ -49,13 +50,12 @@ class IMA_API proof_limiter {
 
   std::size_t count(const table& in, std::string_view key, time now) const;
   void add(table& in, std::string_view key, time now);
-  bool is_usual(std::string_view user, std::string_view network) const;
 
   proof_limits bounds_;
   std::mutex mutex_;  // guards what follows
   table users_;
   table networks_;
-  std::map<std::pair<std::string, std::string>, time> usual_;  // where users proved themselves
+  table usual_;  // a user where he proved himself before, with the failures there since
 };
 
 }  // namespace ima::service
