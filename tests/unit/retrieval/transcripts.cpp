@@ -508,8 +508,10 @@ class client_role {
 
 TEST_CASE("a server obeys every transcript, in whatever pieces the octets come") {
   transcript::replay_all("retrieval", [] { return server_role(); });
+  transcript::replay_all("retrieval-capabilities", [] { return server_role(); });
 }
 
 TEST_CASE("a client obeys every transcript, in whatever pieces the octets come") {
   transcript::replay_all("retrieval", [] { return client_role(); });
+  transcript::replay_all("retrieval-capabilities", [] { return client_role(); });
 }
