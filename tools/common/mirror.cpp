@@ -162,16 +162,16 @@ result<mirror::folder_end> mirror::bring(const std::string& folder, const on_mes
   return end;
 }
 
-result<void> mirror::bring_page(folder_end& end, retrieval::change_page& page,
+result<void> mirror::bring_page(folder_end& end, retrieval::change_page& got,
                                 const on_message& report) {
-  auto wanted = missing(end.folder, page.changes, end.gone);
+  auto wanted = missing(end.folder, got.changes, end.gone);
   if (!wanted) return wanted.error();
   const std::span<const retrieval::entry> all(*wanted);
   for (std::size_t at = 0; at < all.size(); at += headers_at_once) {
     const auto some = all.subspan(at, std::min(headers_at_once, all.size() - at));
     if (auto good = fetch(end, some, report); !good) return good;
   }
-  end.token = std::move(page.token);
+  end.token = std::move(got.token);
   return {};
 }
 

@@ -111,7 +111,7 @@ class mirror {
   result<void> make_folders(const std::vector<retrieval::folder_info>& folders);
   result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
   result<folder_end> bring(const std::string& folder, const on_message& report);
-  result<void> bring_page(folder_end& end, retrieval::change_page& page, const on_message& report);
+  result<void> bring_page(folder_end& end, retrieval::change_page& got, const on_message& report);
   result<std::vector<retrieval::entry>> missing(const std::string& folder,
                                                 std::vector<retrieval::change>& changes,
                                                 std::vector<std::string>& gone);

@@ -11,7 +11,6 @@
 namespace ima::tools {
 namespace {
 
-constexpr std::uint64_t page = 1000;
 constexpr std::size_t headers_at_once = 50;
 
 }  // namespace
