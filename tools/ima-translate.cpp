@@ -3,20 +3,20 @@
 #include "arguments.hpp"
 #include "exit_codes.hpp"
 
+#include <ima/mailbox/mailbox.hpp>
 #include <ima/service/message_file.hpp>
-#include <ima/translate/mail_file.hpp>
-#include <ima/translate/message_to_mime.hpp>
-#include <ima/translate/mime_to_message.hpp>
+#include <ima/translate/maildir_mirror.hpp>
+#include <ima/translate/submission.hpp>
+#include <ima/translate/transfer.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 #include <string>
-#include <system_error>
 
 namespace {
 
@@ -29,6 +29,9 @@ struct options {
   std::string to;
   std::string in = "-";
   std::string out = "-";
+  std::string send;
+  std::string sendmail = "/usr/sbin/sendmail";
+  bool mirror = false;
 };
 
 limits unbounded_body() {
@@ -37,40 +40,108 @@ limits unbounded_body() {
   return bounds;
 }
 
-result<void> write_out(octets piece) {
-  while (!piece.empty()) {
-    const ssize_t count = ::write(STDOUT_FILENO, piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0)
-      return error{fault::temporary, "output", "", std::generic_category().message(errno)};
-    piece.remove_prefix(static_cast<std::size_t>(count));
+// Reports messages one line each, and on a terminal how far it is.
+class progress {
+ public:
+  void message(const translate::transferred& one) {
+    ++count_;
+    already_ += one.already ? 1 : 0;
+    for (const auto& remark : one.remarks) print(one.place, remark);
+    if (one.problem) {
+      ++failed_;
+      clear();
+      fmt::print(stderr, "{}: {}: {}\n", program, printable(one.place), one.problem->message());
+    }
+    if (terminal_) fmt::print(stderr, "\r{} messages", count_);
   }
-  return {};
+  void print(const std::string& place, const translate::remark& remark) {
+    clear();
+    std::string where = place;
+    if (!where.empty() && !remark.place.empty()) where += ": ";
+    where += remark.place;
+    fmt::print(stderr, "{}: {}{}{} [{}]\n", program, printable(where), where.empty() ? "" : ": ",
+               printable(remark.text), remark.rule);
+  }
+  // Of many messages a last line says how it went.
+  int finish(bool many) {
+    clear();
+    if (many)
+      fmt::print(stderr, "{}: {} translated, {} there already, {} failed\n", program,
+                 count_ - already_ - failed_, already_, failed_);
+    if (failed_ == 0) return tools::exit_ok;
+    return failed_ == count_ ? tools::exit_failed : tools::exit_mixed;
+  }
+
+ private:
+  void clear() const {
+    if (terminal_ && count_ > 0) fmt::print(stderr, "\r\x1b[K");
+  }
+  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  std::uint64_t count_ = 0;
+  std::uint64_t already_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+int translate_all(const options& given) {
+  translate::transfer_options what{*translate::format_of(given.from),
+                                   *translate::format_of(given.to), given.in, given.out,
+                                   unbounded_body()};
+  progress shown;
+  std::optional<error> only;  // the problem of a single message is the program's
+  const bool many = what.from != translate::format::eml && what.from != translate::format::ima;
+  const auto done = translate::transfer(what, [&](const translate::transferred& one) {
+    if (!many) only = one.problem;
+    shown.message(one);
+  });
+  if (!done) return tools::complain(program, done.error());
+  return only ? tools::exit_code_of(*only) : shown.finish(many);
 }
 
-void print(std::span<const translate::remark> remarks) {
-  for (const auto& r : remarks)
-    fmt::print(stderr, "{}: {}{}{} [{}]\n", program, printable(r.place),
-               r.place.empty() ? "" : ": ", printable(r.text), r.rule);
-}
-
-result<void> to_ima(const options& given) {
-  auto mail = translate::mail_file::open(given.in);
-  if (!mail) return mail.error();
-  auto made = translate::mime_to_message::translate(*mail, mail->size(), unbounded_body());
-  if (!made) return made.error();
-  print(made->remarks());
-  if (auto done = write_out(made->header().text()); !done) return done;
-  return made->write_body(write_out);
-}
-
-result<void> to_eml(const options& given) {
+result<int> send(const options& given) {
   auto message = service::message_file::open(given.in, unbounded_body());
   if (!message) return message.error();
-  auto made = translate::message_to_mime::translate(message->header(), *message, unbounded_body());
-  if (!made) return made.error();
-  print(made->remarks());
-  return made->write(write_out);
+  return translate::send_as_mail(
+      {given.sendmail}, message->header(), *message, given.send,
+      [](std::string_view line) { fmt::print("{}\n", printable(line)); }, unbounded_body());
+}
+
+// The exit code of sendmail as a routing table's entry understands it.
+int send_one(const options& given) {
+  const auto status = send(given);
+  if (!status && status.error().kind == fault::refused) {
+    fmt::print("{}\n", status.error().message());
+    return tools::exit_failed;
+  }
+  if (!status) return tools::complain(program, status.error());
+  if (*status == 0) return tools::exit_ok;
+  const bool for_good = *status >= tools::exit_usage && *status < tools::exit_temporary;
+  return for_good ? tools::exit_failed : tools::exit_temporary;
+}
+
+result<translate::mirror_changes> update_mirror(const options& given, progress& shown) {
+  auto& disk = mailbox::posix_file_system();
+  auto box = mailbox::mailbox::open(disk, given.in);
+  if (!box) return box.error();
+  return translate::mirror_to_maildir(
+      *box, disk, given.out,
+      [&](const std::string& id, const std::vector<translate::remark>& remarks) {
+        shown.message({id, remarks, false, std::nullopt});
+      },
+      unbounded_body());
+}
+
+int mirror(const options& given) {
+  progress shown;
+  const auto done = update_mirror(given, shown);
+  shown.finish(false);
+  if (!done) return tools::complain(program, done.error());
+  fmt::print("written {} removed {} flags-out {} flags-in {}\n", done->written, done->removed,
+             done->flags_out, done->flags_in);
+  return tools::exit_ok;
+}
+
+std::string check_format(const std::string& name) {
+  return translate::format_of(name) ? "" : "is none of eml, mbox, maildir, ima, mailbox";
 }
 
 }  // namespace
@@ -78,12 +149,25 @@ result<void> to_eml(const options& given) {
 int main(int argc, char** argv) {
   CLI::App app("Translates Internet mail to IMA messages and back.", program);
   options given;
-  app.add_option("--from", given.from, "The format that is read")->required();
-  app.add_option("--to", given.to, "The format that is written")->required();
+  const CLI::Validator known(check_format, "FORMAT");
+  app.add_option("--from", given.from, "The format that is read")->required()->check(known);
+  app.add_option("--to", given.to, "The format that is written")->required()->check(known);
   app.add_option("IN", given.in, "What is read; standard input where it is - or left out");
   app.add_option("OUT", given.out, "What is written; standard output where it is - or left out");
+  app.add_flag("--mirror", given.mirror,
+               "Keep the Maildir OUT as the mailbox IN is; flags go both ways");
+  app.add_option("--send", given.send, "Give the mail to sendmail, for this address");
+  app.add_option("--sendmail", given.sendmail, "The program for --send")->type_name("PROGRAM");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
   std::signal(SIGPIPE, SIG_IGN);
-  const auto done = given.from == "eml" ? to_ima(given) : to_eml(given);
-  return done ? tools::exit_ok : tools::complain(program, done.error());
+  if (given.mirror && (given.from != "mailbox" || given.to != "maildir")) {
+    fmt::print(stderr, "{}: --mirror is for --from mailbox --to maildir\n", program);
+    return tools::exit_usage;
+  }
+  if (!given.send.empty() && (given.from != "ima" || given.to != "eml")) {
+    fmt::print(stderr, "{}: --send is for --from ima --to eml\n", program);
+    return tools::exit_usage;
+  }
+  if (given.mirror) return mirror(given);
+  return given.send.empty() ? translate_all(given) : send_one(given);
 }

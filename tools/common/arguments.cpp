@@ -10,6 +10,8 @@ void add_config_arguments(CLI::App& app, config_arguments& arguments) {
   app.add_flag("--check-config", arguments.check_only, "Only check the settings");
 }
 
+const char* version() noexcept { return IMA_VERSION; }
+
 std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) {
   app.set_version_flag("--version", app.get_name() + " (libima) " IMA_VERSION);
   try {

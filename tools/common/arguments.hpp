@@ -16,6 +16,9 @@ struct config_arguments {
 /// Adds `--config` and `--check-config` to `app`. `arguments` outlives it.
 void add_config_arguments(CLI::App& app, config_arguments& arguments);
 
+/// The version of this libima.
+const char* version() noexcept;
+
 /// Adds `--version`, parses the command line and prints help or a complaint as needed. Returns the
 /// exit code with which the program shall end at once, or nothing to go on.
 std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv);

@@ -1,5 +1,6 @@
 #include "service/spool.hpp"
 #include "support/try.hpp"
+#include "translate/line_reader.hpp"
 
 #include <ima/translate/mail_file.hpp>
 
@@ -77,10 +78,23 @@ mail_file::mail_file(mail_file&&) noexcept = default;
 mail_file& mail_file::operator=(mail_file&&) noexcept = default;
 mail_file::~mail_file() = default;
 
-result<mail_file> mail_file::open(const std::string& path) {
+result<mail_file> mail_file::open(const std::string& path, bool dot_ends) {
   auto s = std::make_unique<state>(path);
   IMA_CHECK(s->open());
-  return mail_file(std::move(s));
+  mail_file made(std::move(s));
+  if (dot_ends) IMA_CHECK(made.end_at_dot());
+  return made;
+}
+
+result<void> mail_file::end_at_dot() {
+  line_reader lines(*this, 0, size());
+  while (true) {
+    IMA_TRY(line, lines.next());
+    if (!line) return {};
+    if (line->front != "." || line->end == 0) continue;
+    state_->size = line->at;
+    return {};
+  }
 }
 
 std::uint64_t mail_file::size() const noexcept { return state_->size; }

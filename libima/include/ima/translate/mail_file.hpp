@@ -14,9 +14,9 @@ namespace ima::translate {
 /// thread-safe.
 class IMA_API mail_file : public body_source {
  public:
-  /// "-" is standard input. Errors: fault::caller, rule `no-input`; fault::temporary, rule
-  /// `storage`.
-  static result<mail_file> open(const std::string& path);
+  /// "-" is standard input. With `dot_ends` a line of a single dot ends the mail, as in
+  /// sendmail(8). Errors: fault::caller, rule `no-input`; fault::temporary, rule `storage`.
+  static result<mail_file> open(const std::string& path, bool dot_ends = false);
   mail_file(mail_file&&) noexcept;
   mail_file& operator=(mail_file&&) noexcept;
   ~mail_file() override;
@@ -27,6 +27,7 @@ class IMA_API mail_file : public body_source {
  private:
   struct state;
   explicit mail_file(std::unique_ptr<state> s);
+  result<void> end_at_dot();
   std::unique_ptr<state> state_;
 };
 

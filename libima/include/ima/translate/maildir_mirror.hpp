@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/mailbox/file_system.hpp>
+#include <ima/mailbox/mailbox.hpp>
+#include <ima/translate/remark.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace ima::translate {
+
+/// What an update of a mirror did.
+struct mirror_changes {
+  std::uint64_t written = 0;    ///< Messages that became files.
+  std::uint64_t removed = 0;    ///< Files of messages that left their folder.
+  std::uint64_t flags_out = 0;  ///< Files that got the flags of their message.
+  std::uint64_t flags_in = 0;   ///< Messages that got the flags of their file.
+};
+
+/// Makes a Maildir show what a mailbox holds, for mail programs that read Maildirs: mutt, notmuch,
+/// mblaze, Dovecot (docs/translation.md section 7). The mailbox is the truth: messages, folders and
+/// deletions go from there to the Maildir; flags go both ways, and where both sides changed those
+/// of one message, the Maildir's change is made last. Only files that a mirror wrote are touched.
+///
+/// Can be interrupted at any instant and repeated. Memory grows by some 200 octets for each message
+/// in the largest folder. One update of a Maildir at a time.
+///
+/// Errors: those of the mailbox; fault::temporary `storage`, `mirror-state` (the file `.ima-mirror`
+/// in the Maildir is damaged; delete it to begin afresh).
+IMA_API result<mirror_changes> mirror_to_maildir(
+    mailbox::mailbox& box, mailbox::file_system& disk, const std::string& directory,
+    const std::function<void(const std::string& id, const std::vector<remark>&)>& report,
+    const limits& bounds = {});
+
+}  // namespace ima::translate

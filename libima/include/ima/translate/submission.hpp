@@ -1,0 +1,66 @@
+#pragma once
+
+#include <ima/date.hpp>
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/header.hpp>
+#include <ima/limits.hpp>
+#include <ima/translate/mime_to_message.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ima::translate {
+
+/// What a program that calls sendmail(8) asks for.
+struct sendmail_request {
+  std::vector<std::string> recipients;  ///< As arguments.
+  bool from_fields = false;             ///< -t: also those in To, Cc and Bcc.
+  bool dot_ends = true;                 ///< Without -i: a line of one dot ends the mail.
+  std::string sender;                   ///< -f: empty where not given, "<>" for nobody.
+  std::string author_name;              ///< -F
+  std::string settings;                 ///< -C: a file.
+  bool help = false;
+  bool version = false;
+};
+
+/// Reads sendmail's command line (docs/man/ima-sendmail.1.scd). Error: fault::caller
+/// `sendmail-option`: an option that is unknown, or asks for what is not done here (-bs, -bp, …).
+IMA_API result<sendmail_request> read_sendmail_arguments(const std::vector<std::string>& arguments);
+
+/// What the settings say about submitted mail.
+struct submission_rules {
+  std::string author;                ///< Address of who calls, where the mail does not name one.
+  std::string mailer;                ///< Address that sends for authors of other domains; or empty.
+  std::vector<std::string> domains;  ///< Hostparts whose authors send for themselves.
+};
+
+/// The header block with which mail is submitted: an author, an id and a date are there, recipients
+/// are those asked for, and hidden ones are in `for:` lines alone. Errors: fault::caller
+/// `no-recipients`, `recipient-address` (an address that a message cannot express); fault::refused
+/// `mail-loop` (as many `received:` lines as there may be); those of header_block::parse.
+IMA_API result<header_block> submission_header(const header_block& translated,
+                                               const sendmail_request& request,
+                                               const submission_rules& rules, timestamp now,
+                                               const limits& bounds = {});
+
+/// Takes a line that a command wrote.
+using output_line = std::function<void(std::string_view line)>;
+
+/// Runs a command with the message on its standard input; returns its exit status, or -1 where it
+/// was ended. Errors: fault::temporary `command-start`, `storage`; those of the mail.
+IMA_API result<int> submit(const std::vector<std::string>& command, const header_block& header,
+                           mime_to_message& mail, const output_line& line);
+
+/// Gives a message as mail to a sendmail(8) command, for one recipient; returns the command's exit
+/// status, or -1. The mail's sender is the message's originator, or nobody for automatic messages.
+/// Errors: fault::refused `smtp-address` (a local part that SMTP without extensions cannot say);
+/// fault::temporary `command-start`.
+IMA_API result<int> send_as_mail(const std::vector<std::string>& sendmail,
+                                 const header_block& header, body_source& body,
+                                 std::string_view recipient, const output_line& line,
+                                 const limits& bounds = {});
+
+}  // namespace ima::translate

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/translate/remark.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ima::translate {
+
+/// Where messages are kept.
+enum class format : std::uint8_t {
+  eml,      ///< A file with one message of Internet mail.
+  mbox,     ///< A file with many, each behind a "From " line (mboxrd).
+  maildir,  ///< A directory with many, with subfolders (Maildir++).
+  ima,      ///< A file with one IMA message.
+  mailbox,  ///< A mailbox (docs/mailbox.md).
+};
+
+/// The format of this name, or nothing.
+IMA_API std::optional<format> format_of(std::string_view name) noexcept;
+
+struct transfer_options {
+  format from = format::eml;
+  format to = format::ima;
+  std::string in = "-";   ///< A path; "-" is standard input, for formats that are files.
+  std::string out = "-";  ///< A path; "-" is standard output, for formats that are files.
+  limits bounds;          ///< For each message.
+};
+
+/// What became of one message.
+struct transferred {
+  std::string place;             ///< Where it came from, for people.
+  std::vector<remark> remarks;   ///< What the other format cannot say.
+  bool already = false;          ///< It was there; nothing was written.
+  std::optional<error> problem;  ///< It could not be translated or written; the next one follows.
+};
+
+/// Translates every message of one place into another, one after the other, in constant memory
+/// apart from 8 octets for each file in a Maildir that is written. Into a Maildir or a mailbox it
+/// can be repeated after an interruption: what is there already is recognised and left alone. A
+/// file that is written must not exist. Calls `report` for each message.
+///
+/// Errors: those of the places: fault::caller `no-input`, `output-exists`, `transfer-out` (many
+/// messages for a file of one); fault::temporary `storage`, `output`; those of the mailbox.
+IMA_API result<void> transfer(const transfer_options& what,
+                              const std::function<void(const transferred&)>& report);
+
+}  // namespace ima::translate

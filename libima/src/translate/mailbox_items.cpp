@@ -1,0 +1,205 @@
+// Mailboxes: every message of every folder, and imports that know what is there.
+
+#include "support/try.hpp"
+#include "translate/item.hpp"
+#include "translate/stored_body.hpp"
+
+#include <ima/mailbox/delivery.hpp>
+#include <ima/mailbox/mailbox.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+constexpr std::size_t page = 200;
+
+class mailbox_source : public item_source {
+ public:
+  mailbox_source(std::string path, std::shared_ptr<mailbox::mailbox> box,
+                 std::vector<mailbox::folder> folders)
+      : path_(std::move(path)), box_(std::move(box)), folders_(std::move(folders)) {}
+
+  result<std::optional<item>> next() override {
+    while (folder_ < folders_.size()) {
+      if (entries_.empty()) {
+        IMA_CHECK(next_page());
+        continue;
+      }
+      const mailbox::entry entry = std::move(entries_.back());
+      entries_.pop_back();
+      if (entry.gone) continue;
+      IMA_TRY(one, read(entry));
+      if (one) return std::move(one);
+    }
+    return std::optional<item>();
+  }
+
+ private:
+  result<void> next_page() {
+    if (!more_) {
+      ++folder_;
+      token_ = "0";
+      more_ = true;
+      return {};
+    }
+    IMA_TRY(got, box_->changes(folders_[folder_].name, token_, page));
+    entries_ = std::move(got.entries);
+    std::reverse(entries_.begin(), entries_.end());
+    token_ = std::move(got.token);
+    more_ = got.more;
+    return {};
+  }
+
+  // Nothing where it left the folder since.
+  result<std::optional<item>> read(const mailbox::entry& entry) {
+    const std::string& folder = folders_[folder_].name;
+    IMA_TRY(stored, box_->header(folder, entry.id));
+    if (!stored) return std::optional<item>();
+    item one;
+    one.place = path_ + ": " + folder + " " + entry.id;
+    one.folder = folder;
+    one.flags = entry.flags;
+    one.arrived = entry.arrived;
+    one.header = stored->header;
+    one.size = stored->header.body_size();
+    one.octets = std::make_unique<stored_body>(*box_, folder, entry.id, stored->header);
+    return std::optional(std::move(one));
+  }
+
+  std::string path_;
+  std::shared_ptr<mailbox::mailbox> box_;
+  std::vector<mailbox::folder> folders_;
+  std::size_t folder_ = 0;
+  std::string token_ = "0";
+  bool more_ = true;
+  std::vector<mailbox::entry> entries_;  // the next one last
+};
+
+std::string role_of(const std::string& folder) {
+  std::string name = folder;
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const char* role : {"sent", "drafts", "archive", "junk", "trash"})
+    if (name == role) return name;
+  return {};
+}
+
+class mailbox_target : public item_target {
+ public:
+  mailbox_target(const transfer_options& what, mailbox::file_system& disk, mailbox::mailbox box)
+      : what_(what), disk_(disk), box_(std::move(box)) {}
+
+  result<bool> write(item& one, std::vector<remark>& remarks) override {
+    IMA_CHECK(open_folder(one.folder));
+    std::optional<mailbox::delivery> into;
+    std::optional<body_reader> reader;
+    IMA_CHECK(write_message(
+        one, what_.bounds, remarks,
+        [&](const header_block& header) { return begin(one, header, into, reader); },
+        [&](octets piece) { return feed(*into, *reader, piece); }));
+    IMA_CHECK(feed(*into, *reader, {}));  // empty parts at the end
+    const auto stored = into->commit();
+    if (!stored.front()) return stored.front().error();
+    if (++waiting_ == at_once) IMA_CHECK(finish());
+    return !stored.front()->already;
+  }
+
+  result<void> finish() override {
+    waiting_ = 0;
+    IMA_CHECK(box_.take_in());
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t at_once = 500;
+
+  result<void> begin(const item& one, const header_block& header,
+                     std::optional<mailbox::delivery>& into, std::optional<body_reader>& reader) {
+    mailbox::record note;
+    note.received.at = one.arrived.time_since_epoch().count() > 0 ? one.arrived : disk_.now();
+    note.folder = one.folder;
+    note.flags = one.flags;
+    IMA_TRY(made,
+            mailbox::delivery::begin(disk_, header, {{what_.out, std::nullopt, note, false}}));
+    into.emplace(std::move(made));
+    reader.emplace(header);
+    return {};
+  }
+
+  static result<void> feed(mailbox::delivery& into, body_reader& reader, octets piece) {
+    while (true) {
+      IMA_TRY(slice, reader.next(piece));
+      if (!slice) return {};
+      IMA_CHECK(into.write(*slice));
+    }
+  }
+
+  result<void> open_folder(const std::string& name) {
+    if (folders_.empty()) {
+      IMA_TRY(there, box_.folders());
+      for (const mailbox::folder& folder : there) folders_.insert(folder.name);
+    }
+    if (!folders_.insert(name).second) return {};
+    auto made = box_.create_folder(name, role_of(name));
+    if (!made && made.error().rule == "folder-role") return box_.create_folder(name);
+    return made;
+  }
+
+  transfer_options what_;
+  mailbox::file_system& disk_;
+  mailbox::mailbox box_;
+  std::set<std::string> folders_;
+  std::size_t waiting_ = 0;
+};
+
+}  // namespace
+
+result<void> stored_body::read_at(std::uint64_t offset, char* buffer, std::size_t size) {
+  const auto parts = header_.parts();
+  while (size > 0) {
+    const bool inside = part_ && offset >= parts[index_].offset &&
+                        offset < parts[index_].offset + parts[index_].size;
+    if (!inside) IMA_CHECK(open_part_at(offset));
+    const part_info& info = parts[index_];
+    const std::uint64_t from = offset - info.offset;
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, info.size - from));
+    IMA_TRY(count, part_->read_at(from, {buffer, wanted}));
+    if (count == 0) return error{fault::temporary, "storage", id_, "a part is too short"};
+    offset += count;
+    buffer += count;
+    size -= count;
+  }
+  return {};
+}
+
+result<void> stored_body::open_part_at(std::uint64_t offset) {
+  const auto parts = header_.parts();
+  for (index_ = 0; index_ < parts.size(); ++index_)
+    if (offset < parts[index_].offset + parts[index_].size) break;
+  if (index_ == parts.size()) return error{fault::temporary, "storage", id_, "behind the end"};
+  IMA_TRY(part, box_.open_part(folder_, id_, index_ + 1));
+  part_ = std::move(part);
+  return {};
+}
+
+result<std::unique_ptr<item_source>> open_mailbox_source(const transfer_options& what) {
+  IMA_TRY(opened, mailbox::mailbox::open(mailbox::posix_file_system(), what.in));
+  auto box = std::make_shared<mailbox::mailbox>(std::move(opened));
+  IMA_CHECK(box->take_in());
+  IMA_TRY(folders, box->folders());
+  return std::unique_ptr<item_source>(
+      std::make_unique<mailbox_source>(what.in, std::move(box), std::move(folders)));
+}
+
+result<std::unique_ptr<item_target>> open_mailbox_target(const transfer_options& what) {
+  auto& disk = mailbox::posix_file_system();
+  auto made = mailbox::mailbox::create(disk, what.out);
+  if (!made && made.error().rule != "mailbox-exists") return made.error();
+  IMA_TRY(box, mailbox::mailbox::open(disk, what.out));
+  return std::unique_ptr<item_target>(std::make_unique<mailbox_target>(what, disk, std::move(box)));
+}
+
+}  // namespace ima::translate

@@ -1,0 +1,187 @@
+// Maildirs with subfolders (Maildir++). What is written is named by what it is, so that a second
+// run finds it.
+
+#include "support/try.hpp"
+#include "translate/item.hpp"
+#include "translate/maildir_names.hpp"
+
+#include <ima/mailbox/file_system.hpp>
+#include <ima/translate/mail_file.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+namespace fs = std::filesystem;
+
+error listing_failed(const fs::path& where, const std::error_code& why) {
+  return {fault::temporary, "storage", where.string(), why.message()};
+}
+
+// The directories of a Maildir's folders, inbox (empty) first.
+result<std::vector<std::string>> folder_directories(const fs::path& root) {
+  std::vector<std::string> out;
+  if (fs::is_directory(root / "cur")) out.emplace_back();
+  std::error_code failed;
+  for (fs::directory_iterator at(root, failed), end; !failed && at != end; at.increment(failed)) {
+    std::string name = at->path().filename().string();
+    if (name.size() > 1 && name.front() == '.' && fs::is_directory(at->path() / "cur"))
+      out.push_back(std::move(name));
+  }
+  if (failed) return listing_failed(root, failed);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+class maildir_source : public item_source {
+ public:
+  maildir_source(fs::path root, std::vector<std::string> folders)
+      : root_(std::move(root)), folders_(std::move(folders)) {}
+
+  result<std::optional<item>> next() override {
+    while (true) {
+      if (at_ == fs::directory_iterator()) {
+        IMA_TRY(more, next_directory());
+        if (!more) return std::optional<item>();
+        continue;
+      }
+      const fs::path file = at_->path();
+      std::error_code failed;
+      at_.increment(failed);
+      if (failed) return listing_failed(file.parent_path(), failed);
+      if (file.filename().string().front() != '.' && fs::is_regular_file(file))
+        return std::optional(read(file));
+    }
+  }
+
+ private:
+  result<bool> next_directory() {
+    if (directory_ == 2 * folders_.size()) return false;
+    const fs::path where = root_ / folders_[directory_ / 2] / (directory_ % 2 == 0 ? "cur" : "new");
+    ++directory_;
+    std::error_code failed;
+    at_ = fs::directory_iterator(where, failed);
+    if (failed && failed != std::errc::no_such_file_or_directory)
+      return listing_failed(where, failed);
+    return true;
+  }
+
+  item read(const fs::path& file) const {
+    item one;
+    one.place = file.string();
+    one.folder = folder_of(folders_[(directory_ - 1) / 2]);
+    one.flags = flags_of(file.filename().string());
+    std::error_code failed;
+    const auto changed = fs::last_write_time(file, failed);
+    if (!failed)
+      one.arrived =
+          std::chrono::floor<std::chrono::seconds>(std::chrono::file_clock::to_sys(changed));
+    auto mail = mail_file::open(file.string());
+    if (!mail) {
+      one.problem = mail.error();
+      return one;
+    }
+    one.size = mail->size();
+    one.octets = std::make_unique<mail_file>(std::move(*mail));
+    return one;
+  }
+
+  fs::path root_;
+  std::vector<std::string> folders_;
+  std::size_t directory_ = 0;
+  fs::directory_iterator at_;
+};
+
+class maildir_target : public item_target {
+ public:
+  maildir_target(const transfer_options& what, mailbox::file_system& disk)
+      : what_(what), disk_(disk) {}
+
+  result<bool> write(item& one, std::vector<remark>& remarks) override {
+    const std::string directory = (fs::path(what_.out) / directory_of(one.folder)).string();
+    IMA_CHECK(open_folder(directory));
+    IMA_TRY(identity, identity_of(one));
+    const std::string key = identity.hex().substr(0, 32);
+    if (!there_.insert(hash_of(directory, key)).second) return false;
+    const std::string name = fmt::format("{}.{}.ima", one.arrived.time_since_epoch().count(), key);
+    const std::string draft = directory + "/tmp/" + name;
+    IMA_CHECK(write_file(draft, one, remarks));
+    IMA_CHECK(disk_.rename(draft, directory + "/cur/" + name + info_of(one.flags)));
+    changed_.insert(directory + "/cur");
+    return true;
+  }
+
+  result<void> finish() override {
+    for (const std::string& directory : changed_) IMA_CHECK(disk_.sync_directory(directory));
+    return {};
+  }
+
+ private:
+  static std::size_t hash_of(const std::string& directory, std::string_view key) {
+    return std::hash<std::string>()(directory + "/" + std::string(key));
+  }
+
+  result<void> write_file(const std::string& draft, item& one, std::vector<remark>& remarks) {
+    if (auto status = disk_.status(draft); status && *status) IMA_CHECK(disk_.unlink(draft));
+    IMA_TRY(file, disk_.create(draft));
+    IMA_CHECK(
+        write_mail(one, what_.bounds, remarks, [&](octets piece) { return file->append(piece); }));
+    return file->sync();
+  }
+
+  result<void> open_folder(const std::string& directory) {
+    if (!folders_.insert(directory).second) return {};
+    for (const char* part : {"", "/cur", "/new", "/tmp"}) {
+      auto made = disk_.make_directory(directory + part);
+      if (!made && made.error().rule != "file-exists") return made;
+    }
+    for (const char* part : {"/cur", "/new"}) IMA_CHECK(remember(directory, directory + part));
+    return {};
+  }
+
+  // What an earlier run wrote; the flags behind the name may have changed since.
+  result<void> remember(const std::string& directory, const std::string& where) {
+    std::error_code failed;
+    for (fs::directory_iterator at(where, failed), end; !failed && at != end;
+         at.increment(failed)) {
+      const std::string name = at->path().filename().string();
+      const std::string_view base = base_of(name);
+      if (!base.ends_with(".ima") || base.size() < 37) continue;
+      there_.insert(hash_of(directory, base.substr(base.size() - 36, 32)));
+    }
+    if (failed) return listing_failed(where, failed);
+    return {};
+  }
+
+  transfer_options what_;
+  mailbox::file_system& disk_;
+  std::set<std::string> folders_;
+  std::set<std::string> changed_;
+  std::unordered_set<std::size_t> there_;
+};
+
+}  // namespace
+
+result<std::unique_ptr<item_source>> open_maildir_source(const transfer_options& what) {
+  IMA_TRY(folders, folder_directories(what.in));
+  if (folders.empty())
+    return error{fault::caller, "no-input", what.in, "is no Maildir: it has no directory cur"};
+  return std::unique_ptr<item_source>(
+      std::make_unique<maildir_source>(what.in, std::move(folders)));
+}
+
+result<std::unique_ptr<item_target>> open_maildir_target(const transfer_options& what) {
+  auto& disk = mailbox::posix_file_system();
+  auto made = disk.make_directory(what.out);
+  if (!made && made.error().rule != "file-exists") return made.error();
+  return std::unique_ptr<item_target>(std::make_unique<maildir_target>(what, disk));
+}
+
+}  // namespace ima::translate

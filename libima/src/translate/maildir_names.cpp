@@ -1,0 +1,76 @@
+#include "translate/maildir_names.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+constexpr std::pair<char, std::string_view> letters[] = {{'D', "draft"},     {'F', "flagged"},
+                                                         {'P', "forwarded"}, {'R', "answered"},
+                                                         {'S', "seen"},      {'T', "deleted"}};
+
+}  // namespace
+
+std::string info_of(const std::vector<std::string>& flags) {
+  std::string out = ":2,";
+  for (const auto& [letter, flag] : letters)
+    if (std::find(flags.begin(), flags.end(), flag) != flags.end()) out += letter;
+  return out;
+}
+
+std::vector<std::string> flags_of(std::string_view file_name) {
+  std::vector<std::string> out;
+  const std::size_t info = file_name.rfind(":2,");
+  if (info == std::string_view::npos) return out;
+  for (const auto& [letter, flag] : letters)
+    if (file_name.find(letter, info + 3) != std::string_view::npos) out.emplace_back(flag);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool has_letter(std::string_view flag) noexcept {
+  return std::any_of(std::begin(letters), std::end(letters),
+                     [&](const auto& l) { return l.second == flag; });
+}
+
+std::string_view base_of(std::string_view file_name) noexcept {
+  return file_name.substr(0, file_name.rfind(":2,"));
+}
+
+// A "." separates levels, so one in a name is "=2E".
+std::string directory_of(std::string_view folder) {
+  if (folder == "inbox") return {};
+  std::string out = ".";
+  for (const char c : folder) {
+    if (c == '/')
+      out += '.';
+    else if (c == '.')
+      out += "=2E";
+    else if (c == '=')
+      out += "=3D";
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string folder_of(std::string_view directory) {
+  if (directory.empty()) return "inbox";
+  std::string out;
+  for (std::size_t i = 1; i < directory.size(); ++i) {
+    const std::string_view code = directory.substr(i, 3);
+    if (directory[i] == '.')
+      out += '/';
+    else if (code == "=2E")
+      out += '.';
+    else if (code == "=3D")
+      out += '=';
+    else
+      out += directory[i];
+    if (code == "=2E" || code == "=3D") i += 2;
+  }
+  return out;
+}
+
+}  // namespace ima::translate

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+// How a Maildir says folders and flags in names (Maildir++, as Dovecot and mutt read it).
+
+namespace ima::translate {
+
+/// Flags as ":2," and letters, in the order of the letters. Flags without a letter are left out.
+std::string info_of(const std::vector<std::string>& flags);
+/// The flags of a file's name, sorted.
+std::vector<std::string> flags_of(std::string_view file_name);
+/// The flags that a letter says; the others are for the mailbox alone.
+bool has_letter(std::string_view flag) noexcept;
+/// A file's name as far as its ":".
+std::string_view base_of(std::string_view file_name) noexcept;
+
+/// The directory of a folder below the Maildir; empty for inbox.
+std::string directory_of(std::string_view folder);
+/// The folder of a directory's name; "inbox" for the empty one.
+std::string folder_of(std::string_view directory);
+
+}  // namespace ima::translate

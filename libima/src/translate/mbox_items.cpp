@@ -1,0 +1,202 @@
+// mbox files, of the kind mboxrd: each message stands behind a line that begins with "From ", and a
+// line of a message that does so, or has ">" before it, gets one more ">".
+
+#include "service/spool.hpp"
+#include "support/try.hpp"
+#include "translate/item.hpp"
+#include "translate/line_reader.hpp"
+#include "translate/output_file.hpp"
+
+#include <ima/translate/mail_file.hpp>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+bool is_quoted_from(std::string_view line) noexcept {
+  return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
+}
+
+// A message that was copied out of the file.
+class spooled : public body_source {
+ public:
+  explicit spooled(service::spool kept) : kept_(std::move(kept)) {}
+
+  result<void> append(octets more) { return kept_.append(more); }
+  std::uint64_t size() const noexcept { return kept_.size(); }
+  result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
+    while (size > 0) {
+      IMA_TRY(count, kept_.read_at(offset, buffer, size));
+      if (count == 0) return error{fault::temporary, "storage", "spool", "is too short"};
+      offset += count;
+      buffer += count;
+      size -= count;
+    }
+    return {};
+  }
+
+ private:
+  service::spool kept_;
+};
+
+// What the fields Status and X-Status say, as mail programs write them into an mbox.
+void read_status(std::string_view line, std::vector<std::string>& flags) {
+  const bool own = line.starts_with("X-Status:");
+  if (!own && !line.starts_with("Status:")) return;
+  constexpr std::pair<char, const char*> letters[] = {
+      {'R', "seen"}, {'A', "answered"}, {'F', "flagged"}, {'T', "draft"}, {'D', "deleted"}};
+  for (const auto& [letter, flag] : letters)
+    if (line.find(letter, line.find(':')) != std::string_view::npos && own == (letter != 'R'))
+      flags.emplace_back(flag);
+}
+
+class mbox_source : public item_source {
+ public:
+  mbox_source(std::string path, mail_file file)
+      : path_(std::move(path)), file_(std::move(file)), reader_(file_, 0, file_.size()) {}
+
+  result<std::optional<item>> next() override;
+
+ private:
+  result<bool> skip_to_first();
+  result<void> take_lines(spooled& into, item& one);
+
+  std::string path_;
+  mail_file file_;
+  line_reader reader_;
+  std::uint64_t number_ = 0;
+  bool begun_ = false;
+  bool more_ = false;  // the line before was a "From " line
+};
+
+result<bool> mbox_source::skip_to_first() {
+  if (std::exchange(begun_, true)) return more_;
+  IMA_TRY(line, reader_.next());
+  if (line && !line->front.starts_with("From "))
+    return error{fault::peer, "mbox", path_, "does not begin with a 'From ' line"};
+  return line.has_value();
+}
+
+// Copies up to the next "From " line. The blank line before it is the file's, not the message's.
+result<void> mbox_source::take_lines(spooled& into, item& one) {
+  std::uint64_t blank = 0;  // octets of a blank line that may be the last
+  bool header = true;
+  more_ = false;
+  while (true) {
+    IMA_TRY(line, reader_.next());
+    if (!line) break;
+    if ((blank > 0 || into.size() == 0) && line->front.starts_with("From ")) {
+      more_ = true;
+      break;
+    }
+    if (blank > 0) IMA_CHECK(into.append(blank == 2 ? "\r\n" : "\n"));
+    blank = line->front.empty() && line->end > 0 ? line->end : 0;
+    header = header && blank == 0;
+    if (header) read_status(line->front, one.flags);
+    if (blank > 0) continue;
+    const std::uint64_t from = line->at + (is_quoted_from(line->front) ? 1 : 0);
+    IMA_CHECK(copy_octets(file_, from, line->at + line->size,
+                          [&](octets piece) { return into.append(piece); }));
+  }
+  return {};
+}
+
+result<std::optional<item>> mbox_source::next() {
+  IMA_TRY(more, skip_to_first());
+  if (!more) return std::optional<item>();
+  IMA_TRY(kept, service::spool::create());
+  auto octets_of_it = std::make_unique<spooled>(std::move(kept));
+  item one;
+  one.place = fmt::format("{}: message {}", path_, ++number_);
+  IMA_CHECK(take_lines(*octets_of_it, one));
+  one.size = octets_of_it->size();
+  one.octets = std::move(octets_of_it);
+  return std::optional(std::move(one));
+}
+
+// The same flags as fields, for read_status() and mail programs.
+std::string status_fields(const std::vector<std::string>& flags) {
+  std::string own;
+  bool seen = false;
+  for (const std::string& flag : flags) {
+    seen = seen || flag == "seen";
+    if (flag == "answered") own += 'A';
+    if (flag == "flagged") own += 'F';
+    if (flag == "draft") own += 'T';
+    if (flag == "deleted") own += 'D';
+  }
+  return (seen ? std::string("Status: RO\n") : std::string()) +
+         (own.empty() ? std::string() : "X-Status: " + own + "\n");
+}
+
+class mbox_target : public item_target {
+ public:
+  mbox_target(const limits& bounds, output_file out) : bounds_(bounds), out_(std::move(out)) {}
+
+  result<bool> write(item& one, std::vector<remark>& remarks) override {
+    const std::time_t at = std::chrono::system_clock::to_time_t(one.arrived);
+    IMA_CHECK(out_.write(fmt::format("From MAILER-DAEMON {:%a %b %e %H:%M:%S %Y}\n{}",
+                                     fmt::gmtime(at), status_fields(one.flags))));
+    start_ = true;
+    IMA_CHECK(write_mail(one, bounds_, remarks, [&](octets piece) { return quote(piece); }));
+    IMA_CHECK(flush());
+    IMA_CHECK(out_.write(last_ == '\n' ? "\n" : "\n\n"));
+    return true;
+  }
+  result<void> finish() override { return out_.finish(); }
+
+ private:
+  // A line's front waits until it is clear whether it needs a ">".
+  result<void> quote(octets piece) {
+    std::string out;
+    for (const char c : piece) {
+      last_ = c;
+      if (start_) {
+        front_ += c;
+        const bool open =
+            c != '\n' && front_.size() < std::min(longest, 5 + count_quotes()) &&
+            std::string_view("From ").starts_with(std::string_view(front_).substr(count_quotes()));
+        if (open) continue;
+        if (is_quoted_from(front_)) out += '>';
+        out += std::exchange(front_, {});
+        start_ = c == '\n';
+      } else {
+        out += c;
+        start_ = c == '\n';
+      }
+    }
+    return out_.write(out);
+  }
+  std::size_t count_quotes() const {
+    return std::min(front_.find_first_not_of('>'), front_.size());
+  }
+  result<void> flush() { return out_.write(std::exchange(front_, {})); }
+
+  static constexpr std::size_t longest = 1000;  // more ">" than anybody quotes
+
+  limits bounds_;
+  output_file out_;
+  std::string front_;
+  bool start_ = true;
+  char last_ = '\n';
+};
+
+}  // namespace
+
+result<std::unique_ptr<item_source>> open_mbox_source(const transfer_options& what) {
+  IMA_TRY(file, mail_file::open(what.in));
+  return std::unique_ptr<item_source>(std::make_unique<mbox_source>(what.in, std::move(file)));
+}
+
+result<std::unique_ptr<item_target>> open_mbox_target(const transfer_options& what) {
+  IMA_TRY(out, output_file::open(what.out));
+  return std::unique_ptr<item_target>(std::make_unique<mbox_target>(what.bounds, std::move(out)));
+}
+
+}  // namespace ima::translate

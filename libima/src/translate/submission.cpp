@@ -1,0 +1,150 @@
+#include "service/command.hpp"
+#include "service/spool.hpp"
+#include "support/try.hpp"
+#include "translate/fields.hpp"
+#include "translate/mime_words.hpp"
+
+#include <ima/service/compose.hpp>
+#include <ima/translate/message_to_mime.hpp>
+#include <ima/translate/submission.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace ima::translate {
+namespace {
+
+// An address as a program or a mail system gives it: bare, or with a display name.
+result<address> recipient_address(const std::string& text) {
+  const mailbox_list list = parse_mailboxes(text);
+  if (list.mailboxes.size() == 1 && list.complete) {
+    auto made = service::address_from_person(list.mailboxes[0].addr);
+    if (made) return made->addr;
+  }
+  return error{fault::caller, "recipient-address", text,
+               "is no address that a message can be sent to"};
+}
+
+struct recipient_list {
+  std::vector<address> all;
+  std::set<std::string> keys;
+
+  void add(const address& one) {
+    if (keys.insert(one.key()).second) all.push_back(one);
+  }
+};
+
+result<recipient_list> recipients_of(const header_block& mail, const sendmail_request& request) {
+  recipient_list out;
+  for (const std::string& text : request.recipients) {
+    IMA_TRY(one, recipient_address(text));
+    out.add(one);
+  }
+  if (request.from_fields)
+    for (const char* name : {"to", "cc", "bcc"})
+      for (const named_address& one : mail.addresses(name)) out.add(one.addr);
+  if (out.all.empty())
+    return error{fault::caller, "no-recipients", "", "nobody is named to send the mail to"};
+  return out;
+}
+
+// Nobody more and nobody less than everybody sees.
+bool are_visible(const header_block& mail, const recipient_list& recipients) {
+  std::set<std::string> seen;
+  for (const char* name : {"to", "cc"})
+    for (const named_address& one : mail.addresses(name)) seen.insert(one.addr.key());
+  return seen == recipients.keys;
+}
+
+result<named_address> author_of(const header_block& mail, const sendmail_request& request,
+                                const submission_rules& rules) {
+  named_address from = mail.from();
+  if (from.addr.text() != unknown_author) return from;
+  const bool sender = !request.sender.empty() && request.sender != "<>";
+  IMA_TRY(addr, recipient_address(sender ? request.sender : rules.author));
+  from.addr = addr;
+  if (!request.author_name.empty()) from.display_name = request.author_name;
+  return from;
+}
+
+bool sends_for_itself(const address& author, const submission_rules& rules) {
+  return rules.mailer.empty() || std::find(rules.domains.begin(), rules.domains.end(),
+                                           author.host()) != rules.domains.end();
+}
+
+}  // namespace
+
+result<header_block> submission_header(const header_block& translated,
+                                       const sendmail_request& request,
+                                       const submission_rules& rules, timestamp now,
+                                       const limits& bounds) {
+  if (translated.count("received") >= bounds.received)
+    return error{fault::refused, "mail-loop", "", "the mail has come round too often"};
+  IMA_TRY(recipients, recipients_of(translated, request));
+  IMA_TRY(from, author_of(translated, request, rules));
+  header_builder builder;
+  if (!translated.first("id")) {
+    IMA_TRY(id, service::new_message_id(from.addr.host()));
+    builder.field("id", id);
+  }
+  if (!translated.date()) builder.field("date", now.text());
+  const bool own = sends_for_itself(from.addr, rules);
+  if (!own) builder.field("mailer", rules.mailer);
+  if (request.sender == "<>" && !translated.first("auto")) builder.field("auto", "report");
+  if (!are_visible(translated, recipients))
+    for (const address& one : recipients.all) builder.field("for", one.text());
+  for (const header_field& f : translated.fields()) {
+    if (f.name == "ima" || f.name == "bcc" || f.name == "for") continue;
+    if (f.name == "from")
+      builder.field("from", from.text());
+    else if (f.name == "mailer" && !own)
+      builder.field("mime-field", "Sender: " + std::string(f.value));
+    else
+      builder.field(f.name, f.value);
+  }
+  return builder.build(bounds);
+}
+
+result<int> submit(const std::vector<std::string>& command, const header_block& header,
+                   mime_to_message& mail, const output_line& line) {
+  IMA_TRY(kept, service::spool::create());
+  IMA_CHECK(kept.append(header.text()));
+  IMA_CHECK(mail.write_body([&](octets piece) { return kept.append(piece); }));
+  std::uint64_t at = 0;
+  const auto input = [&](char* into, std::size_t size) -> result<std::size_t> {
+    IMA_TRY(count, kept.read_at(at, into, size));
+    at += count;
+    return count;
+  };
+  IMA_TRY(end, service::run({command, {}, std::chrono::minutes(15)}, input, line));
+  return end.status;
+}
+
+result<int> send_as_mail(const std::vector<std::string>& sendmail, const header_block& header,
+                         body_source& body, std::string_view recipient, const output_line& line,
+                         const limits& bounds) {
+  const std::string sender = header.first("auto") ? "<>" : std::string(header.originator().text());
+  for (const std::string_view one : {std::string_view(sender), recipient})
+    if (std::any_of(one.begin(), one.end(), [](char c) { return c < ' ' || c >= 0x7f; }))
+      return error{fault::refused, "smtp-address", std::string(one),
+                   "cannot be said in SMTP, which is ASCII"};
+  IMA_TRY(mail, message_to_mime::translate(header, body, bounds));
+  IMA_TRY(kept, service::spool::create());
+  IMA_CHECK(mail.write([&](octets piece) { return kept.append(piece); }));
+  std::uint64_t at = 0;
+  const auto input = [&](char* into, std::size_t size) -> result<std::size_t> {
+    IMA_TRY(count, kept.read_at(at, into, size));
+    at += count;
+    return count;
+  };
+  std::vector<std::string> arguments = sendmail;
+  for (const char* word : {"-i", "-f"}) arguments.emplace_back(word);
+  arguments.push_back(sender);
+  arguments.emplace_back("--");
+  arguments.emplace_back(recipient);
+  IMA_TRY(end, service::run({arguments, {}, std::chrono::minutes(15)}, input, line));
+  return end.status;
+}
+
+}  // namespace ima::translate

@@ -1,0 +1,170 @@
+"""sendmail PROGRAMS: git send-email, mutt and mailx send IMA messages through ima-sendmail; its
+options, its exit codes. A program that is not installed is left out, with a word about it."""
+
+import shutil
+import subprocess
+
+from harness import Domain, Tests, authority, run, stored
+
+
+class Setting:
+    """Two domains, and ima-sendmail in the first."""
+
+    def __init__(self, t):
+        self.t = t
+        ca = authority(t.work)
+        hosts = {"c.example": "127.0.0.1:1"}  # nobody listens there
+        self.a = Domain(t, ca, "a.example", hosts)
+        self.b = Domain(t, ca, "b.example", hosts)
+        self.boxes = {user: self.b.add_user(user) for user in ("bob", "carol", "dan")}
+        self.b.start("server-receive")
+        send = self.a.write("send.toml", self.a.send_settings())
+        self.config = self.a.write("sendmail.toml", self.settings(
+            f'["{t.program("server-send-mail")}", "--config", "{send}"]'))
+        self.program = t.work / "sendmail"  # one path, as programs want it
+        self.program.write_text(f'#!/bin/sh\nexec {t.program("ima-sendmail")} "$@"\n')
+        self.program.chmod(0o755)
+        self.env = {"IMA_SENDMAIL_CONFIG": str(self.config), "HOME": str(t.work),
+                    "EMAIL": "alice@a.example", "LC_ALL": "C.UTF-8"}
+        self.seen = set()
+
+    @staticmethod
+    def settings(command):
+        return f'command = {command}\ndomain = "a.example"\n'
+
+    def send(self, *words, stdin=b"", env=None):
+        return run(self.program, *words, stdin=stdin, env={**self.env, **(env or {})})
+
+    def news(self, user):
+        """The messages that came for a user since the last look, as text."""
+        found = []
+        for one in stored(self.boxes[user]):
+            if (user, one) in self.seen:
+                continue
+            self.seen.add((user, one))
+            place = next(p for p in self.boxes[user].rglob(f"{one}*") if p.suffix in ("", ".ima"))
+            file = place / "message.ima" if place.is_dir() else place
+            found.append(file.read_text(errors="replace"))
+        return found
+
+
+def options(t, s):
+    mail = b"From: alice@a.example\nTo: bob@b.example\nBcc: carol@b.example\nSubject: s\n\ntext\n"
+    t.equal("-t sends", s.send("-t", "-i", stdin=mail).code, 0)
+    bob, carol = s.news("bob"), s.news("carol")
+    t.equal("to each recipient once", (len(bob), len(carol)), (1, 1))
+    t.true("nobody sees a hidden recipient", "carol@" not in bob[0], bob[0])
+    t.contains("an id is added", bob[0], "\nid: ")
+    t.contains("a date is added", bob[0], "\ndate: ")
+
+    s.send("-oi", "-fx@a.example", "-F", "Xaver", "-B8BITMIME", "--", "bob@b.example",
+           stdin=b"Subject: no author\n\n.\nbehind the dot\n")
+    got = s.news("bob")[0]
+    t.contains("-f and -F name the author", got, "\nfrom: Xaver <x@a.example>\n")
+    t.contains("-oi: a dot is a dot", got, "\n.\nbehind the dot\n")
+    s.send("bob@b.example", stdin=b"Subject: x\n\nbefore\n.\nbehind\n")
+    got = s.news("bob")[0]
+    t.true("without -i a dot ends the mail", "before" in got and "behind" not in got, got)
+    t.contains("without -f the author is the user", got, "@a.example\n")
+    s.send("-i", "Dan <dan@B.example>", stdin=b"Subject: x\n\ny\n")
+    t.equal("a recipient may have a name", len(s.news("dan")), 1)
+
+    for words, code in ((["-bs"], 64), (["-bd"], 64), (["-bp"], 64), (["--nonsense"], 64),
+                        (["-f"], 64), (["-t"], 64), ([], 64), (["nobody"], 67),
+                        (["x@[192.0.2.1]"], 67), (["nobody@b.example"], 69),
+                        (["x@c.example"], 75), (["-C", "none", "x@b.example"], 78)):
+        done = s.send(*words, stdin=b"From: a@a.example\n\nx\n")
+        t.equal(f"exit code of {words}", done.code, code)
+        t.true(f"{words}: a reason is given", done.err, done.err)
+    t.contains("-bs is refused clearly", s.send("-bs").err, "SMTP on standard input")
+    t.equal("--help", s.send("--help").code, 0)
+    loop = b"Received: from x\n" * 60 + mail
+    t.equal("a loop ends", s.send("-t", "-i", stdin=loop).code, 69)
+    foreign = s.send("-i", "bob@b.example", stdin=b"From: eve@e.example\n\nx\n")
+    t.equal("a domain without its certificate cannot send", foreign.code, 78)
+
+
+def git(t, s):
+    where = t.work / "repository"
+    env = {**s.env, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+    def run_git(*words):
+        return run("git", "-C", where, "-c", "user.name=Alice Ä", "-c",
+                   "user.email=alice@a.example", *words, env=env)
+
+    where.mkdir()
+    run_git("init", "-q")
+    (where / "file").write_text("Grüße\n")
+    run_git("add", "file")
+    run_git("commit", "-q", "-m", "Add a file for Jürgen")
+    (where / "file").write_text("Grüße\nund Küsse\n")
+    run_git("commit", "-q", "-a", "-m", "Change it")
+    done = run_git("send-email", f"--sendmail-cmd={s.program}", "--to=bob@b.example",
+                   "--cc=carol@b.example", "--confirm=never", "--suppress-cc=all", "--root")
+    if "is not a git command" in done.err:
+        print("git send-email is not installed: left out")
+        return
+    t.true("git send-email succeeds", done.code == 0, done.err)
+    got = sorted(s.news("bob"), key=lambda m: "[PATCH 2/2]" in m)
+    t.equal("git: bob has both patches", len(got), 2)
+    t.contains("git: the subject", got[0], "\nsubject: [PATCH 1/2] Add a file for Jürgen\n")
+    t.contains("git: the author", got[0], "\nfrom: Alice Ä <alice@a.example>\n")
+    first = next(line for line in got[0].splitlines() if line.startswith("id: "))
+    t.contains("git: the second answers the first", got[1], "\nin-reply-to: " + first[4:] + "\n")
+    t.contains("git: the patch", got[1], "\n+und Küsse\n")
+    t.equal("git: carol has them too", len(s.news("carol")), 2)
+
+
+def mutt(t, s):
+    if not shutil.which("mutt"):
+        print("mutt is not installed: left out")
+        return
+    picture = t.work / "picture in Kyōto.png"
+    picture.write_bytes(bytes(range(256)))
+    settings = t.work / "muttrc"
+    settings.write_text(f'set sendmail="{s.program} -oem -oi"\nset from="alice@a.example"\n'
+                        'set realname="Alice Ä"\nset copy=no\nset charset="utf-8"\n'
+                        'set use_envelope_from=yes\n')
+    done = run("mutt", "-n", "-F", settings, "-s", "Grüße", "-a", picture, "-b", "carol@b.example",
+               "--", "bob@b.example", stdin="Hallo Jürgen\n", env=s.env)
+    t.equal("mutt succeeds", done.code, 0)
+    got = s.news("bob")[0]
+    t.contains("mutt: the subject", got, "\nsubject: Grüße\n")
+    t.contains("mutt: the author", got, "\nfrom: Alice Ä <alice@a.example>\n")
+    t.contains("mutt: the text", got, "Hallo Jürgen\n")
+    t.contains("mutt: the attachment's name", got, " name=picture in Kyōto.png\n")
+    kept = [p for p in s.boxes["bob"].rglob("*") if p.is_file() and
+            p.read_bytes() == picture.read_bytes()]
+    t.equal("mutt: the attachment", len(kept), 1)
+    t.equal("mutt: the hidden recipient has it", len(s.news("carol")), 1)
+    done = run("mutt", "-n", "-F", settings, "-s", "x", "--", "nobody@b.example", stdin="x\n",
+               env=s.env)
+    t.true("mutt hears of a refusal", done.code != 0, done.code)
+
+
+def mailx(t, s):
+    if not shutil.which("mailx"):
+        print("mailx is not installed: left out")
+        return
+    settings = t.work / "mailrc"
+    settings.write_text(f"set sendmail={s.program}\nset asksub\n")
+    done = run("mailx", "-n", "-s", "by mailx", "-c", "carol@b.example", "-r", "alice@a.example",
+               "bob@b.example", stdin="from a script\n", env={**s.env, "MAILRC": str(settings)})
+    t.equal("mailx succeeds", done.code, 0)
+    got = []
+    for _ in range(100):  # mailx sends in the background
+        got = s.news("bob")
+        if got:
+            break
+        subprocess.run(["sleep", "0.1"], check=True)
+    t.equal("mailx: bob has it", len(got), 1)
+    t.contains("mailx: the subject", got[0], "\nsubject: by mailx\n")
+    t.contains("mailx: the text", got[0], "from a script\n")
+
+
+with Tests() as tests:
+    setting = Setting(tests)
+    options(tests, setting)
+    git(tests, setting)
+    mutt(tests, setting)
+    mailx(tests, setting)

@@ -1,0 +1,226 @@
+"""translation PROGRAMS: single mails, whole folders, signatures that still verify, hostile mail."""
+
+import hashlib
+import mailbox
+import pathlib
+import subprocess
+import sys
+
+from harness import Tests, openssl, run
+
+MAIL = """From: =?utf-8?q?J=C3=BCrgen?= <j@a.example>
+To: Us: b@b.example, c@c.example;
+Subject: Letter {0}
+Date: Mon, 23 Nov 2026 09:30:{0:02} +0100
+Message-ID: <{0}@a.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain; charset=iso-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+Gr=FC=DFe
+From here on
+>From there
+--b
+Content-Type: image/png; name="x.png"
+Content-Disposition: attachment; filename="x.png"
+Content-Transfer-Encoding: base64
+
+iVBORw0KGgo=
+--b--
+"""
+
+
+def translate(t, source, target, *places, stdin=b""):
+    return run(t.program("ima-translate"), "--from", source, "--to", target, *places, stdin=stdin)
+
+
+def raw(t, source, target, octets):
+    """The octets that ima-translate makes of octets."""
+    done = subprocess.run([t.program("ima-translate"), "--from", source, "--to", target],
+                          input=octets, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    t.equal(f"{source} to {target}", done.returncode, 0)
+    return done.stdout
+
+
+def head(message):
+    return message.partition(b"\n\n")[0].decode().splitlines()
+
+
+def single_mails(t):
+    message = raw(t, "eml", "ima", MAIL.format(1).encode())
+    lines = head(message)
+    t.true("the author's name is read", "from: Jürgen <j@a.example>" in lines, lines)
+    t.true("the group is kept", "mime-field: To: Us: b@b.example, c@c.example;" in lines, lines)
+    t.true("the text is UTF-8", "Grüße\nFrom here on".encode() in message, message)
+    mail = raw(t, "ima", "eml", message)
+    t.contains("the mail has the group", mail.decode(), "\nTo: Us: b@b.example, c@c.example;\n")
+    t.equal("translated again it is the same", raw(t, "eml", "ima", mail), message)
+    done = translate(t, "ima", "eml", stdin=b"no message\n")
+    t.equal("what is no message is refused", done.code, 65)
+    t.contains("by its rule", done.err, "[truncated]")
+    t.equal("a file that is not there", translate(t, "eml", "ima", t.work / "none").code, 66)
+    t.equal("an unknown format", translate(t, "eml", "pst").code, 64)
+    done = translate(t, "eml", "ima", stdin=b"Subject: caf\xe9\n\n\xff\n")
+    t.contains("what cannot be said is reported", done.err, "[charset]")
+    t.contains("and kept", done.out, "name=header.eml")
+
+
+def signatures(t):
+    """What openssl signs verifies after mail, message, mail."""
+    key, pem = t.work / "s.key", t.work / "s.pem"
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes",
+            "-days", "2", "-subj", "/CN=signer", "-addext", "extendedKeyUsage=emailProtection",
+            "-keyout", key, "-out", pem)
+    text = t.work / "text"
+    text.write_bytes(b"Content-Type: text/plain\n\nI owe you.  \n\n-- \nme\n")
+    signed = openssl("smime", "-sign", "-in", text, "-signer", pem, "-inkey", key, "-from",
+                     "a@a.example", "-to", "b@b.example", "-subject", "signed").out.encode()
+    opaque = openssl("smime", "-sign", "-nodetach", "-in", text, "-signer", pem, "-inkey", key,
+                     "-subject", "opaque").out.encode()
+    sealed = openssl("smime", "-encrypt", "-aes128", "-in", text, "-subject", "sealed", pem)
+    for name, mail in (("signed", signed), ("signed, with CRLF", signed.replace(b"\n", b"\r\n")),
+                       ("opaque", opaque)):
+        message = raw(t, "eml", "ima", mail)
+        back = t.work / "back.eml"
+        back.write_bytes(raw(t, "ima", "eml", message))
+        done = run("openssl", "smime", "-verify", "-in", back, "-CAfile", pem, "-purpose", "any")
+        t.equal(f"{name}: verifies after the round trip", done.code, 0)
+        t.contains(f"{name}: the text is the same", done.out.replace("\r", ""), "I owe you.  \n")
+    t.contains("a reader sees the signed text", raw(t, "eml", "ima", signed).decode(errors="replace"),
+               "I owe you.")
+    back = t.work / "back.eml"
+    back.write_bytes(raw(t, "ima", "eml", raw(t, "eml", "ima", sealed.out.encode())))
+    done = run("openssl", "smime", "-decrypt", "-in", back, "-recip", pem, "-inkey", key)
+    t.contains("what was encrypted can be decrypted", done.out, "I owe you.")
+
+
+def make_maildir(t, count):
+    place = t.work / "maildir"
+    box = mailbox.Maildir(place, create=True)
+    for number in range(count):
+        one = mailbox.MaildirMessage(MAIL.format(number).encode())
+        one.set_subdir("cur")
+        one.set_flags("S" if number % 2 else "FR")
+        box.add(one)
+    old = box.add_folder("Archive.2020")
+    old.add(mailbox.MaildirMessage(MAIL.format(50).encode()))
+    return place
+
+
+def folders(t):
+    place = make_maildir(t, 20)
+    target = t.work / "box"
+    done = translate(t, "maildir", "mailbox", place, target)
+    t.equal("a Maildir is imported", done.code, 0)
+    t.contains("the last line counts", done.err, "21 translated, 0 there already, 0 failed")
+    done = translate(t, "maildir", "mailbox", place, target)
+    t.contains("a second import brings nothing", done.err, "0 translated, 21 there already")
+    (place / "cur" / "broken").symlink_to("nowhere")
+
+    back = t.work / "back"
+    t.equal("and exported", translate(t, "mailbox", "maildir", target, back).code, 0)
+    box = mailbox.Maildir(back, create=False)
+    t.equal("everything is there", len(box), 20)
+    t.equal("folders too", len(box.get_folder("Archive.2020")), 1)
+    flags = sorted(m.get_flags() for m in box)
+    t.equal("with its flags", flags, ["FR"] * 10 + ["S"] * 10)
+    t.equal("subjects", sorted(m["subject"] for m in box),
+            sorted(f"Letter {n}" for n in range(20)))
+    done = translate(t, "mailbox", "maildir", target, back)
+    t.contains("a second export writes nothing", done.err, "0 translated, 21 there already")
+    some = sorted((back / "cur").iterdir())[0]
+    some.unlink()
+    done = translate(t, "mailbox", "maildir", target, back)
+    t.contains("what an interruption left out is written", done.err, "1 translated, 20 there")
+
+    file = t.work / "all.mbox"
+    t.equal("to an mbox", translate(t, "mailbox", "mbox", target, file).code, 0)
+    read = mailbox.mbox(file)
+    t.equal("mbox: all are there", len(read), 21)
+    t.true("mbox: lines are quoted", b"\n>From here on\n" in file.read_bytes())
+    t.equal("an mbox is not overwritten", translate(t, "mailbox", "mbox", target, file).code, 64)
+    again = t.work / "again"
+    done = translate(t, "mbox", "mailbox", file, again)
+    t.contains("from an mbox", done.err, "21 translated, 0 there already, 0 failed")
+    one = t.work / "one.ima"
+    t.equal("many do not fit a file of one", translate(t, "mbox", "ima", file, one).code, 64)
+    t.equal("an mbox that is none", translate(t, "mbox", "mailbox", __file__, again).code, 65)
+    t.equal("a Maildir that is none", translate(t, "maildir", "mailbox", t.work, again).code, 66)
+
+
+def interruption(t):
+    """A kill at any instant loses and doubles nothing."""
+    place = t.work / "large"
+    box = mailbox.Maildir(place, create=True)
+    for number in range(60):
+        box.add(MAIL.format(number).encode())
+    target = t.work / "killed"
+    for delay in (0.02, 0.05, 0.1, 0.2):
+        child = subprocess.Popen([t.program("ima-translate"), "--from", "maildir", "--to",
+                                  "mailbox", place, target], stderr=subprocess.DEVNULL)
+        try:
+            child.wait(delay)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    t.equal("the last run ends well", translate(t, "maildir", "mailbox", place, target).code, 0)
+    back = t.work / "killed-back"
+    translate(t, "mailbox", "maildir", target, back)
+    found = sorted(m["subject"] for m in mailbox.Maildir(back, create=False))
+    t.equal("each is there once", found, sorted(f"Letter {n}" for n in range(60)))
+
+
+# A small process that starts another and prints its peak memory in KiB: a child begins with the
+# memory of its parent, and this script's own is large.
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
+def memory(t):
+    """The most memory that a translation takes, whatever the mail."""
+    deep = "From: a@a.example\n" + "".join(
+        f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(20_000))
+    nested = "From: a@a.example\n" + "Content-Type: message/rfc822\n\n" * 20_000
+    wide = "From: a@a.example\nContent-Type: multipart/mixed; boundary=b\n\n" + "--b\n\nx\n" * 99_000
+    hostile = {
+        "100,000 header fields": "".join(f"X-{n}: {'v' * 90}\n" for n in range(100_000)) + "\nx\n",
+        "100,000 fields of one name": "Subject: s\n" * 100_000 + "\nx\n",
+        "a field of 30 MB": "Subject: " + "x" * 30_000_000 + "\n\nx\n",
+        "a field of 500,000 lines": "To: a@a.example" + ",\n b@b.example" * 500_000 + "\n\nx\n",
+        "a body of one line": "From: a@a.example\n\n" + "x" * 30_000_000,
+        "20,000 multiparts": deep,
+        "20,000 messages": nested,
+        "99,000 parts": wide,
+        "parameters": "Content-Type: text/plain" + "".join(
+            f"; p{n}*0*=utf-8''%41" for n in range(60_000)) + "\n\nx\n",
+        "encoded words": "Subject: " + "=?utf-8?q?=41?= " * 60_000 + "\n\nx\n",
+        "comments": "From: " + "(" * 500_000 + "\n\nx\n",
+        "a large attachment": "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n" +
+                              ("QUJD" * 18 + "\n") * 400_000,
+    }
+    for name, mail in hostile.items():
+        place = t.work / "hostile.eml"
+        place.write_text(mail)
+        for source, target in (("eml", "ima"), ("ima", "eml")):
+            out = t.work / f"hostile.{target}"
+            out.unlink(missing_ok=True)
+            done = run(sys.executable, "-S", "-E", "-c", MEASURE, t.program("ima-translate"),
+                       "--from", source, "--to", target, t.work / f"hostile.{source}", out)
+            t.equal(f"{name}, {source} to {target}", done.code, 0)
+            used = int(done.out)
+            t.true(f"{name}, {source} to {target}: memory", used < 64 * 1024, f"{used} KiB")
+
+
+with Tests() as tests:
+    single_mails(tests)
+    signatures(tests)
+    folders(tests)
+    interruption(tests)
+    memory(tests)

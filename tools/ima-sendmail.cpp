@@ -1,0 +1,123 @@
+// ima-sendmail: takes mail as sendmail(8) does and sends it as an IMA message
+// (docs/man/ima-sendmail.1.scd).
+
+#include "arguments.hpp"
+#include "config.hpp"
+#include "exit_codes.hpp"
+
+#include <ima/translate/mail_file.hpp>
+#include <ima/translate/submission.hpp>
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ima;
+
+constexpr const char* program = "ima-sendmail";
+
+struct settings {
+  std::vector<std::string> command;
+  std::string domain;
+  translate::submission_rules rules;
+  std::uint64_t max_size = limits{}.body;
+};
+
+// Exit codes here are those of sysexits.h, which callers of sendmail know.
+int complain(const error& problem) {
+  fmt::print(stderr, "{}: {}\n", program, problem.message());
+  if (problem.rule == "recipient-address") return EX_NOUSER;
+  if (problem.rule == "mail-loop") return EX_UNAVAILABLE;
+  return tools::exit_code_of(problem);
+}
+
+std::string settings_file(const translate::sendmail_request& request) {
+  if (!request.settings.empty()) return request.settings;
+  const char* named = std::getenv("IMA_SENDMAIL_CONFIG");
+  return named != nullptr ? named : "/etc/ima/ima-sendmail.toml";
+}
+
+result<settings> read_settings(const std::string& file) {
+  settings s;
+  auto good = tools::read_config(file, [&](tools::config_table& config) {
+    config.read("command", s.command);
+    config.require("command");
+    config.read("domain", s.domain);
+    config.require("domain");
+    config.read("mailer", s.rules.mailer);
+    config.read("domains", s.rules.domains);
+    config.read_octets("max-size", s.max_size);
+    if (s.command.empty()) config.reject("command", "names no program");
+  });
+  if (!good) return good.error();
+  s.rules.domains.push_back(s.domain);
+  const passwd* user = ::getpwuid(::getuid());
+  s.rules.author = fmt::format("{}@{}", user == nullptr ? "nobody" : user->pw_name, s.domain);
+  return s;
+}
+
+// What a command's exit code means to a caller of sendmail.
+int exit_for(int status) {
+  switch (status) {
+    case 0:
+      return EX_OK;
+    case tools::exit_failed:
+    case tools::exit_mixed:
+      return EX_UNAVAILABLE;
+    case EX_USAGE:
+      return EX_CONFIG;
+    case EX_DATAERR:
+    case EX_SOFTWARE:
+    case EX_CONFIG:
+      return status;
+    default:
+      return EX_TEMPFAIL;
+  }
+}
+
+timestamp now() {
+  return {std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()), {}};
+}
+
+result<int> send(const translate::sendmail_request& request, const settings& s) {
+  limits bounds;
+  bounds.body = s.max_size;
+  auto mail = translate::mail_file::open("-", request.dot_ends);
+  if (!mail) return mail.error();
+  auto made = translate::mime_to_message::translate(*mail, mail->size(), bounds);
+  if (!made) return made.error();
+  const auto header = translate::submission_header(made->header(), request, s.rules, now(), bounds);
+  if (!header) return header.error();
+  return translate::submit(s.command, *header, *made, [](std::string_view line) {
+    fmt::print(stderr, "{}\n", printable(line));
+  });
+}
+
+constexpr const char* usage =
+    "Usage: ima-sendmail [-t] [-i] [-f SENDER] [-F NAME] [-C FILE] [--] [RECIPIENT]...\n"
+    "Sends the mail on standard input as an IMA message. Other options of sendmail are\n"
+    "accepted where they change nothing; see ima-sendmail(1).\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto request = translate::read_sendmail_arguments({argv + 1, argv + argc});
+  if (!request) return complain(request.error());
+  if (request->help) return fmt::print("{}", usage), EX_OK;
+  if (request->version) return fmt::print("{} (libima) {}\n", program, tools::version()), EX_OK;
+  const auto s = read_settings(settings_file(*request));
+  if (!s) return complain(s.error());
+  const auto status = send(*request, *s);
+  return status ? exit_for(*status) : complain(status.error());
+}
