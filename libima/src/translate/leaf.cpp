@@ -33,7 +33,9 @@ void keep(part_words& into, const std::string& name, std::string_view value) {
                                  [&](const parameter& p) { return p.name == name; });
   std::size_t had = 0;
   for (const parameter& p : into.kept) had += p.name.size() + p.value.size() + 2;
-  std::string text = escape_attribute(value);
+  const fitted made = fit_line(value, longest_kept);
+  if (made.changed) into.complete = false;
+  std::string text = escape_attribute(made.text);
   if (there || had + name.size() + text.size() > most_kept || !is_attribute_name(name) ||
       text.empty() || text.size() > longest_kept)
     into.complete = false;

@@ -96,6 +96,12 @@ bool is_atext(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 
+// RFC 2045 section 5.1.
+bool is_token(char c) {
+  return c > ' ' && c < 0x7f &&
+         std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+}
+
 // A local part as RFC 5322 writes it: bare where it is a dot-atom, otherwise quoted.
 std::string local_part(std::string_view local) {
   bool atom = !local.starts_with('.') && !local.ends_with('.') &&
@@ -192,7 +198,9 @@ parametrised parse_parametrised(std::string_view value) {
   for (int i = 0; i < g_mime_param_list_length(list.get()); ++i) {
     GMimeParam* p = g_mime_param_list_get_parameter_at(list.get(), i);
     parameter made{lower(text_of(g_mime_param_get_name(p))), text_of(g_mime_param_get_value(p))};
-    if (!made.value.empty()) out.params.push_back(std::move(made));
+    // A name that is no token has no form to be written in again.
+    const bool token = std::all_of(made.name.begin(), made.name.end(), is_token);
+    if (token && !made.value.empty()) out.params.push_back(std::move(made));
   }
   return out;
 }

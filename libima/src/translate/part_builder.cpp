@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace ima::translate {
@@ -157,9 +158,12 @@ result<void> builder::add_octets(std::size_t index, bool decoded) {
   part_words& words = out_.parts.back().words;
   words.media_type = "application/octet-stream";
   words.params.clear();
-  words.kept = {
-      {"content-type", escape_attribute(e.typed ? e.field("content-type") : "text/plain")}};
-  if (!decoded) words.kept.push_back({"content-transfer-encoding", escape_attribute(coding)});
+  std::string type(e.typed ? e.field("content-type") : "text/plain");
+  std::replace(type.begin(), type.end(), '\0', ' ');  // as it was read
+  words.kept = {{"content-type", escape_attribute(fit_line(type, type.size()).text)}};
+  if (!decoded)
+    words.kept.push_back(
+        {"content-transfer-encoding", escape_attribute(fit_line(coding, coding.size()).text)});
   mark_derived(first);
   return {};
 }

@@ -30,7 +30,9 @@ TEST_CASE("a mail with any octet changed is still a mail") {
       std::string changed = sample;
       changed[at] = c;
       const auto message = to_message(changed);
-      to_message(to_mail(message).text);
+      const auto back = to_message(to_mail(message).text);
+      CHECK_MESSAGE(back.header.id_digest() == message.header.id_digest(),
+                    at << " becomes " << static_cast<int>(c));
     }
   }
 }
