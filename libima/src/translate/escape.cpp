@@ -48,6 +48,13 @@ fitted fit_line(std::string_view text, std::size_t longest) {
   return out;
 }
 
+bool is_line_name(std::string_view name) noexcept {
+  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' && name.back() != '-' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     const std::size_t size = utf8::decode(text).length;

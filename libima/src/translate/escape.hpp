@@ -17,6 +17,9 @@ struct fitted {
 };
 fitted fit_line(std::string_view text, std::size_t longest);
 
+/// Whether a header line or an attribute may have this name (docs/message.md section 2).
+bool is_line_name(std::string_view name) noexcept;
+
 /// Whether all of it is well-formed UTF-8.
 bool is_utf8(std::string_view text) noexcept;
 

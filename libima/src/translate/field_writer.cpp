@@ -13,17 +13,6 @@
 namespace ima::translate {
 namespace {
 
-// "x-foo-bar" as "X-Foo-Bar".
-std::string capitalised(std::string_view name) {
-  std::string out(name);
-  bool start = true;
-  for (char& c : out) {
-    if (start && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    start = c == '-';
-  }
-  return out;
-}
-
 mime_field field_of(std::string_view line) {
   const std::size_t colon = line.find(':');
   return {std::string(line.substr(0, colon)),

@@ -27,13 +27,6 @@ bool has_own_meaning(std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool is_line_name(std::string_view name) {
-  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' && name.back() != '-' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
-}
-
 // The local part without quotes that it does not need.
 std::string unquoted(std::string_view local) {
   if (local.size() < 2 || !local.starts_with('"') || !local.ends_with('"'))

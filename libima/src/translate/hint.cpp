@@ -52,9 +52,7 @@ bool same_part(const part_info& a, const part_info& b) {
 
 node structure_of(const header_block& block) {
   std::vector<leaf_traits> traits;
-  for (const part_info& part : block.parts())
-    traits.push_back({traits.size() + 1, std::string(part.media_type), std::string(part.role),
-                      !part.name.empty(), false, !part.cid.empty()});
+  for (const part_info& part : block.parts()) traits.push_back(traits_of(traits.size() + 1, part));
   return structure_of(block.first("mime-structure"), traits);
 }
 

@@ -20,12 +20,8 @@ bool is_about_body(std::string_view name) {
 }
 
 bool is_attribute_name(std::string_view name) {
-  return !name.empty() && name.front() >= 'a' && name.front() <= 'z' && name.back() != '-' &&
-         name != "role" && name != "cid" && name != "params" && name != "name" &&
-         name != "sha256" && name != "original" &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+  return is_line_name(name) && name != "role" && name != "cid" && name != "params" &&
+         name != "name" && name != "sha256" && name != "original";
 }
 
 void keep(part_words& into, const std::string& name, std::string_view value) {

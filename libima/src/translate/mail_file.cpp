@@ -1,6 +1,7 @@
 #include "service/spool.hpp"
 #include "support/try.hpp"
 #include "translate/line_reader.hpp"
+#include "translate/read_fully.hpp"
 
 #include <ima/translate/mail_file.hpp>
 
@@ -100,15 +101,10 @@ result<void> mail_file::end_at_dot() {
 std::uint64_t mail_file::size() const noexcept { return state_->size; }
 
 result<void> mail_file::read_at(std::uint64_t offset, char* buffer, std::size_t size) {
-  while (size > 0) {
-    IMA_TRY(count, state_->read_some(offset, buffer, size));
-    if (count == 0)
-      return error{fault::temporary, "storage", state_->path, "the file became shorter"};
-    offset += count;
-    buffer += count;
-    size -= count;
-  }
-  return {};
+  const auto read_some = [&](std::uint64_t at, char* into, std::size_t count) {
+    return state_->read_some(at, into, count);
+  };
+  return read_fully(read_some, state_->path, offset, buffer, size);
 }
 
 }  // namespace ima::translate

@@ -6,6 +6,7 @@
 #include "translate/item.hpp"
 #include "translate/line_reader.hpp"
 #include "translate/output_file.hpp"
+#include "translate/read_fully.hpp"
 
 #include <ima/translate/mail_file.hpp>
 
@@ -31,14 +32,10 @@ class spooled : public body_source {
   result<void> append(octets more) { return kept_.append(more); }
   std::uint64_t size() const noexcept { return kept_.size(); }
   result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
-    while (size > 0) {
-      IMA_TRY(count, kept_.read_at(offset, buffer, size));
-      if (count == 0) return error{fault::temporary, "storage", "spool", "is too short"};
-      offset += count;
-      buffer += count;
-      size -= count;
-    }
-    return {};
+    const auto read_some = [&](std::uint64_t at, char* into, std::size_t count) {
+      return kept_.read_at(at, into, count);
+    };
+    return read_fully(read_some, "spool", offset, buffer, size);
   }
 
  private:

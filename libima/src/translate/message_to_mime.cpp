@@ -23,10 +23,7 @@ std::vector<std::string_view> part_lines(const header_block& header) { return he
 node structure_of(const header_block& header, const std::vector<bool>& left_out) {
   std::vector<leaf_traits> written;
   for (std::size_t i = 0; i < header.parts().size(); ++i) {
-    const part_info& part = header.parts()[i];
-    if (!left_out[i])
-      written.push_back({i + 1, std::string(part.media_type), std::string(part.role),
-                         !part.name.empty(), false, !part.cid.empty()});
+    if (!left_out[i]) written.push_back(traits_of(i + 1, header.parts()[i]));
   }
   return structure_of(header.first("mime-structure"), written);
 }
@@ -110,12 +107,7 @@ void message_to_mime::state::write_entities() {
   const auto lines = part_lines(header);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const part_info& part = header.parts()[i];
-    const leaf_traits leaf{i + 1,
-                           std::string(part.media_type),
-                           std::string(part.role),
-                           !part.name.empty(),
-                           false,
-                           !part.cid.empty()};
+    const leaf_traits leaf = traits_of(i + 1, part);
     const bool root = structure.subtype.empty() && structure.part == i + 1;
     parts.push_back(entity_of(part, lines[i], role_or_default(leaf), traits[i], root));
     // A multipart that nothing was made from is to stay one part.

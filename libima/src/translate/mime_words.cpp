@@ -145,6 +145,16 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+std::string capitalised(std::string_view name) {
+  std::string out(name);
+  bool start = true;
+  for (char& c : out) {
+    if (start && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    start = c == '-';
+  }
+  return out;
+}
+
 std::string_view trim(std::string_view text) noexcept {
   constexpr std::string_view space = " \t\r\n";
   const std::size_t from = text.find_first_not_of(space);

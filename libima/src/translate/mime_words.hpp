@@ -69,6 +69,8 @@ id_list parse_ids(std::string_view value);
 
 /// ASCII only.
 std::string lower(std::string_view text);
+/// "x-foo-bar" as "X-Foo-Bar".
+std::string capitalised(std::string_view name);
 std::string_view trim(std::string_view text) noexcept;
 
 /// Breaks a field into lines of at most 78 octets where its spaces allow, as it is sent: name,

@@ -24,12 +24,6 @@ bool is_kept_whole(const entity& e) {
                            !grammar::media_type(e.type.value));
 }
 
-node leaf_node(std::size_t part) {
-  node made;
-  made.part = part;
-  return made;
-}
-
 bool collapses(const node& n) {
   return n.children.size() == 1 && n.params.empty() &&
          (n.subtype == "mixed" || n.subtype == "alternative" || n.subtype == "related");

@@ -53,14 +53,6 @@ class observer {
   bool any_ = false;
 };
 
-std::string capitalised_content(std::string_view name) {
-  std::string out(name);
-  for (std::size_t i = 0; i < out.size(); ++i)
-    if ((i == 0 || out[i - 1] == '-') && out[i] >= 'a' && out[i] <= 'z')
-      out[i] = static_cast<char>(out[i] - 'a' + 'A');
-  return out;
-}
-
 std::string_view find(const std::vector<parameter>& list, std::string_view name) {
   for (const parameter& p : list)
     if (p.name == name) return p.value;
@@ -191,7 +183,7 @@ written_part entity_of(const part_info& part, std::string_view line, std::string
   for (const parameter& p : kept) {
     const auto value = field_value(p.value);
     if (!root && value && !is_said_elsewhere(p.name))
-      out.fields.push_back({capitalised_content(p.name), encode_text(*value)});
+      out.fields.push_back({capitalised(p.name), encode_text(*value)});
   }
   return out;
 }

@@ -55,12 +55,6 @@ class role_giver {
   std::span<leaf_traits> leaves_;
 };
 
-node leaf_node(std::size_t part) {
-  node made;
-  made.part = part;
-  return made;
-}
-
 node joined(std::string subtype, std::vector<node> children) {
   if (children.size() == 1) return std::move(children.front());
   return {std::move(subtype), {}, 0, std::move(children)};
@@ -153,6 +147,21 @@ void collect_parts(const node& n, std::vector<std::size_t>& out) {
 }
 
 }  // namespace
+
+node leaf_node(std::size_t part) {
+  node made;
+  made.part = part;
+  return made;
+}
+
+leaf_traits traits_of(std::size_t number, const part_info& part) {
+  return {number,
+          std::string(part.media_type),
+          std::string(part.role),
+          !part.name.empty(),
+          false,
+          !part.cid.empty()};
+}
 
 bool operator==(const node& a, const node& b) { return write_structure(a) == write_structure(b); }
 

@@ -2,6 +2,8 @@
 
 #include "translate/mime_words.hpp"
 
+#include <ima/header.hpp>
+
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -23,6 +25,8 @@ struct node {
   friend bool operator==(const node&, const node&);
 };
 
+node leaf_node(std::size_t part);
+
 /// What decides a part's role beside its place.
 struct leaf_traits {
   std::size_t part = 0;  ///< From 1.
@@ -32,6 +36,9 @@ struct leaf_traits {
   bool attached = false;  ///< Content-Disposition says attachment.
   bool has_cid = false;
 };
+
+/// What a `part:` line says of that.
+leaf_traits traits_of(std::size_t number, const part_info& part);
 
 /// The role that a part without role= has.
 std::string_view role_or_default(const leaf_traits& leaf);

@@ -68,6 +68,16 @@ result<named_address> author_of(const header_block& mail, const sendmail_request
   return from;
 }
 
+// A command's input, from the front of what was put aside.
+service::command_input input_from(const service::spool& kept) {
+  return
+      [&kept, at = std::uint64_t{0}](char* into, std::size_t size) mutable -> result<std::size_t> {
+        IMA_TRY(count, kept.read_at(at, into, size));
+        at += count;
+        return count;
+      };
+}
+
 bool sends_for_itself(const address& author, const submission_rules& rules) {
   return rules.mailer.empty() || std::find(rules.domains.begin(), rules.domains.end(),
                                            author.host()) != rules.domains.end();
@@ -111,13 +121,7 @@ result<int> submit(const std::vector<std::string>& command, const header_block& 
   IMA_TRY(kept, service::spool::create());
   IMA_CHECK(kept.append(header.text()));
   IMA_CHECK(mail.write_body([&](octets piece) { return kept.append(piece); }));
-  std::uint64_t at = 0;
-  const auto input = [&](char* into, std::size_t size) -> result<std::size_t> {
-    IMA_TRY(count, kept.read_at(at, into, size));
-    at += count;
-    return count;
-  };
-  IMA_TRY(end, service::run({command, {}, std::chrono::minutes(15)}, input, line));
+  IMA_TRY(end, service::run({command, {}, std::chrono::minutes(15)}, input_from(kept), line));
   return end.status;
 }
 
@@ -132,18 +136,12 @@ result<int> send_as_mail(const std::vector<std::string>& sendmail, const header_
   IMA_TRY(mail, message_to_mime::translate(header, body, bounds));
   IMA_TRY(kept, service::spool::create());
   IMA_CHECK(mail.write([&](octets piece) { return kept.append(piece); }));
-  std::uint64_t at = 0;
-  const auto input = [&](char* into, std::size_t size) -> result<std::size_t> {
-    IMA_TRY(count, kept.read_at(at, into, size));
-    at += count;
-    return count;
-  };
   std::vector<std::string> arguments = sendmail;
   for (const char* word : {"-i", "-f"}) arguments.emplace_back(word);
   arguments.push_back(sender);
   arguments.emplace_back("--");
   arguments.emplace_back(recipient);
-  IMA_TRY(end, service::run({arguments, {}, std::chrono::minutes(15)}, input, line));
+  IMA_TRY(end, service::run({arguments, {}, std::chrono::minutes(15)}, input_from(kept), line));
   return end.status;
 }
 

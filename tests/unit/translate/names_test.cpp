@@ -1,0 +1,73 @@
+#include "translate/encoded_words.hpp"
+#include "translate/maildir_names.hpp"
+#include "translate/mime_words.hpp"
+
+#include <ima/translate/submission.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace ima::translate;
+
+namespace {
+
+sendmail_request read(const std::vector<std::string>& words) {
+  return read_sendmail_arguments(words).value();
+}
+
+}  // namespace
+
+TEST_CASE("flags are letters in a file's name and back") {
+  CHECK(info_of({}) == ":2,");
+  CHECK(info_of({"seen", "answered", "flagged", "draft", "deleted", "forwarded", "x"}) ==
+        ":2,DFPRST");
+  CHECK(flags_of("1.a.ima:2,FS") == std::vector<std::string>{"flagged", "seen"});
+  CHECK(flags_of("1.a.ima").empty());
+  CHECK(base_of("1.a.ima:2,S") == "1.a.ima");
+}
+
+TEST_CASE("a folder's name is a directory's and back") {
+  for (const char* folder : {"inbox", "sent", "a/b/c", "v1.2", "a=b", "=2E", "übrig/läßt"})
+    CHECK(folder_of(directory_of(folder)) == folder);
+  CHECK(directory_of("lists/v1.2") == ".lists.v1=2E2");
+  CHECK(directory_of("../x") == ".=2E=2E.x");
+}
+
+TEST_CASE("sendmail's options are read as programs give them") {
+  const auto all = read({"-oem", "-ti", "-fa@a.example", "-F", "A B", "-B", "8BITMIME", "-N",
+                         "never", "x@x.example", "--", "-y@y.example"});
+  CHECK(all.from_fields);
+  CHECK_FALSE(all.dot_ends);
+  CHECK(all.sender == "a@a.example");
+  CHECK(all.author_name == "A B");
+  CHECK(all.recipients == std::vector<std::string>{"x@x.example", "-y@y.example"});
+  CHECK(read({}).dot_ends);
+  CHECK_FALSE(read({"-oi"}).dot_ends);
+  CHECK(read({"-bm", "-v", "-C", "file"}).settings == "file");
+}
+
+TEST_CASE("what sendmail does and we do not is refused") {
+  for (const char* word : {"-bs", "-bd", "-bp", "-bi", "-f", "-z", "--queue", "-tz"}) {
+    const auto got = read_sendmail_arguments({word});
+    REQUIRE_FALSE(got);
+    CHECK(got.error().rule == "sendmail-option");
+  }
+}
+
+TEST_CASE("any text is the same after it was encoded words") {
+  for (std::string text :
+       {std::string("ä"), std::string(200, 'x') + "ö" + std::string(99, 'y'),
+        std::string("=?utf-8?q?x?="), std::string("日本語の件名です。日本語の件名です。"),
+        std::string("a \" \\ b")}) {
+    CHECK(decode_text(write_encoded_words(text)) == text);
+    CHECK(decode_text(join_encoded_words(write_encoded_words(text))) == text);
+  }
+}
+
+TEST_CASE("a field is folded at its spaces and nowhere else") {
+  const std::string value = "one  two " + std::string(90, 'x') + " three";
+  const std::string folded = fold_field("Name", value, "\n");
+  CHECK(folded == "Name: one  two\n " + std::string(90, 'x') + "\n three\n");
+}
