@@ -73,12 +73,13 @@ sanitizers='-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=0'
 asio_clang='-D__cpp_impl_coroutine=201902L -DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1'
 
 mkdir -p build
-check 'gcc: configure' configure build/gcc
+check 'gcc: configure' configure build/gcc -Ddebug=false
 check 'gcc: build without warnings' ninja -C build/gcc
 run_suite gcc build/gcc
 check 'clang with sanitizers: configure' env CC=clang-14 CXX=clang++-14 bash -c "
   $(declare -f configure); configure build/clang $sanitizers \
-    '-Dcpp_args=-fno-sanitize=function,vptr $asio_clang'"
+    '-Dcpp_args=-g1 -fno-sanitize=function,vptr $asio_clang' \
+    -Dpython=disabled -Dexamples=disabled -Dman=disabled"
 check 'clang with sanitizers: build without warnings' ninja -C build/clang
 run_suite clang build/clang --suite unit
 check 'format' bash -c "git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --dry-run -Werror"
