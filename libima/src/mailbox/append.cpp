@@ -9,6 +9,8 @@ namespace ima::mailbox {
 struct appending::state {
   mailbox::state& box;
   delivery incoming;
+
+  state(mailbox::state& b, delivery d) : box(b), incoming(std::move(d)) {}
 };
 
 appending::appending(std::unique_ptr<state> s) : state_(std::move(s)) {}
