@@ -46,27 +46,27 @@ class mailbox::state::examination {
   }
 
   result<void> leftovers() {
-    file_system& files = state_.files;
-    return files.list(state_.tree.tmp(), [&](const std::string& each) -> result<void> {
+    file_system& disk = state_.files;
+    return disk.list(state_.tree.tmp(), [&](const std::string& each) -> result<void> {
       const std::string path = state_.tree.tmp() + "/" + each;
-      IMA_TRY(status, files.status(path));
+      IMA_TRY(status, disk.status(path));
       if (!status || !older(*status, layout::leftover_age)) return {};
       ++found_.unfinished;
-      return repair_ ? layout::remove_leftover(files, {path, status->directory}) : result<void>();
+      return repair_ ? layout::remove_leftover(disk, {path, status->directory}) : result<void>();
     });
   }
 
   // What take-in passes over, for whatever reason, would stay unseen.
   result<void> waiting() {
-    file_system& files = state_.files;
+    file_system& disk = state_.files;
     const std::string& incoming = state_.tree.incoming();
-    return files.list(incoming, [&](const std::string& each) -> result<void> {
+    return disk.list(incoming, [&](const std::string& each) -> result<void> {
       const auto id = layout::id_in(each);
-      IMA_TRY(object, id ? layout::find_object(files, incoming, *id)
+      IMA_TRY(object, id ? layout::find_object(disk, incoming, *id)
                          : result<std::optional<layout::object>>(std::nullopt));
       if (!object)
         name(found_.odd, "new/" + each);
-      else if (!open_text(files, *object))
+      else if (!open_text(disk, *object))
         name(found_.unreadable, std::string(*id));
       return {};
     });
@@ -78,10 +78,10 @@ class mailbox::state::examination {
   }
 
   result<void> messages(const std::string& digits) {
-    file_system& files = state_.files;
+    file_system& disk = state_.files;
     const std::string directory = state_.tree.messages() + "/" + digits;
     std::set<std::string> there;
-    IMA_CHECK(files.list(directory, [&](const std::string& each) -> result<void> {
+    IMA_CHECK(disk.list(directory, [&](const std::string& each) -> result<void> {
       const auto id = layout::id_in(each);
       if (id)
         there.emplace(*id);
@@ -137,12 +137,12 @@ class mailbox::state::examination {
   }
 
   result<void> tombstones(const std::string& directory) {
-    file_system& files = state_.files;
-    return files.list(directory, [&](const std::string& each) -> result<void> {
-      IMA_TRY(status, files.status(directory + "/" + each));
+    file_system& disk = state_.files;
+    return disk.list(directory, [&](const std::string& each) -> result<void> {
+      IMA_TRY(status, disk.status(directory + "/" + each));
       if (!status || !older(*status, layout::tombstone_age)) return {};
       ++found_.tombstones;
-      return repair_ ? files.unlink(directory + "/" + each) : result<void>();
+      return repair_ ? disk.unlink(directory + "/" + each) : result<void>();
     });
   }
 
