@@ -36,7 +36,8 @@ class builder {
 
   result<made_parts> run() {
     IMA_TRY(made, add(0));
-    if (keep_header_) IMA_CHECK(add_header(0));
+    if (keep_header_) incomplete_.insert(incomplete_.begin(), 0);
+    for (const std::size_t index : incomplete_) IMA_CHECK(add_header(index));
     out_.structure = std::move(made.real);
     append_headers();
     give_roles(made.shown);
@@ -67,8 +68,9 @@ class builder {
   const entity_tree& tree_;
   bool keep_header_;
   made_parts out_;
-  std::vector<std::size_t> entities_;  // of each part
-  std::vector<std::size_t> headers_;   // parts that are headers
+  std::vector<std::size_t> entities_;    // of each part
+  std::vector<std::size_t> incomplete_;  // entities whose headers become parts, behind the others
+  std::vector<std::size_t> headers_;     // parts that are headers
 };
 
 result<subtree> builder::add(std::size_t index) {
@@ -86,7 +88,7 @@ result<subtree> builder::add_multipart(std::size_t index) {
     real.push_back(std::move(made.real));
     shown.push_back(std::move(made.shown));
   }
-  if (!is_root(index) && !describe(at(index), false).complete) IMA_CHECK(add_header(index));
+  if (!is_root(index) && !describe(at(index), false).complete) incomplete_.push_back(index);
   return subtree{multipart_node(at(index), std::move(real)),
                  multipart_node(at(index), std::move(shown))};
 }
@@ -94,7 +96,9 @@ result<subtree> builder::add_multipart(std::size_t index) {
 // What a person reads, and behind it the whole as it was signed.
 result<subtree> builder::add_signed(std::size_t index) {
   const std::size_t first = out_.parts.size();
+  const std::size_t headers = incomplete_.size();
   IMA_TRY(made, add_multipart(index));
+  incomplete_.resize(headers);  // they are in the whole
   IMA_CHECK(add_whole(index, first));
   return subtree{leaf_node(out_.parts.size()), std::move(made.shown)};
 }
@@ -136,7 +140,7 @@ result<subtree> builder::add_leaf(std::size_t index) {
   if (found.lossy) remark_part("charset", shown, "not what it says; the original is kept");
   if (!found.clean || found.lossy) IMA_CHECK(add_octets(index, found.clean));
   const std::size_t real = out_.parts.size();
-  if (!complete) IMA_CHECK(add_header(index));
+  if (!complete) incomplete_.push_back(index);
   return subtree{leaf_node(real), leaf_node(shown)};
 }
 
