@@ -87,7 +87,7 @@ def role(text):
 
 # What follows the word of a request; `ids` is one or more to the end of the line.
 REQUESTS = {
-    "FOLDERS": [], "STATUS": [name], "CHANGES": [name, token, counting],
+    "DONE": [], "FOLDERS": [], "STATUS": [name], "CHANGES": [name, token, counting],
     "HEADERS": [name, "ids"], "DELETE": [name, "ids"], "MOVE": [name, name, "ids"],
     "COPY": [name, name, "ids"],
 }
@@ -185,18 +185,20 @@ class Server(Session):
             self.auth(words)
         elif text == "DONE":
             self.close()
-        elif word not in REQUESTS and word not in ("FETCH", "FLAG", "DONE"):
-            self.say("FAIL command")
-        elif word != "DONE" and not self.authenticated_user:
-            self.say("FAIL state authenticate first")
-        else:
+        elif word in REQUESTS or word in ("FETCH", "FLAG"):
             self.known_request(word, words, text)
+        else:
+            self.say("FAIL command")
 
     def known_request(self, word, words, text):
+        """Section 6: the arguments are judged before the state."""
         try:
-            meaning = request(word, words) if word != "DONE" else arguments(words, [])
+            meaning = request(word, words)
         except Broken as broken:
             self.say("FAIL syntax", for_people(str(broken)))
+            return
+        if not self.authenticated_user:
+            self.say("FAIL state authenticate first")
             return
         self.busy, self.asked = word, meaning
         self.report("request", word, meaning, text)

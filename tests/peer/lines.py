@@ -22,13 +22,15 @@ def number(text, rule="number"):
 
 
 def decoded(octets):
-    """The text of a line without its LF."""
+    """The text of a line without its LF; what is wrong first is reported."""
     try:
-        text = octets.decode()
-    except UnicodeDecodeError:
-        raise Broken("line-utf8", "not well-formed UTF-8") from None
+        text, wrong = octets.decode(), False
+    except UnicodeDecodeError as error:
+        text, wrong = octets[:error.start].decode(), True
     if CONTROL.search(text):
         raise Broken("line-control", "a control character")
+    if wrong:
+        raise Broken("line-utf8", "not well-formed UTF-8")
     return text
 
 

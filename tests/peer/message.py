@@ -24,7 +24,8 @@ ID = re.compile(r"[!-;=?-~\u00a0-\U0010ffff]+")
 WORD = re.compile("[a-z0-9-]+")
 DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:Z|[+-](?!00:00)(\d\d):(\d\d))",
                   re.ASCII)
-ATTRIBUTE = re.compile(f"({NAME})=({VISIBLE}*)")
+ATTRIBUTE = re.compile(f"({NAME})=({VISIBLE}+)")
+NAME_ATTRIBUTE = re.compile(f"(name)=( *{VALUE})")
 
 ONCE = {"mailer", "id", "in-reply-to", "date", "subject", "auto", "from"}
 ROLES = {"text", "alternative", "inline", "attachment"}
@@ -55,8 +56,8 @@ def hostpart(text):
 
 
 def address(text):
-    if text.count("@") != 1:
-        raise Broken("address-syntax", f"{text!r} has not exactly one @")
+    if "@" not in text:
+        raise Broken("address-syntax", f"{text!r} has no @")
     local, _, host = text.partition("@")
     if not 1 <= len(local.encode()) <= 128 or re.search("[ <>]", local):
         raise Broken("address-local", f"{text!r} has no good local part")
@@ -113,17 +114,16 @@ class Part:
 
 def part(text):
     words = text.split(" ", 3)
-    if len(words) < 3 or not words[2].startswith("sha256="):
-        raise Broken("part-syntax", f"{text!r} is not 'length type sha256='")
+    words += [""] * (3 - len(words))
     size = number(words[0], "part-length")
     if not MEDIA_TYPE.fullmatch(words[1]):
         raise Broken("media-type", words[1])
+    if not words[2].startswith("sha256="):
+        raise Broken("part-syntax", f"{words[2]!r} is no sha256=")
     sha256 = words[2].removeprefix("sha256=")
     if not DIGEST.fullmatch(sha256):
         raise Broken("digest-syntax", words[2])
     attributes = part_attributes(words[3]) if len(words) > 3 else {}
-    if attributes.get("role", "text") not in ROLES:
-        raise Broken("part-role", attributes["role"])
     return Part(size, words[1], sha256, attributes)
 
 
@@ -131,20 +131,19 @@ def part_attributes(text):
     """`name=` takes the rest of the line, so one attribute is looked at after another."""
     attributes = {}
     while text is not None:
-        word, space, rest = text.partition(" ")
         if text.startswith("name="):
-            word, space, rest = text, "", None
-            name, value = "name", text.removeprefix("name=")
-            good = re.fullmatch(VALUE, value)
+            word, text, form = text, None, NAME_ATTRIBUTE
         else:
-            good = ATTRIBUTE.fullmatch(word)
-            if not good:
-                raise Broken("part-syntax", f"{word!r} is no attribute")
-            name, value = good.groups()
-        if not value or not good or name in attributes or name == "sha256":
-            raise Broken("part-attribute", f"{name}= is empty or there twice")
-        attributes[name] = value
-        text = rest if space else None
+            word, space, rest = text.partition(" ")
+            text, form = rest if space else None, ATTRIBUTE
+        if not word:
+            raise Broken("part-syntax", "two spaces")
+        found = form.fullmatch(word)
+        if not found or found[1] in attributes or found[1] == "sha256":
+            raise Broken("part-attribute", f"{word!r} is no attribute, empty or there twice")
+        if found[1] == "role" and found[2] not in ROLES:
+            raise Broken("part-role", word)
+        attributes[found[1]] = found[2]
     return attributes
 
 
@@ -217,12 +216,14 @@ def header_lines(octets):
     """Sections 1 and 2: the lines of a block, which are not looked into."""
     if len(octets) > BLOCK:
         raise Broken("header-limit", "the header block is too long")
+    if not octets.endswith(b"\n\n"):
+        raise Broken("truncated", "no blank line ends the header block")
+    if not octets.startswith(b"ima: 1\n"):
+        raise Broken("version", "the first line is not 'ima: 1'")
     while True:
-        line, end, octets = octets.partition(b"\n")
+        line, _, octets = octets.partition(b"\n")
         if len(line) + 1 > LINE:
             raise Broken("line-length", "a line is too long")
-        if not end:
-            raise Broken("truncated", "no blank line ends the header block")
         if not line and octets:
             raise Broken("blank-line", "something follows a blank line")
         yield decoded(line)
@@ -233,11 +234,7 @@ def header_lines(octets):
 def parse(octets, body_limit=BODY):
     """A header block with its blank line, and nothing behind it."""
     source = header_lines(octets)
-    first = next(source)
-    if not first:
-        raise Broken("blank-line", "the block begins with a blank line")
-    if first != "ima: 1":
-        raise Broken("version", first)
+    next(source)
     lines, counts = [], {}
     for text in source:
         if not text:
@@ -253,10 +250,10 @@ def parse(octets, body_limit=BODY):
     if "from" not in counts:
         raise Broken("from-missing", "there is no from: line")
     message = Message(tuple(lines))
-    if message.body_size >= 2**64:
-        raise Broken("part-length", "the parts together do not fit 64 bits")
     if message.body_size > body_limit:
         raise Broken("body-limit", f"the parts are more than {body_limit} octets")
+    if message.body_size >= 2**64:
+        raise Broken("part-length", "the parts together do not fit 64 bits")
     return message
 
 
