@@ -125,8 +125,8 @@ def on_disk(t, store, header, bodies):
     t.equal("the record", record["recipient"], "bob@b.example")
 
 
-def proves_by_key(t, b):
-    """A user proves himself by a key that his entry lists, whoever signed its certificate."""
+def proves_by_certificate(t, b):
+    """By a key that the user's entry lists, whoever signed it, or by what was issued for him."""
     stranger = authority(t.work / "stranger")
     chain, key = stranger.certificate(b.place / "bob.user", subject="/CN=bob", usage="clientAuth")
     openssl("x509", "-in", chain, "-noout", "-pubkey", "-out", b.place / "bob.public")
@@ -134,8 +134,8 @@ def proves_by_key(t, b):
             b.place / "bob.spki")
     pin = hashlib.sha256((b.place / "bob.spki").read_bytes()).hexdigest()
     users = b.place / "users.toml"
-    users.write_text(users.read_text() + f'keys = ["{pin}"]\n')
-    server = b.start("server-post-office")
+    users.write_text(users.read_text() + f'issued-certificate = true\nkeys = ["{pin}"]\n')
+    server = b.start("server-post-office", top="trust-issued-names = true")
     ask = Asker(server, tls.client_context(b.ca.pem, "imrp", chain, key))
     t.equal("another user", ask.certificate("alice")[0][:2], ("fail", "auth"))
     t.equal("by his key", ask.certificate("bob"), [("ok",)])
@@ -143,6 +143,11 @@ def proves_by_key(t, b):
     ask = Asker(server, tls.client_context(b.ca.pem, "imrp"))
     t.equal("without it", ask.certificate("bob")[0][:2], ("fail", "auth"))
     ask.connection.close()
+    for name, granted in (("bob", "ok"), ("carol", "fail")):
+        chain, key = b.ca.certificate(b.place / f"for-{name}", [name], usage="clientAuth")
+        ask = Asker(server, tls.client_context(b.ca.pem, "imrp", chain, key))
+        t.equal(f"by a certificate for {name}", ask.certificate("bob")[0][0], granted)
+        ask.connection.close()
 
 
 class Peer(threading.Thread):
@@ -191,5 +196,5 @@ with Tests() as t:
     ca = authority(t.work)
     b = Domain(t, ca, "b.example")
     asks(t, b)
-    proves_by_key(t, b)
+    proves_by_certificate(t, b)
     serves(t, b)
