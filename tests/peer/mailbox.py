@@ -164,15 +164,17 @@ def write(path, octets):
         os.fsync(handle)
 
 
-def create(path):
-    """A new mailbox; it is one once it has its `format`."""
+def create(path, folders=(("inbox", "inbox"),)):
+    """A new mailbox with folders, each a role and a name; it is one once it has its `format`."""
     path = pathlib.Path(path)
     for name in ("", "tmp", "new", "msg", "gone", "sync",
                  *(f"{d}/{x}" for d in ("msg", "gone") for x in TWO_DIGITS)):
         (path / name).mkdir(mode=0o700)
     write(path / "lock", b"")
+    lines = [f"f {at} {role} {name}" for at, (role, name) in enumerate(folders, 1)]
+    lines.append(f"c {len(folders)} 0 0")
     write(path / "journal", f"ima-journal 1 {int(time.time())}\n".encode() +
-          journal_line(1, "f 1 inbox inbox") + journal_line(2, "c 1 0 0"))
+          b"".join(journal_line(seq, line) for seq, line in enumerate(lines, 1)))
     for name in ("msg", "gone"):
         sync(path / name)
     write(path / "format", FORMAT)

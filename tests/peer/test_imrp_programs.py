@@ -11,6 +11,7 @@ import message
 import office
 import tls
 import transcripts  # noqa: F401: puts tests/programs on the path
+from asker import Asker
 from harness import Domain, Tests, authority, openssl
 
 PHOTO = bytes(range(256)) * 500
@@ -22,32 +23,6 @@ def letter(subject):
         [(b"see below\n", "text/plain", {"role": "text"}),
          (PHOTO, "image/jpeg", {"role": "attachment", "name": "a photo.jpg"}),
          (b"", "application/octet-stream", {})])
-
-
-class Asker:
-    """A client that waits for the answer to each request."""
-
-    def __init__(self, server, context):
-        self.connection = tls.connect(server.address, "b.example", imrp.Client("b.example"),
-                                      context)
-        self.greeting = self.connection.event()
-
-    def __getattr__(self, request):
-        def ask(*arguments):
-            getattr(self.connection.session, request)(*arguments)
-            return self.answer()
-        return ask
-
-    def answer(self):
-        """The events up to the request's last; octets that came in pieces are one event."""
-        events = []
-        while not events or events[-1][0] not in ("ok", "status", "token", "fail", "defer",
-                                                  "error", "closed"):
-            event = self.connection.event()
-            if event[0] == "octets" and events[-1][0] == "octets":
-                event = ("octets", events.pop()[1] + event[1])
-            events.append(event)
-        return events
 
 
 def asks(t, b):

@@ -1,10 +1,9 @@
 """TLS as docs/identity.md asks for it, with Python's ssl; and the domains a certificate proves.
 
 What Python's ssl cannot do is done by `openssl s_server` (class Receiver): to verify a *client's*
-certificate for the purpose of a server (section 3). Left out, as neither can do it: the alerts
-`no_application_protocol` and `missing_extension` of Python's side (it closes instead), two stores
-that are verified apart (only the administrator's file is used), revocation lists, and the check of
-SNI in Receiver, as s_server forgets ALPN where it looks at SNI.
+certificate for the purpose of a server (section 3). Left out: the alert `no_application_protocol` of
+Python's side (it closes instead), two stores that are verified apart (only the administrator's file is
+used), revocation lists, and SNI in Receiver, as s_server forgets ALPN where it looks at SNI.
 """
 
 import os
@@ -18,6 +17,9 @@ import tempfile
 import der
 import message
 from lines import Broken
+
+
+MISSING_EXTENSION = 109  # an alert that Python's ssl has no name for
 
 
 # Section 2
@@ -139,6 +141,8 @@ def server_context(protocol, chain, key, hostpart):
     context.set_alpn_protocols([protocol])
 
     def served(stream, name, context):
+        if name is None:
+            return MISSING_EXTENSION
         return None if name == hostpart else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     context.sni_callback = served
     return context
