@@ -7,8 +7,7 @@ import random
 import imdp
 import message
 import tls
-import transcripts  # noqa: F401: puts tests/programs on the path
-from harness import Domain, Tests, authority
+from support import Domain, Tests, authority
 
 FILLER = b"x\n" * 2000  # ends every conversation: a command that is none, behind any body
 

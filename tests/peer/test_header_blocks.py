@@ -6,9 +6,8 @@ import re
 import imdp
 import message
 import tls
-import transcripts  # noqa: F401: puts tests/programs on the path
-from harness import Domain, Tests, authority
 from lines import Broken, Reader
+from support import Domain, Tests, authority
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 PART = f"0 text/plain sha256={EMPTY}"

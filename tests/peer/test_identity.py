@@ -7,10 +7,9 @@ import ssl
 import imdp
 import message
 import tls
-import transcripts
-from harness import Domain, Tests, authority
+from support import TESTS, Domain, Tests, authority
 
-PAGE = transcripts.TESTS.parent / "docs" / "identity.md"
+PAGE = TESTS.parent / "docs" / "identity.md"
 ROW = re.compile(r"^\| `(CN=[^`]*)` \| (`[^`]*`|no extension) \| `([^`]*)` \| (yes|no)\b", re.M)
 
 

@@ -5,8 +5,7 @@ import threading
 import imdp
 import message
 import tls
-import transcripts  # noqa: F401: puts tests/programs on the path
-from harness import Domain, Tests, authority, stored
+from support import Domain, Tests, authority, stored
 
 
 def offer(connection, whole, ahead=False):

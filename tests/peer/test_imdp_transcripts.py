@@ -3,7 +3,7 @@
 import imdp
 import message
 import transcripts
-from harness import Tests
+from support import Tests
 
 
 class Delivery(transcripts.Player):

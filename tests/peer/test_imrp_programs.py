@@ -10,9 +10,8 @@ import mailbox
 import message
 import office
 import tls
-import transcripts  # noqa: F401: puts tests/programs on the path
 from asker import Asker
-from harness import Domain, Tests, authority, openssl
+from support import Domain, Tests, authority, openssl
 
 PHOTO = bytes(range(256)) * 500
 

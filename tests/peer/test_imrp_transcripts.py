@@ -2,7 +2,7 @@
 
 import imrp
 import transcripts
-from harness import Tests
+from support import Tests
 from transcripts import escaped, octets
 
 

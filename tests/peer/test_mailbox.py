@@ -6,9 +6,8 @@ import stat
 
 import mailbox
 import message
-import transcripts
-from harness import Domain, Tests, authority, run
 from lines import Broken
+from support import TESTS, Domain, Tests, authority, run
 
 AWKWARD = ["a/b\\c:d*e?f\"g<h>i|j", "...", ". .", "dots...", "x" * 200, "é" * 61 + "ab",
            "a\u202eb\ufeffc\u2060d", ".hidden", "2-2-x", "空.bin", "a\u00a0", "COM1", "x" * 118 + ". y"]
@@ -16,7 +15,7 @@ AWKWARD = ["a/b\\c:d*e?f\"g<h>i|j", "...", ". .", "dots...", "x" * 200, "é" * 6
 
 def page_example(t):
     """The journal that docs/mailbox.md prints."""
-    page = (transcripts.TESTS.parent / "docs" / "mailbox.md").read_text()
+    page = (TESTS.parent / "docs" / "mailbox.md").read_text()
     text = re.search(r"^```\n(ima-journal 1 .*?)```$", page, re.M | re.S)[1].encode()
     journal = mailbox.read_journal(text)
     t.equal("the page's journal", (journal.folders, journal.messages, journal.torn),

@@ -5,9 +5,8 @@ import random
 
 import imrp
 import tls
-import transcripts  # noqa: F401: puts tests/programs on the path
-from harness import Domain, Tests, authority
 from lines import Reader
+from support import Domain, Tests, authority
 
 ONE, TWO = "a" * 64, "b" * 64
 GOOD = ["FOLDERS", "STATUS inbox", "CHANGES inbox 0 5", f"HEADERS inbox {ONE} {TWO}",

@@ -6,9 +6,8 @@ import random
 import mailbox
 import message
 import tls
-import transcripts  # noqa: F401: puts tests/programs on the path
 from asker import Asker
-from harness import Domain, Tests, authority
+from support import Domain, Tests, authority
 
 FOLDERS = ("inbox", "trash")
 

@@ -1,17 +1,12 @@
 """The peer reads every vector of tests/vectors as it says there."""
 
-import pathlib
 import re
-import sys
 
 import message
 from lines import Broken
+from support import TESTS, Tests
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "programs"))
-from harness import Tests  # noqa: E402
-
-VECTORS = ROOT / "vectors"
+VECTORS = TESTS / "vectors"
 ESCAPES = {"r": "\r", "0": "\0", "\\": "\\"}
 
 

@@ -1,16 +1,13 @@
 """Transcripts as tests/transcripts/README.md describes them, and the playing of them."""
 
 import collections
-import pathlib
 import random
 import re
-import sys
 
 from lines import decoded
+from support import TESTS
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
 DIRECTORY = TESTS / "transcripts"
-sys.path.append(str(TESTS / "programs"))
 
 ESCAPE = re.compile(rb"\\(n|r|0|s|\\|x[0-9A-Fa-f]{2})")
 PLAIN = {b"n": b"\n", b"r": b"\r", b"0": b"\0", b"s": b" ", b"\\": b"\\"}
