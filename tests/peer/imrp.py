@@ -123,13 +123,17 @@ def request(word, words):
 
 
 def flag_request(words):
-    if_seq = number(words.pop().removeprefix("if-seq=")) if words[-1:] and \
-        words[-1].startswith("if-seq=") else None
-    first = next((i for i, w in enumerate(words) if w[:1] in ("+", "-")), len(words))
+    """`if-seq=` is last; the flags begin with the first word that has a sign."""
+    if_seq = None
+    if words and words[-1].startswith("if-seq="):
+        *words, last = words
+        if_seq = number(last.removeprefix("if-seq="))
+    first = next((at for at, word in enumerate(words) if word[:1] in ("+", "-")), len(words))
     changes = words[first:]
-    named = [flag(c[1:]) for c in changes if c[:1] in ("+", "-")]
-    if not 1 <= len(changes) <= 64 or len(set(named)) < len(changes):
-        raise Broken("syntax", "no flag is named, too many, or one twice")
+    if not 1 <= len(changes) <= 64 or any(c[:1] not in ("+", "-") for c in changes):
+        raise Broken("syntax", "1 to 64 flags, each with its sign")
+    if len({flag(c[1:]) for c in changes}) < len(changes):
+        raise Broken("syntax", "a flag is named twice")
     return [*arguments(words[:first], [name, "ids"]), changes, if_seq]
 
 
@@ -206,19 +210,18 @@ class Server(Session):
     # Section 5.1
 
     def auth(self, words):
+        """Whatever is wrong here is a framing error, as a password may follow."""
+        who, method = (*words, "", "")[:2]
         try:
-            who, method = user(words[0]), words[1]
-            size = number(words[2]) if method == "PASSWORD" else 0
-            if words[1:] != ["CERTIFICATE"] and (method != "PASSWORD" or len(words) != 3):
-                raise Broken("syntax", "an unknown method")
-        except (IndexError, Broken):
-            raise Broken("request-framing", "a malformed AUTH") from None
-        if size > PASSWORD:
-            raise Broken("request-framing", "the password is too long")
-        if method == "PASSWORD":
-            self.proof = (who, size)
-        else:
-            self.judge(who, None)
+            user(who)
+            if words[1:] == ["CERTIFICATE"]:
+                self.judge(who, None)
+                return
+            if method != "PASSWORD" or number(" ".join(words[2:])) > PASSWORD:
+                raise Broken("syntax", "an unknown method, or too long a password")
+        except Broken as broken:
+            raise Broken("request-framing", broken.text) from None
+        self.proof = (who, int(words[2]))
 
     def read_password(self):
         who, size = self.proof
@@ -231,7 +234,7 @@ class Server(Session):
 
     def judge(self, who, password):
         if self.authenticated_user:
-            self.failure("state", "already authenticated")
+            self.say("FAIL state already authenticated")
             return
         self.busy, self.claimed = "AUTH", who
         self.report("auth", who, password)
@@ -248,10 +251,9 @@ class Server(Session):
         self.go_on()
 
     def failure(self, reason, text=""):
-        refused_proof = self.busy in ("AUTH", None)
+        self.failures += self.busy == "AUTH"
         self.busy = None
         self.say("FAIL" if reason in FAIL else "DEFER", reason, for_people(text))
-        self.failures += refused_proof
         if self.failures == FAILURES:
             self.close("auth-failures")
         self.go_on()
