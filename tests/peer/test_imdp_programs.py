@@ -98,10 +98,11 @@ def sends(t, a, b):
 class Peer(threading.Thread):
     """The peer in the role of the receiver, for one connection. CHOOSE answers an offer."""
 
-    def __init__(self, domain, choose):
+    def __init__(self, domain, choose, certificate=None):
         super().__init__(daemon=True)
         self.domain, self.choose = domain, choose
-        self.receiver = tls.Receiver(domain.chain, domain.key, domain.ca.pem)
+        chain, key = certificate or (domain.chain, domain.key)
+        self.receiver = tls.Receiver(chain, key, domain.ca.pem)
         self.address = f"127.0.0.1:{self.receiver.port}"
         self.bodies, self.identities = [], []
         self.start()
@@ -183,8 +184,21 @@ def receives(t, a, b):
     t.contains("deferred, for a reason", outcome.out, "busy")
 
 
+def is_mistrusted(t, a, b):
+    """The peer in the role of a server that does not prove where it is said to be."""
+    for names, usage, rule in ((["c.example"], "serverAuth", "identity"),
+                               (["*.example"], "serverAuth", "identity"),
+                               (["b.example"], "clientAuth", "certificate-purpose")):
+        peer = Peer(b, None, b.ca.certificate(b.place / "wrong", names, usage=usage))
+        outcome = a.send(a.message("--to", "bob@b.example"), hosts={"b.example": peer.address})
+        peer.join(20)
+        t.equal(f"{names} {usage}: for now", (outcome.code, peer.identities), (75, []))
+        t.contains(f"{names} {usage}: why", outcome.out, f"[{rule}]")
+
+
 with Tests() as t:
     ca = authority(t.work)
     a, b = Domain(t, ca, "a.example"), Domain(t, ca, "b.example")
     sends(t, a, b)
     receives(t, a, b)
+    is_mistrusted(t, a, b)
