@@ -185,8 +185,10 @@ class Message:
     @property
     def recipients(self):
         """Section 4.1: each counts once."""
-        found = self.all("for") or self.all("to", "cc", "bcc")
-        return list({a.folded(): a for a in reversed(found)}.values())[::-1]
+        found = {}
+        for one in self.all("for") or self.all("to", "cc", "bcc"):
+            found.setdefault(one.folded(), one)
+        return list(found.values())
 
     def recipients_at(self, host):
         return [a for a in self.recipients if a.hostpart == host]
@@ -202,43 +204,34 @@ class Message:
         """The block as it is shown to HOST."""
         return self.octets(lambda n, v: n in PRIVATE and VALUES[n](v).hostpart != host)
 
-    def for_recipient(self, recipient, received=None):
-        """The block as RECIPIENT's mailbox keeps it, with the receiving server's line."""
+    def for_recipient(self, recipient):
+        """The block as RECIPIENT's mailbox keeps it."""
         mine = recipient.folded()
-        block = self.octets(lambda n, v: n in PRIVATE and VALUES[n](v).folded() != mine)
-        if received is None:
-            return block
-        first, rest = block.split(b"\n", 1)
-        return first + f"\nreceived: {received}\n".encode() + rest
+        return self.octets(lambda n, v: n in PRIVATE and VALUES[n](v).folded() != mine)
 
 
 def header_lines(octets):
-    """Sections 1 and 2: the lines of a block, which are not looked into."""
+    """Section 2: the lines between the version and the blank line, which are not looked into."""
     if len(octets) > BLOCK:
         raise Broken("header-limit", "the header block is too long")
     if not octets.endswith(b"\n\n"):
         raise Broken("truncated", "no blank line ends the header block")
     if not octets.startswith(b"ima: 1\n"):
         raise Broken("version", "the first line is not 'ima: 1'")
-    while True:
-        line, _, octets = octets.partition(b"\n")
+    line, _, octets = octets[len(b"ima: 1\n"):].partition(b"\n")
+    while line:
         if len(line) + 1 > LINE:
             raise Broken("line-length", "a line is too long")
-        if not line and octets:
-            raise Broken("blank-line", "something follows a blank line")
         yield decoded(line)
-        if not line:
-            return
+        line, _, octets = octets.partition(b"\n")
+    if octets:
+        raise Broken("blank-line", "something follows a blank line")
 
 
 def parse(octets, body_limit=BODY):
     """A header block with its blank line, and nothing behind it."""
-    source = header_lines(octets)
-    next(source)
     lines, counts = [], {}
-    for text in source:
-        if not text:
-            break
+    for text in header_lines(octets):
         found = HEADER_LINE.fullmatch(text)
         if not found:
             raise Broken("line-syntax", f"{text[:80]!r} is not 'name: value'")
