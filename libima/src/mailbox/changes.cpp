@@ -160,6 +160,14 @@ result<std::vector<std::string>> mailbox::copy(std::string_view folder, std::str
     IMA_CHECK(s.files.sync_directory(shard));
     return named;
   };
+  // What was copied before something failed; else it comes back as a stray.
+  const auto unlink_copies = [&](const std::vector<journal_record>& records) {
+    for (const auto& what : records) {
+      const std::string& id = std::get<message_record>(what).id;
+      const auto object = layout::find_object(s.files, s.tree.shard(id), id);
+      if (object && *object) (void)layout::remove_object(s.files, s.tree, **object);
+    }
+  };
   return in_batches<std::string>(ids, [&](auto piece, auto& copies) {
     return s.locked([&]() -> result<void> {
       IMA_TRY(from, s.folder(folder));
@@ -176,7 +184,9 @@ result<std::vector<std::string>> mailbox::copy(std::string_view folder, std::str
       for (auto& original : found) {
         copies.emplace_back();
         if (original.id.empty()) continue;
-        IMA_TRY(copy, link_copy(original.id));
+        auto copied = link_copy(original.id);
+        if (!copied) unlink_copies(records);
+        IMA_TRY(copy, std::move(copied));
         if (copy.empty()) continue;
         original.id = copies.back() = copy;
         records.emplace_back(record_of(original, to.number));

@@ -64,10 +64,10 @@ index::folder_row folder_at(sqlite3_stmt* row) {
   return f;
 }
 
-// 0 where there is no file.
+// 0 where there is no file, or one that was emptied: a database is never empty.
 std::uint64_t identity_of(const std::string& path) {
   struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 ? facts.st_ino : 0;
+  return ::stat(path.c_str(), &facts) == 0 && facts.st_size > 0 ? facts.st_ino : 0;
 }
 
 std::int64_t unseen(std::string_view flags) {
@@ -202,6 +202,12 @@ result<std::optional<message_record>> index::message(std::string_view id) {
       },
       id));
   return m;
+}
+
+result<void> index::house_homeless() {
+  return db_->run(
+      "UPDATE message SET folder = 1 WHERE folder NOT IN"
+      " (SELECT number FROM folder WHERE live = 1)");
 }
 
 // Looks through all that is gone, which only the repair of a stray calls for.

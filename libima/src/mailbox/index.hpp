@@ -64,6 +64,8 @@ class index {
   /// Entries that came or changed after `seq` and such as left after `gone_seq`, by seq.
   result<std::vector<entry>> changes(std::uint64_t folder, std::uint64_t seq,
                                      std::uint64_t gone_seq, std::size_t limit);
+  /// In a transaction: messages in a folder that is not there are in folder 1 now.
+  result<void> house_homeless();
   /// Ids from `from` to before `to`, in order.
   result<std::vector<std::string>> ids(std::string_view from, std::string_view to);
 

@@ -298,6 +298,18 @@ result<void> journal::cut(std::uint64_t size) {
   return file_->sync();
 }
 
+result<void> read_whole_lines(const file& from, const journal::visitor& visit) {
+  line_cutter lines(0);
+  std::string buffer(read_together, '\0');
+  while (true) {
+    IMA_TRY(count, from.read_at(lines.wanted(), buffer));
+    if (count == 0) return {};
+    lines.feed(octets(buffer).substr(0, count));
+    while (const auto line = lines.next())
+      if (const auto found = parse_journal_line(line->text)) IMA_CHECK(visit(*found));
+  }
+}
+
 // Most often the last line is the one; an append that is being written, or was torn, stands behind
 // it otherwise.
 result<commit_record> last_commit(file_system& files, const std::string& path) {

@@ -96,6 +96,9 @@ class journal {
   std::uint64_t first_ = 0;
 };
 
+/// Hands out every line that is whole, in order, whatever is between them; for repairs.
+result<void> read_whole_lines(const file& from, const journal::visitor& visit);
+
 /// What the mailbox holds after the last whole append. Reads the journal's end alone, without the
 /// lock. Errors: those of file_system, `journal-damaged`.
 result<commit_record> last_commit(file_system& files, const std::string& path);

@@ -59,6 +59,8 @@ result<void> make_tree(file_system& files, const layout::tree& tree) {
   return files.sync_directory(parent_of(tree.root));
 }
 
+}  // namespace
+
 result<void> check_format(file_system& files, const layout::tree& tree) {
   IMA_TRY(format, read_small(files, tree.format()));
   if (format == layout::format_line) return {};
@@ -70,8 +72,6 @@ result<void> check_format(file_system& files, const layout::tree& tree) {
                                    format->substr(0, format->size() - 1))
                      : "its file 'format' is not a mailbox's"};
 }
-
-}  // namespace
 
 error caller_error(std::string_view rule, std::string_view place, std::string_view text) {
   return {fault::caller, rule, std::string(place), std::string(text)};
@@ -123,6 +123,11 @@ result<mailbox> mailbox::open(file_system& files, const std::string& path, optio
   s->index_path = o.index.empty() ? path + "/index" : std::move(o.index);
   IMA_CHECK(s->locked([] { return result<void>(); }));
   return mailbox(std::move(s));
+}
+
+result<void> mailbox::rebuild() {
+  const std::lock_guard guard(state_->mutex);
+  return state_->renew();
 }
 
 result<std::string> mailbox::sync_state(std::string_view name) {

@@ -22,13 +22,20 @@ void name(std::vector<std::string>& list, std::string text) {
 
 class mailbox::state::examination {
  public:
-  examination(state& s, bool repair) : state_(s), repair_(repair) {}
+  struct how {
+    bool repair = false;
+    bool contents = false;
+  };
+  examination(state& s, how h) : state_(s), repair_(h.repair), contents_(h.contents) {}
 
   result<report> run() {
     IMA_CHECK(in_turn([this] { return leftovers(); }));
     IMA_CHECK(in_turn([this] { return waiting(); }));
-    for (int i = 0; i < 256; ++i)
+    for (int i = 0; i < 256; ++i) {
       IMA_CHECK(in_turn([this, i] { return shard(fmt::format("{:02x}", i)); }));
+      // Reading takes long, and needs no lock: what goes meanwhile is not damaged.
+      for (const auto& id : std::exchange(to_verify_, {})) IMA_CHECK(verify(id));
+    }
     return std::move(found_);
   }
 
@@ -39,6 +46,16 @@ class mailbox::state::examination {
     IMA_CHECK(state_.locked(work));
     found_.torn = state_.torn;
     return {};
+  }
+
+  result<void> verify(const std::string& id) {
+    IMA_TRY(object, state_.object_of(id));
+    if (!object) return {};
+    auto good = verify_message(state_.files, *object, id);
+    if (!good && good.error().rule == "message-damaged") name(found_.damaged, id);
+    const bool told =
+        good || good.error().rule == "message-damaged" || good.error().rule == "file-missing";
+    return told ? result<void>() : good;
   }
 
   bool older(const file_status& s, std::chrono::seconds age) {
@@ -92,6 +109,7 @@ class mailbox::state::examination {
     // Behind the last digit, so that every id with these two lies between.
     IMA_TRY(live, state_.cache->ids(digits, digits + "g"));
     for (const auto& id : live) IMA_CHECK(expect(directory, id, there));
+    if (contents_) to_verify_ = live;
     for (const auto& id : there)
       if (!std::ranges::binary_search(live, id)) IMA_CHECK(stray(directory, id));
     return {};
@@ -107,8 +125,8 @@ class mailbox::state::examination {
     return {};
   }
 
-  // A copy's files whose record was never written, a removal that was not finished: they go. Any
-  // other message without a record goes back to new/: nothing that was delivered is thrown away.
+  // A removal that was not finished is finished. Any other message without a record goes back to
+  // new/: rather a copy too many, of which nobody was told, than one too few.
   result<void> stray(const std::string& directory, const std::string& id) {
     IMA_TRY(object, layout::find_object(state_.files, directory, id));
     if (!object) {
@@ -129,7 +147,6 @@ class mailbox::state::examination {
   }
 
   result<bool> is_unwanted(const std::string& id) {
-    if (layout::is_apart(id)) return true;
     IMA_TRY(waiting, layout::find_object(state_.files, state_.tree.incoming(), id));
     IMA_TRY(tombstone, state_.files.status(state_.tree.tombstone(id)));
     if (waiting || tombstone) return true;
@@ -148,11 +165,13 @@ class mailbox::state::examination {
 
   state& state_;
   bool repair_;
+  bool contents_;
+  std::vector<std::string> to_verify_;
   report found_;
 };
 
 result<report> mailbox::recover() {
-  auto found = state::examination(*state_, true).run();
+  auto found = state::examination(*state_, {.repair = true}).run();
   if (found) {
     const std::lock_guard guard(state_->mutex);
     found->torn = std::exchange(state_->torn, 0);
@@ -160,6 +179,8 @@ result<report> mailbox::recover() {
   return found;
 }
 
-result<report> mailbox::check() { return state::examination(*state_, false).run(); }
+result<report> mailbox::check(bool contents) {
+  return state::examination(*state_, {.contents = contents}).run();
+}
 
 }  // namespace ima::mailbox

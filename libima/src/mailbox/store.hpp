@@ -35,9 +35,6 @@ struct mailbox::state {
 
   state(file_system& f, std::string root) : files(f), tree{std::move(root)} {}
 
-  /// Opens journal and index, and brings the index up to date.
-  result<void> open();
-
   /// Runs `work` with the lock held and the index up to date.
   template <class Work>
   auto locked(const Work& work) -> decltype(work()) {
@@ -64,6 +61,8 @@ struct mailbox::state {
   /// With the lock: finishes in msg/ what the journal's new records say, then indexes them. The one
   /// way changes happen, and so also the recovery after a crash.
   result<void> follow();
+  /// Takes the lock: makes the index anew.
+  result<void> renew();
   /// With the lock: makes records durable, then follows them.
   result<void> append(std::vector<journal_record> records);
 
@@ -112,7 +111,6 @@ struct mailbox::state {
   result<void> open_journal();
   bool is_current(const file_status& journal_now);
   result<void> open_index();
-  result<void> renew();
   result<void> rebuild_index();
   result<void> follow_once(bool own);
   result<void> follow(bool own);
@@ -133,6 +131,19 @@ result<stored_text> open_text(file_system& files, const layout::object& what);
 /// Opens one part, counted from 0. Errors: those of file_system.
 result<std::unique_ptr<part_source>> open_part_of(file_system& files, const layout::object& what,
                                                   const stored_text& message, std::size_t part);
+
+/// What the journal says of a message when it comes, by its record. Error: `message-damaged`.
+result<message_record> describe_message(file_system& files, const layout::object& what,
+                                        std::string_view id, index& folders);
+/// True for an error that tells of this message alone, not of the file system.
+bool concerns_one_message(const error& e);
+
+/// Reads a message whole. Error: `message-damaged`, where a digest is not what the id or a `part:`
+/// line says.
+result<void> verify_message(file_system& files, const layout::object& what, std::string_view id);
+
+/// Error: `mailbox-format`.
+result<void> check_format(file_system& files, const layout::tree& tree);
 
 /// Writes a small file as a whole: built in tmp/, synced, renamed to `path` in `directory`.
 result<void> replace_small(file_system& files, const layout::tree& tree, octets text,

@@ -22,17 +22,14 @@ class intake {
     if (!found) return std::optional<message_record>();
     IMA_TRY(unwanted, had(id, *found));
     if (unwanted) return std::optional<message_record>();
-    auto made = read(*found, id);
-    if (!made && concerns_one(made.error())) return std::optional<message_record>();
-    return made;
+    auto made = describe_message(files_, *found, id, cache_);
+    // It stays where it is and keeps nobody else's out; check() names it.
+    if (!made && concerns_one_message(made.error())) return std::optional<message_record>();
+    if (!made) return made.error();
+    return std::optional(std::move(*made));
   }
 
  private:
-  // A message that cannot be read stays where it is and keeps nobody else's out; check() names it.
-  static bool concerns_one(const error& e) {
-    return e.rule == "message-damaged" || e.rule == "file-missing" || e.rule == "file-unreadable";
-  }
-
   // In the journal, yet in new/: a second copy, unless the first one's files are missing, which
   // this one then replaces.
   result<bool> had(std::string_view id, const layout::object& waiting) {
@@ -55,25 +52,30 @@ class intake {
     return true;
   }
 
-  result<std::optional<message_record>> read(const layout::object& what, std::string_view id) {
-    IMA_TRY(text, open_text(files_, what));
-    std::size_t size = 0;
-    IMA_TRY(note, read_record(text.record, size));
-    IMA_TRY(folder, cache_.folder(note.folder));
-    std::erase_if(note.flags, [](const std::string& flag) { return !check_flag(flag); });
-    if (note.flags.size() > most_flags) note.flags.resize(most_flags);
-    const std::int64_t arrived = note.received.at.time_since_epoch().count();
-    return std::optional(message_record{
-        std::string(id), folder ? folder->number : 1, text.header.size() + text.header.body_size(),
-        std::max<std::int64_t>(arrived, 0), join_flags(std::move(note.flags))});
-  }
-
   file_system& files_;
   const layout::tree& tree_;
   index& cache_;
 };
 
 }  // namespace
+
+bool concerns_one_message(const error& e) {
+  return e.rule == "message-damaged" || e.rule == "file-missing" || e.rule == "file-unreadable";
+}
+
+result<message_record> describe_message(file_system& files, const layout::object& what,
+                                        std::string_view id, index& folders) {
+  IMA_TRY(text, open_text(files, what));
+  std::size_t size = 0;
+  IMA_TRY(note, read_record(text.record, size));
+  IMA_TRY(folder, folders.folder(note.folder));
+  std::erase_if(note.flags, [](const std::string& flag) { return !check_flag(flag); });
+  if (note.flags.size() > most_flags) note.flags.resize(most_flags);
+  const std::int64_t arrived = note.received.at.time_since_epoch().count();
+  return message_record{std::string(id), folder ? folder->number : 1,
+                        text.header.size() + text.header.body_size(),
+                        std::max<std::int64_t>(arrived, 0), join_flags(std::move(note.flags))};
+}
 
 // new/ is synced first: a deliverer that has not come so far yet may never come, and the journal
 // must not name what a crash takes away.

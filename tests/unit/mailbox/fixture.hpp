@@ -22,7 +22,11 @@ namespace mb = ima::mailbox;
 class temporary_directory {
  public:
   temporary_directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "ima-mailbox-XXXXXX").string();
+    // In memory where that is possible: a disk's syncs take their time, and prove nothing here.
+    const std::filesystem::path memory = "/dev/shm";
+    const auto place =
+        std::filesystem::is_directory(memory) ? memory : std::filesystem::temp_directory_path();
+    std::string name = (place / "ima-mailbox-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
   temporary_directory(const temporary_directory&) = delete;

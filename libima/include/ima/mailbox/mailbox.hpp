@@ -65,6 +65,7 @@ struct report {
   std::vector<std::string> missing;     ///< Ids that the journal names and no file holds.
   std::vector<std::string> unreadable;  ///< Ids in new/ that cannot be taken in.
   std::vector<std::string> odd;         ///< Names in new/ or msg/ that are no message's.
+  std::vector<std::string> damaged;     ///< Ids whose content is not what it was (check() alone).
 };
 
 /// Octets of one part. Stays readable until destroyed, even where the message is deleted.
@@ -172,10 +173,21 @@ class IMA_API mailbox {
   result<std::string> sync_state(std::string_view name);
   result<void> set_sync_state(std::string_view name, octets value);
 
-  /// Puts right what crashes left behind. Reads every file name in the mailbox.
+  /// Puts right what crashes left behind. Reads every file name in the mailbox, a 256th of them at
+  /// a time, and lets others in between.
   result<report> recover();
-  /// The same without changing anything.
-  result<report> check();
+  /// The same without changing anything. With `contents` it also reads every message whole and
+  /// verifies its digests.
+  result<report> check(bool contents = false);
+  /// Makes the index anew from the journal.
+  result<void> rebuild();
+  /// Recovers; and where the journal is damaged or names messages that no file holds, writes a new
+  /// one before: from the lines of the old that are whole, in order, and from the messages in msg/
+  /// that none of them names. The old one stays beside it as `journal.damaged-` and digits. All
+  /// state tokens are `resync` then, and what only damaged lines said (flags, moves, deletions) is
+  /// lost. Others may have the mailbox open. Errors: those of file_system, `index`,
+  /// `mailbox-format`.
+  static result<report> repair(file_system& files, const std::string& path, options o = {});
 
  private:
   friend class appending;

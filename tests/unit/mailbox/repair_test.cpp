@@ -1,0 +1,131 @@
+#include "fixture.hpp"
+#include "mailbox/journal.hpp"
+
+#include <fstream>
+#include <map>
+
+using namespace mailbox_test;
+
+namespace {
+
+auto& files = mb::posix_file_system();
+
+struct wreck {
+  temporary_directory dir;
+  std::string path = dir / "bob";
+  message one = compose("one", {{"1"}});
+  message two = compose("two", {{"2"}, {"JPEG", "image/jpeg", "a.jpg"}});
+  std::string copy;
+
+  wreck() {
+    REQUIRE(mb::mailbox::create(files, path));
+    REQUIRE(deliver(files, one, path));
+    REQUIRE(deliver(files, two, path));
+    auto box = mb::mailbox::open(files, path).value();
+    REQUIRE(box.take_in());
+    REQUIRE(box.create_folder("kept", "archive"));
+    const std::vector first{one.header.id_digest().hex()};
+    const std::vector second{two.header.id_digest().hex()};
+    REQUIRE(box.move("inbox", "kept", first));
+    REQUIRE(box.set_flags("kept", first, {{"seen"}, {}, {}}));
+    copy = box.copy("inbox", "kept", second).value().front();
+  }
+
+  std::string journal() const {
+    std::ifstream in(path + "/journal");
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void replace(std::string_view text) const { std::ofstream(path + "/journal") << text; }
+
+  // Everything is somewhere, whole.
+  void check_all(mb::mailbox& box) const {
+    std::map<std::string, std::string> places;
+    const auto folders = box.folders().value();
+    for (const auto& f : folders)
+      for (const auto& e : all(box, f.name)) places[e.id] = f.name;
+    CHECK(places.size() == 3);
+    CHECK(whole(box, one.header.id_digest().hex(), one, places[one.header.id_digest().hex()]));
+    CHECK(whole(box, two.header.id_digest().hex(), two, places[two.header.id_digest().hex()]));
+    CHECK(whole(box, copy, two, places[copy]));
+    CHECK(box.quota()->messages == 3);
+    const auto found = box.check(true).value();
+    CHECK(found.missing.empty());
+    CHECK(found.damaged.empty());
+    CHECK(found.strays == 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a repair keeps what whole lines say, and every message that no line names") {
+  const wreck w;
+  const std::string good = w.journal();
+  // The line of one append after the other is damaged.
+  for (std::size_t at = good.find('\n') + 5; at < good.size(); at = good.find('\n', at) + 5) {
+    CAPTURE(at);
+    std::string bad = good;
+    bad[at] ^= 1;
+    w.replace(bad);
+    std::filesystem::remove(w.path + "/index");
+    REQUIRE(mb::mailbox::repair(files, w.path));
+    auto box = mb::mailbox::open(files, w.path).value();
+    w.check_all(box);
+    if (good.find('\n', at) == std::string::npos) break;
+  }
+}
+
+TEST_CASE("a repair of a journal that is gone, empty or another's finds every message") {
+  for (const auto* text : {"", "rubbish\n", "ima-journal 1 x\n"}) {
+    const wreck w;
+    w.replace(text);
+    if (*text == '\0') std::filesystem::remove(w.path + "/journal");
+    REQUIRE(mb::mailbox::repair(files, w.path));
+    auto box = mb::mailbox::open(files, w.path).value();
+    w.check_all(box);
+    CHECK(box.folders()->front().role == "inbox");
+  }
+}
+
+TEST_CASE("a repair that is not needed leaves the journal, and one that is makes tokens resync") {
+  const wreck w;
+  auto box = mb::mailbox::open(files, w.path).value();
+  const std::string token = box.status("kept")->token;
+  REQUIRE(mb::mailbox::repair(files, w.path));
+  CHECK(box.changes("kept", token, 10));
+  std::string bad = w.journal();
+  bad[bad.find("archive")] = 'x';
+  w.replace(bad);
+  REQUIRE(mb::mailbox::repair(files, w.path));
+  // Whoever has it open goes on with the new one.
+  CHECK(box.changes("inbox", token, 10).error().rule == "resync");
+  w.check_all(box);
+}
+
+TEST_CASE("a repair drops what the journal names in vain, and says so") {
+  const wreck w;
+  const std::string id = w.one.header.id_digest().hex();
+  std::filesystem::remove(w.path + "/msg/" + id.substr(0, 2) + "/" + id + ".ima");
+  CHECK(mb::mailbox::repair(files, w.path)->missing == std::vector{id});
+  auto box = mb::mailbox::open(files, w.path).value();
+  CHECK(box.check()->missing.empty());
+  CHECK(all(box, "kept").size() == 1);
+  CHECK(all(box, "inbox").size() == 1);
+}
+
+TEST_CASE("a look at the contents names what is not what it was") {
+  const wreck w;
+  auto box = mb::mailbox::open(files, w.path).value();
+  CHECK(box.check(true)->damaged.empty());
+  const std::string id = w.two.header.id_digest().hex();
+  std::ofstream(w.path + "/msg/" + id.substr(0, 2) + "/" + id + "/2-a.jpg") << "JPEX";
+  // The copy is the same file.
+  CHECK(box.check(true)->damaged.size() == 2);
+  CHECK(box.check()->damaged.empty());
+}
+
+TEST_CASE("an index is made anew when asked") {
+  const wreck w;
+  auto box = mb::mailbox::open(files, w.path).value();
+  REQUIRE(box.rebuild());
+  w.check_all(box);
+}
