@@ -47,8 +47,8 @@ struct office {
   net::retrieval_server server;
   std::thread thread;
 
-  explicit office(limits bounds = {})
-      : server(make(users, bounds)), thread([this] { server.run(); }) {}
+  explicit office(limits bounds = {}, service::proof_limits proofs = {})
+      : server(make(users, bounds, proofs)), thread([this] { server.run(); }) {}
   office(const office&) = delete;
   office& operator=(const office&) = delete;
   ~office() {
@@ -56,8 +56,10 @@ struct office {
     thread.join();
   }
 
-  static net::retrieval_server make(authenticator& users, const limits& bounds) {
+  static net::retrieval_server make(authenticator& users, const limits& bounds,
+                                    const service::proof_limits& proofs) {
     net::retrieval_server_options options;
+    options.proofs = proofs;
     options.bounds = bounds;
     options.listen = {"127.0.0.1:0"};
     options.trust_issued_names = true;
@@ -228,6 +230,24 @@ TEST_CASE("a refusal leaves the connection usable, a third wrong password does n
   const auto after = client->authenticate("bob", "swordfish");
   REQUIRE_FALSE(after);
   CHECK(client->folders().error() == after.error());
+}
+
+TEST_CASE("after too many wrong passwords a proof of that name is not looked at, others are") {
+  service::proof_limits proofs;
+  proofs.first_delay = std::chrono::milliseconds(1);
+  proofs.of_user = 2;
+  office o({}, proofs);
+  auto guesser = o.connect();
+  REQUIRE(guesser);
+  CHECK(guesser->authenticate("bob", "abc").error().rule == "auth");
+  CHECK(guesser->authenticate("bob", "abd").error().rule == "auth");
+  auto client = o.connect();
+  REQUIRE(client);
+  const auto busy = client->authenticate("bob", "swordfish");
+  REQUIRE_FALSE(busy);
+  CHECK(busy.error().rule == "busy");
+  CHECK(busy.error().kind == fault::temporary);
+  CHECK(client->authenticate("eve", "swordfish").error().rule == "auth");
 }
 
 TEST_CASE("a certificate of the operator's authority proves the user it names") {

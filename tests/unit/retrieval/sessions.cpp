@@ -156,6 +156,52 @@ TEST_CASE("a deadline counts from the beginning of a wait, not from its latest o
   CHECK(user.step() != inside);
 }
 
+TEST_CASE("events do not pile up for a client who takes nothing") {
+  limits bounds;
+  bounds.pending_output = 100;
+  server session = authenticated_server(bounds);
+  expect_request<request::watch>(session, "WATCH inbox 1 sent 1\n");
+  REQUIRE(session.ok());
+  for (int i = 0; i < 1000; ++i) {
+    session.event({"inbox", std::to_string(i)});
+    session.event({"sent", std::to_string(i)});
+  }
+  CHECK(session.pending_output().size() < 200);
+  session.sent(session.pending_output().size());
+  CHECK(session.pending_output() == "EVENT inbox 999\nEVENT sent 999\n");
+}
+
+TEST_CASE("a body has a minimum rate, and what is dropped of one, too") {
+  limits bounds;
+  bounds.body_grace = std::chrono::seconds(1);
+  bounds.body_rate = 10;
+  server session = authenticated_server(bounds);
+  expect_request<request::append>(session, "APPEND inbox - - 8\nima: 1\n\n");
+  REQUIRE(session.accept(25));
+  session.sent(session.pending_output().size());
+  session.receive("DATA 25\n");
+  REQUIRE(std::holds_alternative<need_input>(session.next_event().value()));
+  CHECK(session.timeout() == bounds.body_grace);
+  const auto began = session.step();
+  const auto give = [&](std::size_t count) {
+    const std::string octets(count, 'x');
+    session.receive(octets);
+    while (!std::holds_alternative<need_input>(session.next_event().value())) {
+    }
+  };
+  give(9);
+  CHECK(session.step() == began);
+  give(1);
+  CHECK(session.step() == began + 1);
+  REQUIRE(session.fail(reason::storage, ""));
+  session.sent(session.pending_output().size());
+  CHECK(session.timeout() == bounds.body_grace);
+  give(9);
+  const auto dropped = session.step();
+  give(1);
+  CHECK(session.step() == dropped + 1);
+}
+
 TEST_CASE("a client is not made to keep more folders than its limit") {
   limits bounds;
   bounds.folders = 2;
