@@ -91,7 +91,10 @@ with Tests() as t:
 
     # A deletion goes the other way, and --delete-after empties the post office.
     other = b.place / "other"
-    t.equal("another copy", b.fetch("bob", other, "--delete-after").code, 0)
+    t.equal("another copy", b.fetch("bob", other, "--folder", "inbox").code, 0)
+    (other / "sync").rename(other / "sync.was")  # as if it had been stopped before it took note
+    (other / "sync").mkdir()
+    t.equal("which empties the post office", b.fetch("bob", other, "--delete-after").code, 0)
     t.equal("has everything", len(stored(other)), 3)
     t.equal("and nothing is there", stored(bob), [])
     t.equal("nor here", (b.fetch("bob", copy).code, stored(copy)), (0, []))

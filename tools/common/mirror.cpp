@@ -164,7 +164,7 @@ result<mirror::folder_end> mirror::bring(const std::string& folder, const on_mes
 
 result<void> mirror::bring_page(folder_end& end, retrieval::change_page& got,
                                 const on_message& report) {
-  auto wanted = missing(end.folder, got.changes, end.gone);
+  auto wanted = missing(end, got.changes);
   if (!wanted) return wanted.error();
   const std::span<const retrieval::entry> all(*wanted);
   for (std::size_t at = 0; at < all.size(); at += headers_at_once) {
@@ -175,19 +175,21 @@ result<void> mirror::bring_page(folder_end& end, retrieval::change_page& got,
   return {};
 }
 
-result<std::vector<retrieval::entry>> mirror::missing(const std::string& folder,
-                                                      std::vector<retrieval::change>& changes,
-                                                      std::vector<std::string>& gone) {
+result<std::vector<retrieval::entry>> mirror::missing(folder_end& end,
+                                                      std::vector<retrieval::change>& changes) {
   std::vector<retrieval::entry> wanted;
   for (retrieval::change& change : changes) {
     if (!change.present) {
-      gone.push_back(std::move(change.id));
+      end.gone.insert(std::move(change.id));
       continue;
     }
-    std::erase(gone, change.id);  // it came back
-    const auto here = adapt(folder, *change.present);
+    end.gone.erase(change.id);  // it came back
+    const auto here = adapt(end.folder, *change.present);
     if (!here) return here.error();
-    if (!*here) wanted.push_back(*std::move(change.present));
+    if (!*here)
+      wanted.push_back(*std::move(change.present));
+    else if (options_.delete_after)
+      end.brought.push_back(std::move(change.id));  // an earlier run was stopped before it could
   }
   return wanted;
 }

@@ -81,7 +81,7 @@ class mirror {
   // that left one folder be told from one that moved to another.
   struct folder_end {
     std::string folder;
-    std::vector<std::string> gone;
+    std::set<std::string> gone;
     std::string token;
     std::vector<std::string> brought;  // whole here: may be deleted there
     std::string here;                  // two-way: the state of the local folder that was looked at
@@ -112,9 +112,8 @@ class mirror {
   result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
   result<folder_end> bring(const std::string& folder, const on_message& report);
   result<void> bring_page(folder_end& end, retrieval::change_page& got, const on_message& report);
-  result<std::vector<retrieval::entry>> missing(const std::string& folder,
-                                                std::vector<retrieval::change>& changes,
-                                                std::vector<std::string>& gone);
+  result<std::vector<retrieval::entry>> missing(folder_end& end,
+                                                std::vector<retrieval::change>& changes);
   result<bool> adapt(const std::string& folder, const retrieval::entry& entry);
   result<void> set_flags(const std::string& folder, const mailbox::entry& here,
                          const retrieval::entry& there);
