@@ -162,5 +162,5 @@ with Tests() as t, contextlib.ExitStack() as ends:
         t.equal(what, ("\nOK" in heard, "FAIL auth" in heard), (what in good, what not in good))
         if rule:
             t.contains(f"{what}: the log tells why", office.text()[before:],
-                       f"chain-unproved peer=")
+                       "chain-unproved peer=")
             t.contains(f"{what}: the rule", office.text()[before:], f"rule={rule} ")
