@@ -3,11 +3,10 @@
 #include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
-#include "routes.hpp"
+#include "handlers.hpp"
+#include "limits.hpp"
 
-#include <ima/mailbox/file_system.hpp>
 #include <ima/service/incoming.hpp>
-#include <ima/service/local_handler.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -22,22 +21,32 @@ int main(int argc, char** argv) {
   tools::add_config_arguments(app, arguments);
   app.get_option("--config")->required();
   std::string path = "-";
+  bool check = false;
+  app.add_flag("--check", check, "Judge a header block instead, as the header stage does");
   app.add_option("MESSAGE", path, "The message; standard input where it is - or left out");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  service::routing_table routes;
-  service::local_handler_options options;
+  tools::handler_settings settings;
+  limits bounds;
   const auto read = tools::read_config(arguments.file, [&](tools::config_table& config) {
-    config.read_octets("max-size", options.bounds.body);
-    tools::read_routes(config, routes);
+    tools::read_limits(config, bounds);
+    tools::read_local_handler(config, settings);
   });
   if (!read) return tools::complain(program, read.error());
   if (arguments.check_only) return tools::exit_ok;
-  auto message = service::message_file::open(path, options.bounds);
+  settings.local.write_received = false;  // the server that received it has done that
+  bounds = service::with_room_for_received(bounds);
+  const auto handler = tools::make_handler(settings, bounds);
+  const auto peer = service::peer_from_environment();
+  const auto print = [](std::string_view line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  };
+  if (check) {
+    const auto header = service::read_header(path, bounds);
+    if (!header) return tools::complain(program, header.error());
+    return service::check_header(*header, *handler, peer, print);
+  }
+  auto message = service::message_file::open(path, bounds);
   if (!message) return tools::complain(program, message.error());
-  service::local_handler handler(mailbox::posix_file_system(), routes, options);
-  return service::handle_message(*message, handler, service::peer_from_environment(),
-                                 [](std::string_view line) {
-                                   fmt::print("{}\n", line);
-                                   std::fflush(stdout);
-                                 });
+  return service::handle_message(*message, *handler, peer, print);
 }

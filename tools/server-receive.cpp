@@ -1,17 +1,17 @@
-// Receives mail from other servers and gives it to the built-in handler.
+// Receives mail from other servers and gives it to a handler, built in or a command.
 
 #include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
+#include "handlers.hpp"
 #include "limits.hpp"
 #include "log.hpp"
 #include "reload.hpp"
-#include "routes.hpp"
 #include "tls_settings.hpp"
 
-#include <ima/mailbox/file_system.hpp>
 #include <ima/net/delivery_server.hpp>
-#include <ima/service/local_handler.hpp>
+#include <ima/service/event_counters.hpp>
+#include <ima/service/handler_switch.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -27,24 +27,24 @@ constexpr const char* program = "server-receive";
 struct settings {
   net::delivery_server_options server;
   tls::context_options tls;
-  service::routing_table routes;
+  tools::handler_settings handler;
   tools::watched_files watched;
 };
 
 result<void> read_settings(const std::string& file, settings& s) {
-  s.watched.files.insert(file);
   return tools::read_config(file, [&](tools::config_table& config) {
     config.require("listen");
     config.read("listen", s.server.listen);
+    config.read("metrics", s.server.metrics_listen);
     tools::read_server_limits(config, s.server);
-    tools::read_routes(config, s.routes);
+    tools::read_handler(config, s.handler);
     tools::read_server_tls(config, s.tls, s.watched);
   });
 }
 
-// Takes up changed certificates.
+// Takes up changed certificates, handlers and routes, all or nothing.
 result<void> reload(const std::string& file, net::delivery_server& server,
-                    tools::watched_files& read, log_sink& log) {
+                    service::handler_switch& handler, tools::watched_files& read, log_sink& log) {
   settings fresh;
   const auto good = read_settings(file, fresh);
   read = fresh.watched;
@@ -52,24 +52,33 @@ result<void> reload(const std::string& file, net::delivery_server& server,
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
   server.use(*context);
+  handler.use(tools::make_handler(fresh.handler, fresh.server.bounds));
   tools::log_certificates(*context, log);
   return {};
 }
 
-int serve(const std::string& file, settings& s, tools::stderr_log& log) {
-  auto context = tls::context::create(s.tls);
+void log_addresses(const net::delivery_server& server, log_sink& log) {
+  for (const std::string& where : server.addresses())
+    log.write({log_level::info, "listening", {{"address", where}}});
+  if (!server.metrics_address().empty())
+    log.write({log_level::info, "metrics-listening", {{"address", server.metrics_address()}}});
+}
+
+int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
+  service::event_counters log(&errors);
+  s.server.log = &log;
+  s.server.metrics = [&log] { return log.open_metrics(); };
+  const auto context = tls::context::create(s.tls);
   if (!context) return tools::complain(program, context.error());
-  service::local_handler_options handling;
-  handling.bounds = s.server.bounds;
-  service::local_handler handler(mailbox::posix_file_system(), s.routes, handling);
+  service::handler_switch handler(tools::make_handler(s.handler, s.server.bounds));
   auto server = net::delivery_server::create(s.server, *context, handler);
   if (!server) return tools::complain(program, server.error());
-  for (const std::string& where : server->addresses())
-    log.write({log_level::info, "listening", {{"address", where}}});
+  log_addresses(*server, log);
   tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { server->stop(); },
-      [&](tools::watched_files& read) { return reload(file, *server, read, log); }, s.watched, log);
+      [&](tools::watched_files& read) { return reload(file, *server, handler, read, log); },
+      s.watched, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;
@@ -86,7 +95,6 @@ int main(int argc, char** argv) {
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
   tools::stderr_log log;
   settings s;
-  s.server.log = &log;
   if (auto good = read_settings(arguments.file, s); !good)
     return tools::complain(program, good.error());
   return arguments.check_only ? tools::exit_ok : serve(arguments.file, s, log);

@@ -138,6 +138,15 @@ void config_table::read(std::string_view key, std::vector<std::string>& value) {
   }
 }
 
+void config_table::read_words(std::string_view key, std::vector<std::string>& value) {
+  const toml::node* node = content_.find(key);
+  if (node == nullptr) return;
+  if (const auto* text = node->as_string())
+    value = {text->get()};
+  else
+    read(key, value);
+}
+
 void config_table::read(std::string_view key, text_map& value) {
   const auto* map = content_.get<toml::table>(key, "a table");
   if (map == nullptr) return;

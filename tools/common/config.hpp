@@ -26,7 +26,9 @@ class config_table {
   void read(std::string_view key, std::uint64_t& value);              ///< A number from 0 on.
   void read(std::string_view key, std::chrono::milliseconds& value);  ///< "60s", "250ms", "14d"
   void read(std::string_view key, std::vector<std::string>& value);   ///< A list of texts.
-  void read(std::string_view key, text_map& value);                   ///< A table of texts.
+  /// A text, which stands for a list of it alone, or a list of texts.
+  void read_words(std::string_view key, std::vector<std::string>& value);
+  void read(std::string_view key, text_map& value);  ///< A table of texts.
   /// A path; a relative one is taken from the directory of the file.
   void read(std::string_view key, std::filesystem::path& value);
   /// "100 MiB", "4096", or a plain number.

@@ -56,11 +56,11 @@ void add_routing(py::module_& m) {
       .def(
           "find",
           [](const routing_table& t, const address_in& a) -> py::object {
-            const service::route* found = t.find(*a);
-            if (found == nullptr) return py::none();
+            const auto found = take(t.find(*a));
+            if (!found) return py::none();
             return py::make_tuple(found->mailbox, found->command);
           },
-          "recipient"_a, "(mailbox, command) for an address, or None.");
+          "recipient"_a, "(mailbox, command) of the entry an address leads to, or None.");
 }
 
 void add_local_handler(py::module_& m) {

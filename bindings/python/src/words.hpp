@@ -34,7 +34,11 @@ template <>
 struct words<delivery::header_answer::kind> {
   using enum delivery::header_answer::kind;
   static constexpr std::pair<std::string_view, delivery::header_answer::kind> all[] = {
-      {"accept", accept}, {"reject", reject}, {"defer", defer}, {"verdict", verdict}};
+      {"accept", accept},
+      {"reject", reject},
+      {"defer", defer},
+      {"verdict", verdict},
+      {"drop", drop}};
 };
 template <>
 struct words<net::send_report::outcome> {

@@ -304,6 +304,10 @@ server_event server::next_event() {
 result<void> server::answer(const header_answer& answer) {
   state& s = *state_;
   if (s.now != server_state::judging) return out_of_turn("answer");
+  if (answer.what == header_answer::kind::drop) {
+    s.enter(server_state::closed);
+    return {};
+  }
   const auto each = [&](const std::vector<address>& those, outcome what) {
     for (const address& a : those)
       if (s.mine(a)) s.write_result({a, what, ""});
@@ -321,6 +325,7 @@ result<void> server::answer(const header_answer& answer) {
       s.body.emplace(*s.header);
       s.enter(server_state::accepted);
       return {};
+    case header_answer::kind::drop:
     case header_answer::kind::verdict:
       s.out.line(to_string(answer.final_verdict));
       break;

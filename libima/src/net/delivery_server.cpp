@@ -22,11 +22,16 @@ result<delivery_server> delivery_server::create(const delivery_server_options& o
                                                   options.log);
       });
   IMA_CHECK(made->listen(options.listen));
+  IMA_CHECK(made->expose(options.metrics_listen, options.metrics));
   return delivery_server(std::move(made));
 }
 
 const std::vector<std::string>& delivery_server::addresses() const noexcept {
   return state_->addresses();
+}
+
+const std::string& delivery_server::metrics_address() const noexcept {
+  return state_->metrics_address();
 }
 
 void delivery_server::run() { state_->run(); }

@@ -223,6 +223,7 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
   watch();
   count_offer(offered.header.recipients().size());
   message_ = offered.header.id_digest().hex();
+  octets_ = offered.header.body_size();
   peer_.verified_domain = offered.header.originator().host();
   delivery::header_answer answer;
   if (auto proved = check_originator(offered.header); proved) {
@@ -234,7 +235,7 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
     log(log_level::warning, "identity-refused",
         {{"rule", std::string(proved.error().rule)}, {"text", proved.error().text}});
   }
-  static constexpr std::string_view words[] = {"accept", "reject", "defer", "verdict"};
+  static constexpr std::string_view words[] = {"accept", "reject", "defer", "verdict", "drop"};
   log(log_level::info, "offer-judged",
       {{"answer", std::string(words[static_cast<std::size_t>(answer.what)])},
        {"reason", answer.what == delivery::header_answer::kind::accept
@@ -285,7 +286,8 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
   const auto final_word = co_await on_worker([&] { return transaction_->finish(results); });
   co_await drop();
   log(log_level::info, "message-finished",
-      {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))}});
+      {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))},
+       {"octets", std::to_string(octets_)}});
   if (final_word.drop) {
     connection_.close();
     co_return false;

@@ -69,7 +69,8 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   std::optional<delivery::server> session_;
   std::unique_ptr<delivery::transaction> transaction_;
   delivery::peer_info peer_;
-  std::string message_;  // digest of the message in hand, for the log
+  std::string message_;       // digest of the message in hand, for the log
+  std::uint64_t octets_ = 0;  // of its body
   std::size_t offers_ = 0;
   std::size_t recipients_ = 0;  // of all offers
   asio::steady_timer lapse_;

@@ -3,6 +3,7 @@
 #include "net/asio.hpp"
 #include "net/connection.hpp"
 #include "net/listen.hpp"
+#include "net/metrics_listener.hpp"
 #include "support/try.hpp"
 
 #include <ima/error.hpp>
@@ -18,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -55,12 +57,24 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
     return {};
   }
 
+  /// Gives counters on a loopback address, where one is named.
+  result<void> expose(const std::string& where, metrics_text make) {
+    if (where.empty()) return {};
+    IMA_TRY(acceptor, listen_for_metrics(loop_, where));
+    metrics_address_ = text_of(acceptor.local_endpoint());
+    metrics_.emplace(std::move(acceptor));
+    make_metrics_ = std::move(make);
+    return {};
+  }
+
+  const std::string& metrics_address() const noexcept { return metrics_address_; }
   const std::vector<std::string>& addresses() const noexcept { return addresses_; }
 
   asio::any_io_executor executor() { return loop_.get_executor(); }
 
   void run() {
     for (tcp::acceptor& a : acceptors_) asio::co_spawn(loop_, accept_loop(a), asio::detached);
+    if (metrics_) asio::co_spawn(loop_, serve_metrics(*metrics_, make_metrics_), asio::detached);
     loop_.run();
     workers_.join();
   }
@@ -117,6 +131,7 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
     auto service = make_(connection(std::move(socket), std::move(*engine)), workers_);
     serving_.insert(service);
     ++peers_[peer];
+    log("connection-opened", {{"peer", peer}}, log_level::debug);
     const auto executor = service->executor();
     asio::co_spawn(executor, service->run(),
                    [self = this->shared_from_this(), service,
@@ -129,6 +144,7 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
       log("service-failed", {{"peer", peer}});
       service->abort();
     }
+    log("connection-closed", {{"peer", peer}}, log_level::debug);
     serving_.erase(service);
     if (--peers_[peer] == 0) peers_.erase(peer);
     room_.cancel();
@@ -146,13 +162,17 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
       a.close(ignored);
     }
     room_.cancel();
+    if (metrics_) {
+      asio::error_code ignored;  // it is closed either way
+      metrics_->close(ignored);
+    }
     for (const auto& service : serving_)
       asio::post(service->executor(), [service] { service->stop(); });
   }
 
-  void log(std::string_view name,
-           std::vector<std::pair<std::string_view, std::string>> fields) const {
-    if (log_ != nullptr) log_->write({log_level::warning, name, std::move(fields)});
+  void log(std::string_view name, std::vector<std::pair<std::string_view, std::string>> fields,
+           log_level level = log_level::warning) const {
+    if (log_ != nullptr) log_->write({level, name, std::move(fields)});
   }
 
   // One thread runs the loop, and with it every strand; all but the context is used by it alone.
@@ -165,6 +185,9 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
   make_service make_;
   std::vector<tcp::acceptor> acceptors_;
   std::vector<std::string> addresses_;
+  std::optional<tcp::acceptor> metrics_;
+  metrics_text make_metrics_;
+  std::string metrics_address_;
   std::unordered_set<std::shared_ptr<Service>> serving_;
   std::unordered_map<std::string, std::size_t> peers_;  // connections of each
   bool stopping_ = false;

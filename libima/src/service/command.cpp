@@ -6,14 +6,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <system_error>
-#include <thread>
+#include <utility>
 
 extern char** environ;
 
@@ -122,68 +123,11 @@ class line_cutter {
   std::string line_;
 };
 
-// What flows through the two pipes of a running command.
-struct exchange {
-  descriptor to;
-  descriptor from;
-  const command_input& input;
-  line_cutter lines;
-  std::array<char, 64 * 1024> buffer{};
-  std::string_view waiting{};
-  std::optional<error> input_failed{};
-
-  void write_some() {
-    if (waiting.empty()) {
-      auto count = input(buffer.data(), buffer.size());
-      if (!count) input_failed = std::move(count).error();
-      if (input_failed || *count == 0) return to.reset();
-      waiting = std::string_view(buffer.data(), *count);
-    }
-    const ssize_t count = ::write(to.get(), waiting.data(), waiting.size());
-    if (count >= 0) return waiting.remove_prefix(static_cast<std::size_t>(count));
-    if (errno != EAGAIN && errno != EINTR) to.reset();  // it reads no more, which is its right
-  }
-
-  void read_some() {
-    std::array<char, 4096> text;
-    const ssize_t count = ::read(from.get(), text.data(), text.size());
-    if (count > 0) return lines.add({text.data(), static_cast<std::size_t>(count)});
-    if (count < 0 && errno == EINTR) return;
-    from.reset();
-    lines.finish();
-  }
-
-  // False when the time is over.
-  bool run(clock::time_point deadline) {
-    while (from.get() >= 0) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
-      if (left.count() <= 0) return false;
-      std::array<pollfd, 2> on{{{from.get(), POLLIN, 0}, {to.get(), POLLOUT, 0}}};
-      if (::poll(on.data(), on.size(), static_cast<int>(std::min<long>(left.count(), 60'000))) < 0)
-        continue;
-      if (on[1].revents != 0) write_some();
-      if (on[0].revents != 0) read_some();
-    }
-    return true;
-  }
-};
-
-// Waits for the end; past the deadline asks the process group to end, then ends it.
-command_end wait_for(pid_t child, clock::time_point deadline, bool in_time) {
-  constexpr std::chrono::seconds grace{5};
+// How a process ended, from what waitpid() says.
+command_end end_of(int status, bool timed_out) {
   command_end end;
-  int status = 0;
-  bool asked = false;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
-    if (!in_time || clock::now() > deadline) {
-      ::kill(-child, asked ? SIGKILL : SIGTERM);
-      if (!asked) deadline = clock::now() + grace;
-      in_time = !asked;
-      asked = end.timed_out = true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  if (WIFEXITED(status) && !end.timed_out) end.status = WEXITSTATUS(status);
+  end.timed_out = timed_out;
+  if (WIFEXITED(status) && !timed_out) end.status = WEXITSTATUS(status);
   return end;
 }
 
@@ -195,22 +139,141 @@ void ignore_broken_pipes() {
 
 }  // namespace
 
-result<command_end> run(const command& what, const command_input& input,
-                        const command_line& output) {
+struct running_command::state {
+  command_line take;
+  line_cutter lines{take};
+  std::string name;
+  pid_t child = -1;
+  descriptor to{};
+  descriptor from{};
+  descriptor life{};  // a pidfd: readable once the process has ended
+  std::chrono::nanoseconds left{};
+
+  state(command_line output, std::string program)
+      : take(std::move(output)), name(std::move(program)) {}
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+  ~state() {
+    if (child < 0) return;
+    take = [](std::string_view) {};  // nobody listens any more
+    finish();
+  }
+
+  bool wait(bool writing);
+  void write_some(octets& more);
+  void read_some();
+  bool has_ended() const;
+  command_end finish();
+};
+
+// Waits until something can be done; false when the time is over. Time counts while we wait for the
+// command, not while it waits for us.
+bool running_command::state::wait(bool writing) {
+  if (left.count() <= 0) return false;
+  const auto before = clock::now();
+  const auto most = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  std::array<pollfd, 2> on{{{from.get(), POLLIN, 0}, {writing ? to.get() : life.get(), 0, 0}}};
+  on[1].events = writing ? POLLOUT : POLLIN;
+  ::poll(on.data(), on.size(), static_cast<int>(std::min<long>(most, 60'000)));
+  left -= clock::now() - before;
+  return true;
+}
+
+void running_command::state::write_some(octets& more) {
+  const ssize_t count = ::write(to.get(), more.data(), more.size());
+  if (count >= 0) return more.remove_prefix(static_cast<std::size_t>(count));
+  if (errno != EAGAIN && errno != EINTR) to.reset();  // it reads no more, which is its right
+}
+
+void running_command::state::read_some() {
+  std::array<char, 16 * 1024> text;
+  while (from.get() >= 0) {
+    const ssize_t count = ::read(from.get(), text.data(), text.size());
+    if (count > 0)
+      lines.add({text.data(), static_cast<std::size_t>(count)});
+    else if (count == 0 || (errno != EINTR && errno != EAGAIN))
+      from.reset();
+    else if (errno == EAGAIN)
+      return;
+  }
+}
+
+bool running_command::state::has_ended() const {
+  pollfd on{life.get(), POLLIN, 0};
+  return ::poll(&on, 1, 0) == 1;
+}
+
+// The end of the process is the end: what it left running may hold the pipe as long as it likes.
+command_end running_command::state::finish() {
+  constexpr std::chrono::seconds grace{5};
+  to.reset();
+  bool asked = false;
+  while (!has_ended()) {
+    if (!wait(false)) {
+      ::kill(-child, asked ? SIGKILL : SIGTERM);
+      asked = true;
+      left = grace;
+    }
+    read_some();
+  }
+  read_some();
+  lines.finish();
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  child = -1;
+  return end_of(status, asked);
+}
+
+running_command::running_command(std::unique_ptr<state> s) : state_(std::move(s)) {}
+running_command::running_command(running_command&&) noexcept = default;
+running_command& running_command::operator=(running_command&&) noexcept = default;
+running_command::~running_command() = default;
+
+result<running_command> running_command::start(const command& what, command_line output) {
   ignore_broken_pipes();
   IMA_TRY(in, make_pipe());
   IMA_TRY(out, make_pipe());
-  IMA_TRY(child, start(what, in[0].get(), out[1].get()));
-  in[0].reset();
-  out[1].reset();
-  ::fcntl(in[1].get(), F_SETFL, O_NONBLOCK);
-  const auto deadline = clock::now() + what.time;
-  exchange pipes{std::move(in[1]), std::move(out[0]), input, line_cutter(output)};
-  const bool in_time = pipes.run(deadline);
-  pipes.to.reset();
-  const command_end end = wait_for(child, deadline, in_time);
-  if (pipes.input_failed) return *pipes.input_failed;
-  return end;
+  auto s = std::make_unique<state>(std::move(output), what.arguments[0]);
+  IMA_TRY(child, service::start(what, in[0].get(), out[1].get()));
+  s->child = child;
+  s->left = what.time;
+  s->life = descriptor(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  if (s->life.get() < 0) {
+    const error failed = cannot_start(errno, "pidfd");
+    ::kill(-child, SIGKILL);
+    ::waitpid(std::exchange(s->child, -1), nullptr, 0);
+    return failed;
+  }
+  s->to = std::move(in[1]);
+  s->from = std::move(out[0]);
+  ::fcntl(s->to.get(), F_SETFL, O_NONBLOCK);
+  ::fcntl(s->from.get(), F_SETFL, O_NONBLOCK);
+  return running_command(std::move(s));
+}
+
+result<void> running_command::write(octets more) {
+  state& s = *state_;
+  while (!more.empty() && s.to.get() >= 0) {
+    if (!s.wait(true)) return error{fault::temporary, "command-time", s.name, "it took too long"};
+    s.write_some(more);
+    s.read_some();
+  }
+  return {};
+}
+
+command_end running_command::finish() { return state_->finish(); }
+
+result<command_end> run(const command& what, const command_input& input,
+                        const command_line& output) {
+  IMA_TRY(running, running_command::start(what, output));
+  std::vector<char> buffer(64 * 1024);
+  while (true) {
+    IMA_TRY(count, input(buffer.data(), buffer.size()));
+    if (count == 0) break;
+    if (!running.write(octets(buffer.data(), count))) break;  // finish() ends it
+  }
+  return running.finish();
 }
 
 }  // namespace ima::service

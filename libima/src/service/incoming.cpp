@@ -1,4 +1,5 @@
 #include "support/try.hpp"
+#include "wire/words.hpp"
 
 #include <ima/mailbox/delivery.hpp>
 #include <ima/service/incoming.hpp>
@@ -6,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
 namespace ima::service {
@@ -15,6 +15,7 @@ namespace {
 using delivery::verdict;
 
 constexpr int exit_deferred = 75;
+constexpr std::size_t longest_text = 512;
 
 int exit_for(verdict v) {
   switch (v) {
@@ -35,9 +36,12 @@ class line_sink : public delivery::reply_sink {
   explicit line_sink(const line_writer& write) : write_(write) {}
   void result(const delivery::recipient_result& r) override {
     const std::string_view gap = r.text.empty() ? "" : " ";
-    write_(fmt::format("{} {}{}{}", to_string(r.what), r.recipient.text(), gap, printable(r.text)));
+    write_(fmt::format("{} {}{}{}", to_string(r.what), r.recipient.text(), gap,
+                       wire::clean_text(r.text, longest_text)));
   }
-  void note(std::string_view text) override { write_(fmt::format("NOTE {}", printable(text))); }
+  void note(std::string_view text) override {
+    write_(fmt::format("NOTE {}", wire::clean_text(text, longest_text)));
+  }
 
  private:
   const line_writer& write_;
@@ -65,15 +69,24 @@ result<void> stream_body(message_file& message, Take take) {
   }
 }
 
-int refuse(const delivery::header_answer& answer, const line_writer& write) {
-  const bool for_good = answer.what == delivery::header_answer::kind::reject;
-  write(fmt::format("NOTE {} {}", to_string(answer.why), printable(answer.text)));
-  return for_good ? 1 : exit_deferred;
+constexpr int exit_drop = 3;
+
+void write_known(const delivery::header_answer& answer, const line_writer& write) {
+  for (const address& a : answer.already) write(fmt::format("OK {}", a.text()));
+  for (const address& a : answer.unknown) write(fmt::format("NORECIPIENT {}", a.text()));
 }
 
-std::string variable(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
+std::string refusal(std::string_view first, const delivery::header_answer& answer) {
+  const std::string_view gap = answer.text.empty() ? "" : " ";
+  return fmt::format("{} {}{}{}", first, to_string(answer.why), gap,
+                     wire::clean_text(answer.text, longest_text));
+}
+
+// What a refusal is once the body has come: a remark, and a verdict.
+int refuse(const delivery::header_answer& answer, const line_writer& write) {
+  write(refusal("NOTE", answer));
+  if (answer.what == delivery::header_answer::kind::drop) return exit_drop;
+  return answer.what == delivery::header_answer::kind::reject ? 1 : exit_deferred;
 }
 
 }  // namespace
@@ -83,8 +96,7 @@ int handle_message(message_file& message, delivery::handler& handler,
   using kind = delivery::header_answer::kind;
   const auto transaction = handler.open(message.header(), peer);
   const delivery::header_answer answer = transaction->judge();
-  for (const address& a : answer.already) write(fmt::format("OK {}", a.text()));
-  for (const address& a : answer.unknown) write(fmt::format("NORECIPIENT {}", a.text()));
+  write_known(answer, write);
   if (answer.what == kind::verdict) return exit_for(answer.final_verdict);
   if (answer.what != kind::accept) return refuse(answer, write);
   if (auto good = stream_body(message, [&](const part_slice& s) { return transaction->body(s); });
@@ -94,6 +106,30 @@ int handle_message(message_file& message, delivery::handler& handler,
   }
   line_sink sink(write);
   return exit_for(transaction->finish(sink).what);
+}
+
+int check_header(const header_block& header, delivery::handler& handler,
+                 const delivery::peer_info& peer, const line_writer& write) {
+  using kind = delivery::header_answer::kind;
+  const delivery::header_answer answer = handler.open(header, peer)->judge();
+  write_known(answer, write);
+  switch (answer.what) {
+    case kind::accept:
+      write("ACCEPT");
+      return 0;
+    case kind::verdict:
+      write(to_string(answer.final_verdict));
+      return exit_for(answer.final_verdict);
+    case kind::reject:
+      write(refusal("REJECT", answer));
+      return 1;
+    case kind::drop:
+      return exit_drop;
+    case kind::defer:
+      break;
+  }
+  write(refusal("DEFER", answer));
+  return exit_deferred;
 }
 
 result<void> give_recipient(message_file& message, mailbox::file_system& disk,
@@ -115,16 +151,6 @@ result<void> give_recipient(message_file& message, mailbox::file_system& disk,
   const auto ends = begun.commit();
   if (!ends.front()) return ends.front().error();
   return {};
-}
-
-delivery::peer_info peer_from_environment() {
-  delivery::peer_info peer;
-  peer.host = variable("IMA_HOST");
-  peer.verified_domain = variable("IMA_VERIFIED_DOMAIN");
-  peer.address = variable("IMA_PEER");
-  peer.tls = variable("IMA_PEER_TLS");
-  if (auto sum = digest::parse(variable("IMA_PEER_CERTIFICATE")); sum) peer.certificate = *sum;
-  return peer;
 }
 
 }  // namespace ima::service

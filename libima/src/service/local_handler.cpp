@@ -1,4 +1,9 @@
 #include "service/command.hpp"
+#include "service/in_hand.hpp"
+#include "service/local_recipients.hpp"
+#include "service/outcomes.hpp"
+#include "service/peer.hpp"
+#include "service/sent_on.hpp"
 #include "service/spool.hpp"
 #include "support/try.hpp"
 
@@ -8,90 +13,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <optional>
-#include <set>
+#include <span>
 #include <utility>
 
 namespace ima::service {
 
 using delivery::header_answer;
 using delivery::outcome;
-using delivery::recipient_result;
-using delivery::verdict;
 
 struct local_handler::state {
   mailbox::file_system& disk;
-  const routing_table& routes;
+  std::shared_ptr<const routing_table> routes;
   local_handler_options options;
-  std::mutex mutex;
-  std::set<std::string> in_hand;  // digest and hostpart of messages being worked on; by mutex
+  in_hand working;
 
-  state(mailbox::file_system& d, const routing_table& r, local_handler_options o)
-      : disk(d), routes(r), options(std::move(o)) {}
+  state(mailbox::file_system& d, std::shared_ptr<const routing_table> r, local_handler_options o)
+      : disk(d), routes(std::move(r)), options(std::move(o)) {}
 };
-
-namespace {
-
-// The claim on a message while it is in hand, so that a second copy waits.
-class claim {
- public:
-  claim(std::mutex& mutex, std::set<std::string>& in_hand, std::string key)
-      : mutex_(mutex), in_hand_(in_hand) {
-    const std::lock_guard lock(mutex_);
-    if (in_hand_.insert(key).second) key_ = std::move(key);
-  }
-  claim(const claim&) = delete;
-  claim& operator=(const claim&) = delete;
-  ~claim() {
-    const std::lock_guard lock(mutex_);
-    if (key_) in_hand_.erase(*key_);
-  }
-  bool ours() const noexcept { return key_.has_value(); }
-
- private:
-  std::mutex& mutex_;
-  std::set<std::string>& in_hand_;
-  std::optional<std::string> key_;
-};
-
-// Results of recipients add up to the verdict (docs/delivery.md section 8).
-class tally {
- public:
-  void add(outcome o) {
-    ok_ += o == outcome::ok ? 1 : 0;
-    deferred_ += o == outcome::defer ? 1 : 0;
-    ++all_;
-  }
-  verdict sum() const {
-    if (ok_ == all_) return verdict::ok;
-    if (deferred_ == all_) return verdict::defer;
-    if (ok_ == 0 && deferred_ == 0) return verdict::fail;
-    return verdict::partial;
-  }
-
- private:
-  int ok_ = 0;
-  int deferred_ = 0;
-  int all_ = 0;
-};
-
-outcome outcome_of(const error& why) {
-  const bool later = why.kind == fault::temporary || why.kind == fault::unknown;
-  return later ? outcome::defer : outcome::fail;
-}
-
-outcome outcome_of(const command_end& end) {
-  if (end.status == 0) return outcome::ok;
-  return end.status == 1 ? outcome::fail : outcome::defer;
-}
-
-struct recipient {
-  address who;
-  const route* how;
-};
-
-}  // namespace
 
 class local_transaction : public delivery::transaction {
  public:
@@ -104,96 +43,48 @@ class local_transaction : public delivery::transaction {
   delivery::final_answer finish(delivery::reply_sink& sink) override;
 
  private:
-  bool concerns_us(const address& a) const;
-  result<void> sort_recipients(header_answer& answer);
   result<void> begin();
-  result<header_block> with_received() const;
+  result<void> begin_mailboxes();
+  bool needs_spool() const;
   mailbox::record record_for(const address& a) const;
-  void finish_mailboxes(delivery::reply_sink& sink);
-  recipient_result run_command(const recipient& r, delivery::reply_sink& sink);
-  void report(const recipient_result& r, delivery::reply_sink& sink);
+  void finish_mailboxes();
+  command_input whole(const header_block& header) const;
+  command prepared(std::vector<std::string> arguments, const address& who) const;
+  void run_command(const local_recipient& r, const destination& to, delivery::reply_sink& sink,
+                   combined& sum) const;
+  void send_on(const local_recipient& r, std::span<const address> to, delivery::reply_sink& sink,
+               combined& sum) const;
+  void deliver(const local_recipient& r, delivery::reply_sink& sink);
 
   std::shared_ptr<local_handler::state> state_;
   header_block header_;
   delivery::peer_info peer_;
   std::optional<claim> claim_;
-  std::vector<recipient> mailboxes_;
-  std::vector<recipient> commands_;
+  local_recipients to_;
+  std::vector<std::size_t> begun_boxes_;  // of to_.boxes, in the order of the delivery's targets
   std::optional<mailbox::delivery> delivery_;
   std::optional<spool> spool_;
+  bool begun_ = false;
   tally results_;
 };
 
-// Over a connection only the hostpart it was opened for; otherwise every hostpart of ours.
-bool local_transaction::concerns_us(const address& a) const {
-  if (!peer_.host.empty()) return a.host() == peer_.host;
-  return state_->routes.is_ours(a.host()) || state_->routes.find(a) != nullptr;
-}
-
-result<void> local_transaction::sort_recipients(header_answer& answer) {
-  for (const address& a : header_.recipients()) {
-    if (!concerns_us(a)) continue;
-    const route* const how = state_->routes.find(a);
-    if (how == nullptr) {
-      answer.unknown.push_back(a);
-      continue;
-    }
-    if (how->mailbox.empty()) {
-      commands_.push_back({a, how});
-      continue;
-    }
-    IMA_TRY(there, mailbox::contains(state_->disk, how->mailbox, header_.id_digest()));
-    if (there)
-      answer.already.push_back(a);
-    else
-      mailboxes_.push_back({a, how});
-  }
-  return {};
-}
-
 header_answer local_transaction::judge() {
-  using kind = header_answer::kind;
   header_answer answer;
-  claim_.emplace(state_->mutex, state_->in_hand, header_.id_digest().hex() + peer_.host);
+  claim_.emplace(state_->working, header_.id_digest().hex() + peer_.host);
   if (!claim_->ours()) {
     answer.why = delivery::reason::in_progress;
     return answer;
   }
-  auto good = sort_recipients(answer);
-  for (std::size_t i = 0; i < answer.already.size(); ++i) results_.add(outcome::ok);
-  const bool nobody = mailboxes_.empty() && commands_.empty();
-  if (good && (!answer.unknown.empty() || (nobody && answer.already.empty()))) {
-    answer.what = kind::reject;
-    answer.why = delivery::reason::recipients;
-    answer.text = answer.unknown.empty() ? "no recipient is ours" : "unknown recipients";
-    return answer;
-  }
-  if (good && nobody) {
-    answer.what = kind::verdict;
-    answer.final_verdict = verdict::ok;
-    return answer;
-  }
-  if (good) good = begin();
-  if (!good) {
+  auto found = local_recipients::of(header_, peer_, *state_->routes, state_->disk);
+  if (!found) {
     // The reasons of a full or failing disk are the operator's, not the sender's, to read.
     answer.why = delivery::reason::storage;
     answer.text = "the store fails";
     return answer;
   }
-  answer.what = kind::accept;
-  return answer;
-}
-
-result<header_block> local_transaction::with_received() const {
-  if (peer_.verified_domain.empty()) return header_;
-  limits bounds = state_->options.bounds;
-  bounds.received += 1;  // ours
-  bounds.header_block += bounds.header_line;
-  const timestamp now{state_->disk.now(), {}};
-  return header_.with_line(fmt::format("received: {} by={} from={} peer={} tls={} certificate={}",
-                                       now.text(), peer_.host, peer_.verified_domain, peer_.address,
-                                       peer_.tls, peer_.certificate.hex()),
-                           bounds);
+  to_ = *std::move(found);
+  for (std::size_t i = 0; i < to_.already.size(); ++i) results_.add(outcome::ok);
+  return to_.answer();
 }
 
 mailbox::record local_transaction::record_for(const address& a) const {
@@ -206,49 +97,59 @@ mailbox::record local_transaction::record_for(const address& a) const {
   return made;
 }
 
+bool local_transaction::needs_spool() const {
+  return std::any_of(to_.waiting.begin(), to_.waiting.end(), [](const local_recipient& r) {
+    return !r.commands.empty() || !r.elsewhere.empty();
+  });
+}
+
+// With the first octets of the body, so that an offer that comes to nothing costs no file.
 result<void> local_transaction::begin() {
-  IMA_TRY(stored, with_received());
-  header_ = stored;
-  if (!commands_.empty()) {
+  if (std::exchange(begun_, true)) return {};
+  if (state_->options.write_received) {
+    IMA_TRY(stored, with_received(header_, peer_, state_->disk.now(), state_->options.bounds));
+    header_ = stored;
+  }
+  if (needs_spool()) {
     IMA_TRY(made, spool::create());
     spool_.emplace(std::move(made));
   }
-  if (mailboxes_.empty()) return {};
+  return begin_mailboxes();
+}
+
+result<void> local_transaction::begin_mailboxes() {
   std::vector<mailbox::target> targets;
-  for (const recipient& r : mailboxes_)
-    targets.push_back({r.how->mailbox, r.who, record_for(r.who)});
+  for (std::size_t i = 0; i < to_.boxes.size(); ++i) {
+    const local_box& box = to_.boxes[i];
+    if (box.already || box.full) continue;
+    targets.push_back({box.path, box.whose, record_for(box.whose)});
+    begun_boxes_.push_back(i);
+  }
+  if (targets.empty()) return {};
   IMA_TRY(begun, mailbox::delivery::begin(state_->disk, header_, std::move(targets)));
   delivery_.emplace(std::move(begun));
   return {};
 }
 
 ima::result<void> local_transaction::body(const part_slice& slice) {
+  IMA_CHECK(begin());
   if (delivery_) IMA_CHECK(delivery_->write(slice));
   if (spool_) IMA_CHECK(spool_->append(slice.bytes()));
   return {};
 }
 
-void local_transaction::report(const recipient_result& r, delivery::reply_sink& sink) {
-  results_.add(r.what);
-  sink.result(r);
+void local_transaction::finish_mailboxes() {
+  if (!delivery_) return;
+  auto ends = delivery_->commit();
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    if (!ends[i]) to_.boxes[begun_boxes_[i]].failed = std::move(ends[i]).error();
 }
 
-void local_transaction::finish_mailboxes(delivery::reply_sink& sink) {
-  const auto ends = delivery_->commit();
-  for (std::size_t i = 0; i < ends.size(); ++i) {
-    const address& who = mailboxes_[i].who;
-    if (ends[i])
-      report({who, outcome::ok, ""}, sink);
-    else
-      report({who, outcome_of(ends[i].error()), ends[i].error().text}, sink);
-  }
-}
-
-recipient_result local_transaction::run_command(const recipient& r, delivery::reply_sink& sink) {
-  const header_block his = header_.for_recipient(r.who);
-  std::uint64_t at = 0;
-  const command_input input = [&](char* into, std::size_t size) -> result<std::size_t> {
-    const octets head = his.text();
+// The message with this header block, from the start.
+command_input local_transaction::whole(const header_block& header) const {
+  return [this, header, at = std::uint64_t{0}](char* into,
+                                               std::size_t size) mutable -> result<std::size_t> {
+    const octets head = header.text();
     if (at < head.size()) {
       const std::size_t count = head.copy(into, size, static_cast<std::size_t>(at));
       at += count;
@@ -258,34 +159,88 @@ recipient_result local_transaction::run_command(const recipient& r, delivery::re
     at += count;
     return count;
   };
-  command what{arguments_for(r.how->command, r.who),
-               {{"IMA_RECIPIENT", std::string(r.who.text())},
-                {"IMA_HOST", peer_.host},
-                {"IMA_VERIFIED_DOMAIN", peer_.verified_domain},
-                {"IMA_PEER", peer_.address},
-                {"IMA_PEER_TLS", peer_.tls},
-                {"IMA_PEER_CERTIFICATE", peer_.certificate.hex()}},
-               state_->options.command_time};
+}
+
+command local_transaction::prepared(std::vector<std::string> arguments, const address& who) const {
+  command what{std::move(arguments), environment_of(peer_), state_->options.command_time};
+  what.environment.emplace_back("IMA_RECIPIENT", who.text());
+  return what;
+}
+
+void local_transaction::run_command(const local_recipient& r, const destination& to,
+                                    delivery::reply_sink& sink, combined& sum) const {
   std::string last;
-  auto end = run(what, input, [&](std::string_view line) {
-    last = line;
-    sink.note(fmt::format("{} {}", r.who.text(), line));
-  });
-  if (!end) return {r.who, outcome::defer, end.error().text};
-  if (end->timed_out) return {r.who, outcome::defer, "the command took too long"};
-  const outcome what_came = outcome_of(*end);
-  return {r.who, what_came, what_came == outcome::ok ? "" : last};
+  const auto end = run(prepared(arguments_for(to.what.command, to.whose), r.who),
+                       whole(header_.for_recipient(r.who)), [&](std::string_view line) {
+                         last = line;
+                         sink.note(fmt::format("{} {}", r.who.text(), line));
+                       });
+  if (!end) return sum.add(outcome::defer, end.error().text);
+  if (end->timed_out) return sum.add(outcome::defer, "the command took too long");
+  sum.add(outcome_of(*end), last);
+}
+
+// Gives the message to the send command, as an alias sends it on. A mixture is tried again while
+// one of its hosts may take it later: those that have it know it by its digest.
+void local_transaction::send_on(const local_recipient& r, std::span<const address> to,
+                                delivery::reply_sink& sink, combined& sum) const {
+  if (state_->options.send_command.empty())
+    return sum.add(outcome::defer, "there is no way to send it on");
+  const auto rewritten = sent_on(header_, r.who, to, state_->options.bounds);
+  if (!rewritten) return sum.add(outcome::fail, rewritten.error().text);
+  constexpr int exit_mixed = 2;
+  std::string last;
+  bool later = false;
+  const auto end = run(prepared(state_->options.send_command, r.who), whole(*rewritten),
+                       [&](std::string_view line) {
+                         if (!line.starts_with("OK ")) last = line;
+                         later = later || line.starts_with("DEFER ");
+                         sink.note(fmt::format("{} {}", r.who.text(), line));
+                       });
+  if (!end) return sum.add(outcome::defer, end.error().text);
+  if (end->status == exit_mixed) return sum.add(later ? outcome::defer : outcome::fail, last);
+  sum.add(outcome_of(*end), last);
+}
+
+// Everything about one recipient, and his result.
+void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& sink) {
+  combined sum;
+  if (r.looping) sum.add(outcome::fail, "the message has been here before");
+  for (const std::size_t i : r.boxes) {
+    const local_box& box = to_.boxes[i];
+    if (box.full) sum.add(outcome::fail, "the mailbox is full");
+    if (box.failed) sum.add(outcome_of(*box.failed), box.failed->text);
+  }
+  for (const destination& to : r.commands) run_command(r, to, sink, sum);
+  const std::span<const address> elsewhere = r.elsewhere;
+  const std::size_t most = state_->options.bounds.recipients;
+  for (std::size_t at = 0; at < elsewhere.size() && !r.looping; at += most)
+    send_on(r, elsewhere.subspan(at, std::min(most, elsewhere.size() - at)), sink, sum);
+  for (const address& a : r.nonexistent)
+    sink.note(fmt::format("{} {} does not exist", r.who.text(), a.text()));
+  const delivery::recipient_result result = sum.of(r.who);
+  results_.add(result.what);
+  sink.result(result);
 }
 
 delivery::final_answer local_transaction::finish(delivery::reply_sink& sink) {
-  if (delivery_) finish_mailboxes(sink);
-  for (const recipient& r : commands_) report(run_command(r, sink), sink);
+  if (auto good = begin(); !good) {
+    sink.note("the store fails");
+    return {};
+  }
+  finish_mailboxes();
+  for (const local_recipient& r : to_.waiting) deliver(r, sink);
   return {results_.sum(), false};
 }
 
+local_handler::local_handler(mailbox::file_system& disk,
+                             std::shared_ptr<const routing_table> routes,
+                             local_handler_options options)
+    : state_(std::make_shared<state>(disk, std::move(routes), std::move(options))) {}
+
 local_handler::local_handler(mailbox::file_system& disk, const routing_table& routes,
                              local_handler_options options)
-    : state_(std::make_shared<state>(disk, routes, std::move(options))) {}
+    : local_handler(disk, {std::shared_ptr<void>(), &routes}, std::move(options)) {}
 
 local_handler::~local_handler() = default;
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -36,6 +37,26 @@ class input_file {
  private:
   int fd_;
 };
+
+result<std::unique_ptr<input_file>> open_input(const std::string& path) {
+  const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error{fault::caller, "no-input", path, std::generic_category().message(errno)};
+  return std::make_unique<input_file>(fd);
+}
+
+// Reads up to `most` octets, or to the end.
+result<std::string> read_up_to(int fd, const std::string& path, std::size_t most) {
+  std::string text;
+  std::vector<char> piece(step);
+  while (text.size() < most) {
+    const ssize_t count = ::read(fd, piece.data(), std::min(piece.size(), most - text.size()));
+    if (count == 0) break;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure(errno, path);
+    text.append(piece.data(), static_cast<std::size_t>(count));
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -97,12 +118,18 @@ message_file::~message_file() = default;
 result<message_file> message_file::open(const std::string& path, const limits& bounds) {
   auto s = std::make_unique<state>();
   s->path = path == "-" ? "standard input" : path;
-  const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return error{fault::caller, "no-input", path, std::generic_category().message(errno)};
-  s->file = std::make_unique<input_file>(fd);
-  if (::lseek(fd, 0, SEEK_CUR) != 0) IMA_CHECK(s->put_aside());  // a pipe, or not at its start
+  IMA_TRY(file, open_input(path));
+  s->file = std::move(file);
+  if (::lseek(s->file->get(), 0, SEEK_CUR) != 0)
+    IMA_CHECK(s->put_aside());  // a pipe, or not at its start
   IMA_CHECK(s->check(bounds));
   return message_file(std::move(s));
+}
+
+result<header_block> read_header(const std::string& path, const limits& bounds) {
+  IMA_TRY(file, open_input(path));
+  IMA_TRY(text, read_up_to(file->get(), path, bounds.header_block + 1));
+  return header_block::parse(text, bounds);
 }
 
 const header_block& message_file::header() const noexcept { return *state_->header; }

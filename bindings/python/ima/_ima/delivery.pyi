@@ -29,7 +29,7 @@ _Reason = Literal[
     "shutdown",
     "internal",
 ]
-_Kind = Literal["accept", "reject", "defer", "verdict"]
+_Kind = Literal["accept", "reject", "defer", "verdict", "drop"]
 
 class RecipientResult:
     __match_args__: ClassVar[Tuple[str, ...]]

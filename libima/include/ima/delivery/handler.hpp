@@ -24,6 +24,7 @@ struct header_answer {
     reject,   ///< Refused for good, for `why`.
     defer,    ///< Refused for now, for `why`.
     verdict,  ///< Nothing left to do: every recipient has it already; `final_verdict` holds.
+    drop,     ///< Close the connection without a word.
   };
   kind what = kind::defer;
   reason why = reason::internal;        ///< For reject and defer.

@@ -8,6 +8,7 @@
 #include <ima/tls/context.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,10 @@ struct delivery_server_options {
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
   /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
   std::size_t connections_per_peer = 100;
-  log_sink* log = nullptr;  ///< Not owned; outlives the server.
+  /// Where OpenMetrics text is given over HTTP, an address on loopback; empty for nowhere.
+  std::string metrics_listen;
+  std::function<std::string()> metrics;  ///< Makes that text.
+  log_sink* log = nullptr;               ///< Not owned; outlives the server.
 };
 
 /// Receives mail from other servers (docs/delivery.md): accepts connections, proves both sides, and
@@ -30,7 +34,7 @@ struct delivery_server_options {
 class IMA_API delivery_server {
  public:
   /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
-  /// fault::caller, rule `listen`.
+  /// fault::caller, rules `listen`, `metrics-address`.
   static result<delivery_server> create(const delivery_server_options& options,
                                         const tls::context& tls, delivery::handler& handler);
   delivery_server(delivery_server&&) noexcept;
@@ -38,6 +42,9 @@ class IMA_API delivery_server {
 
   /// The addresses that are listened on, with their ports.
   const std::vector<std::string>& addresses() const noexcept;
+
+  /// Where the counters are given; empty where they are not.
+  const std::string& metrics_address() const noexcept;
 
   /// Serves until stop(), then until the messages in hand are answered. Blocks.
   void run();

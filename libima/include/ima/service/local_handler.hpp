@@ -8,19 +8,31 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace ima::service {
 
 struct local_handler_options {
   limits bounds;
-  std::chrono::seconds command_time{300};  ///< Then the command is ended and its mail deferred.
+  /// Whether the copies get a `received:` line; not where the server that received the message has
+  /// written it.
+  bool write_received = true;
+  /// What an alias gives a message to that goes to other hosts, as *server-send-mail*; empty where
+  /// there is no way to send.
+  std::vector<std::string> send_command;
+  std::chrono::milliseconds command_time{
+      300'000};  ///< Then the command is ended and its mail deferred.
 };
 
 /// The built-in handler: routes each recipient to a mailbox or a command in this process
-/// (docs/delivery.md section 10). Thread-safe.
+/// (docs/delivery.md section 10.4). Thread-safe.
 class IMA_API local_handler : public delivery::handler {
  public:
-  /// `disk` and `routes` are not owned and outlive the handler.
+  /// `disk` is not owned and outlives the handler.
+  local_handler(mailbox::file_system& disk, std::shared_ptr<const routing_table> routes,
+                local_handler_options options = {});
+  /// The same with `routes` that outlive the handler.
   local_handler(mailbox::file_system& disk, const routing_table& routes,
                 local_handler_options options = {});
   ~local_handler() override;

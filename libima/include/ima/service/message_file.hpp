@@ -34,4 +34,8 @@ class IMA_API message_file : public body_source {
   std::unique_ptr<state> state_;
 };
 
+/// Reads exactly one header block from a file, or from standard input for "-". Errors:
+/// fault::caller, rule `no-input`; those of header_block::parse; fault::temporary, rule `storage`.
+IMA_API result<header_block> read_header(const std::string& path, const limits& bounds = {});
+
 }  // namespace ima::service

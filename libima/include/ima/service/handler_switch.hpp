@@ -1,0 +1,27 @@
+#pragma once
+
+#include <ima/delivery/handler.hpp>
+#include <ima/export.hpp>
+
+#include <memory>
+#include <mutex>
+
+namespace ima::service {
+
+/// A handler that can be exchanged while a server runs: messages in hand go on with the one they
+/// began with. Thread-safe.
+class IMA_API handler_switch : public delivery::handler {
+ public:
+  explicit handler_switch(std::shared_ptr<delivery::handler> first) : now_(std::move(first)) {}
+
+  /// New messages go to `next` from now on.
+  void use(std::shared_ptr<delivery::handler> next);
+  std::unique_ptr<delivery::transaction> open(const header_block& header,
+                                              const delivery::peer_info& peer) override;
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<delivery::handler> now_;
+};
+
+}  // namespace ima::service

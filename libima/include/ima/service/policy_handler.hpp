@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ima/delivery/handler.hpp>
+#include <ima/export.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ima::service {
+
+struct policy_options {
+  std::vector<std::string> command;  ///< A program and its arguments.
+  bool only_with_mailer = false;     ///< Ask it only about messages that have a `mailer:`.
+  std::chrono::milliseconds command_time{30'000};
+};
+
+/// Asks a command about every message that another handler would accept (docs/delivery.md
+/// section 10.3). Thread-safe.
+class IMA_API policy_handler : public delivery::handler {
+ public:
+  /// `inside` is shared with the transactions that are open.
+  policy_handler(std::shared_ptr<delivery::handler> inside, policy_options options);
+  ~policy_handler() override;
+
+  std::unique_ptr<delivery::transaction> open(const header_block& header,
+                                              const delivery::peer_info& peer) override;
+
+ private:
+  std::shared_ptr<delivery::handler> inside_;
+  policy_options options_;
+};
+
+}  // namespace ima::service

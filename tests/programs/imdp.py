@@ -1,0 +1,69 @@
+"""A sender of IMDP with a mind of its own, for the tests: says any octets, hears lines."""
+
+import hashlib
+import socket
+import ssl
+
+
+class Peer:
+    """A connection to a receiving server for the hostpart HOST, with the sender's certificate."""
+
+    def __init__(self, address, host, chain, key, ca, timeout=60):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(str(ca))
+        context.load_cert_chain(str(chain), str(key))
+        context.set_alpn_protocols(["imdp"])
+        name, port = address.rsplit(":", 1)
+        plain = socket.create_connection((name, int(port)), timeout)
+        self.socket = context.wrap_socket(plain, server_hostname=host)
+        self.heard = b""
+        self.greeting = self.line()
+
+    def say(self, octets):
+        self.socket.sendall(octets)
+
+    def line(self):
+        """The next line; None once the connection has ended."""
+        while b"\n" not in self.heard:
+            try:
+                more = self.socket.recv(65536)
+            except (ssl.SSLError, ConnectionError):
+                more = b""
+            if not more:
+                return None
+            self.heard += more
+        line, self.heard = self.heard.split(b"\n", 1)
+        return line.decode()
+
+    def offer(self, header):
+        """Offers a header block; returns the answer's lines."""
+        self.say(b"MAIL %d\n" % len(header) + header)
+        lines = []
+        while True:
+            lines.append(self.line())
+            word = lines[-1] and lines[-1].split(" ", 1)
+            if not word or word[0] in ("ACCEPT", "REJECT", "DEFER", "CLOSE") or len(word) == 1:
+                return lines
+
+    def deliver(self, header, body, declared=None):
+        """Offers and, if accepted, sends the body; returns all lines, to the verdict or the end."""
+        lines = self.offer(header)
+        if lines[-1] != "ACCEPT":
+            return lines
+        self.say(b"DATA %d\n" % (len(body) if declared is None else declared) + body)
+        while True:
+            lines.append(self.line())
+            if lines[-1] in (None, "OK", "FAIL", "PARTIAL", "DEFER"):
+                return lines
+
+    def close(self):
+        self.socket.close()
+
+
+def header(sender, *to, parts=(b"hello\n",), lines=()):
+    """A header block from SENDER with TO lines, these further lines, and part lines for PARTS."""
+    made = ["ima: 1", f"from: {sender}", *[f"to: {t}" for t in to], *lines]
+    for part in parts:
+        made.append(f"part: {len(part)} text/plain sha256={hashlib.sha256(part).hexdigest()}")
+    return ("\n".join(made) + "\n\n").encode()
