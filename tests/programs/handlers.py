@@ -3,10 +3,11 @@ handler command is believed in its own forms only; policy, routes and reloading.
 
 import re
 import signal
+import sqlite3
 import stat
 import time
 
-from harness import Domain, Tests, authority
+from harness import FULL, Domain, Tests, authority, peak_memory, run, stored
 from imdp import Peer, header
 
 HELLO = b"hello\n"
@@ -183,7 +184,12 @@ exit "$(cat "{d.place}/exit")"
     (d.place / "exit").write_text("3\n")
     t.equal("exit 3 drops the connection",
             peer.deliver(header("alice@a.example", "bob@b.example"), HELLO)[-1], None)
+    peer.close()
     counters(t, server)
+    refused = run(t.program("server-receive"), "--config", d.write(
+        "open.toml", f'listen = ["127.0.0.1:0"]\nmetrics = "0.0.0.0:0"\n{d.tls()}'))
+    t.equal("counters are for loopback alone", refused.code, 64)
+    t.contains("and it says so", refused.err, "metrics-address")
     server.stop()
 
 
@@ -254,10 +260,41 @@ def descriptors(t, ca, a):
     t.equal("an orderly end", server.stop(), 0)
 
 
+def large_table(t, ca, a):
+    """A table of many addresses is looked up, not loaded."""
+    d = Receiver(t, ca, "large")
+    table = sqlite3.connect(d.place / "routes.sqlite")
+    table.execute("CREATE TABLE routes (address TEXT NOT NULL, position INTEGER NOT NULL,"
+                  " action TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (address, position))"
+                  " WITHOUT ROWID")
+    count = 1_000_000 if FULL else 20_000
+    table.executemany("INSERT INTO routes VALUES (?, 0, 'mailbox', ?)",
+                      ((f"user{n}@b.example", "bob") for n in range(count)))
+    table.execute("INSERT INTO routes VALUES ('@b.example', 0, 'mailbox', 'ann')")
+    table.commit()
+    server = d.start("server-receive", top='routes-database = "routes.sqlite"')
+    peer = d.peer(a, server)
+    for who, box in ((f"user{count - 1}", "bob"), ("USER7+x", "bob"), ("other", "ann")):
+        before = len(stored(d.place / box))
+        t.equal(f"{who} is found", peer.deliver(
+            header("alice@a.example", f"{who}@b.example", lines=(f"subject: {who}",)), HELLO)[-1], "OK")
+        t.equal(f"in {box}", len(stored(d.place / box)), before + 1)
+    t.true("nobody loads it", peak_memory(server.process.pid) < 48 << 20,
+           peak_memory(server.process.pid))
+    table.execute("UPDATE routes SET action = 'nonsense' WHERE address = 'user1@b.example'")
+    table.commit()
+    t.equal("an entry that makes no sense defers",
+            peer.offer(header("alice@a.example", "user1@b.example"))[-1],
+            "DEFER storage the store fails")
+    peer.close()
+    t.equal("an orderly end", server.stop(), 0)
+
+
 with Tests() as t:
     ca = authority(t.work)
     a = Domain(t, ca, "a.example")
     same_both_ways(t, ca, a)
     any_handler(t, ca, a)
     policy_and_reload(t, ca, a)
+    large_table(t, ca, a)
     descriptors(t, ca, a)

@@ -3,11 +3,13 @@ was answered OK is there."""
 
 import os
 import random
+import shutil
 import subprocess
 import threading
 import time
 
 from harness import FULL, Domain, Tests, authority, stored
+from imdp import Peer, header
 
 MESSAGES = 150 if FULL else 12
 SEED = int(os.environ.get("IMA_SEED", "0")) or random.randrange(1, 1 << 32)
@@ -45,6 +47,78 @@ class Disturbed:
         return code
 
 
+class Stepwise:
+    """A sender that goes one step of an exchange further each time, before one side is gone."""
+
+    STEPS = 9
+
+    def __init__(self, block, body):
+        half = len(block) // 2
+        self.moves = [b"MAIL %d\n" % len(block), block[:half], block[half:], None,
+                      b"DATA %d\n" % len(body), body[:3], body[3:], None]
+
+    def go(self, peer, steps):
+        """Makes the first STEPS moves; a move that is None waits for a line instead."""
+        for move in self.moves[:steps]:
+            if move is None:
+                peer.line()
+            else:
+                peer.say(move)
+
+
+def every_step(t, a, b, world):
+    """Server or sender gone after each step of an exchange; the message is sent again."""
+    for who in ("server", "sender"):
+        for steps in range(Stepwise.STEPS):
+            before = len(stored(b.place / "ann"))
+            block = header("alice@a.example", "ann@b.example", lines=(f"subject: {who} {steps}",))
+            peer = Peer(world.server.address, "b.example", a.chain, a.key, a.ca.pem)
+            Stepwise(block, b"hello\n").go(peer, steps)
+            if who == "server":
+                world.restart()
+            peer.close()
+            answer = ["DEFER in-progress"]
+            while answer[-1].startswith("DEFER in-progress"):  # the lost one is still being dropped
+                again = Peer(world.server.address, "b.example", a.chain, a.key, a.ca.pem)
+                answer = again.deliver(block, b"hello\n")
+                again.close()
+            t.equal(f"sent again after step {steps}, {who} gone", answer[-1], "OK")
+            t.equal("one copy", len(stored(b.place / "ann")), before + 1)
+
+
+def every_operation(t, a, b):
+    """The server is killed at each change it makes on disk; the message is sent again."""
+    if shutil.which("strace") is None:
+        raise RuntimeError("strace is needed")
+    photo = a.place / "photo.jpg"
+    killed = set()
+    changes = [("mkdir", True), ("fdatasync", True), ("link", True), ("rename", True),
+               ("fdatasync", False), ("link", False), ("unlink", False)]
+    for call, directory in changes:
+        for count in range(1, 12 if FULL else 3):
+            before = [len(stored(box)) for box in boxes]
+            message = a.message("--to", "ann@b.example", "--to", "bob@b.example", "--subject",
+                                f"{call} {count}", *(["--attach", photo] if directory else []))
+            server = b.start("server-receive", top="workers = 1", wrapper=(
+                "strace", "-D", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                f"inject={call}:signal=SIGKILL:when={count}"))
+            first = a.send(message, hosts={"b.example": server.address})
+            survived = first.code == 0  # each change comes before the verdict
+            if survived:
+                t.equal("what was answered OK is there", [len(stored(box)) for box in boxes],
+                        [n + 1 for n in before])
+            server.kill()
+            server = b.start("server-receive")
+            again = a.send(message, hosts={"b.example": server.address})
+            t.equal(f"sent again after {call} {count}", again.code, 0)
+            t.equal("one copy each", [len(stored(box)) for box in boxes], [n + 1 for n in before])
+            server.stop()
+            if survived:
+                break
+            killed.add((call, directory))
+    t.equal("it was killed at each kind of change", killed, set(changes))
+
+
 with Tests() as t:
     ca = authority(t.work)
     a, b = Domain(t, ca, "a.example"), Domain(t, ca, "b.example")
@@ -71,5 +145,7 @@ with Tests() as t:
         t.equal("no message twice", len(set(names)), len(names))
         photos = [p.read_bytes() == photo.read_bytes() for p in (box / "new").rglob("*photo.jpg")]
         t.equal("attachments whole", photos, [True] * (MESSAGES // 2))
+    every_step(t, a, b, world)
     t.true("somebody was killed", sum(world.killed.values()) >= MESSAGES, world.killed)
     t.equal("an orderly end", world.server.stop(), 0)
+    every_operation(t, a, b)

@@ -25,6 +25,8 @@ struct command_handler::state {
 
 namespace {
 
+constexpr std::chrono::seconds longest_check{30};
+
 // Lines that came before anybody could be told, and those after.
 class line_store {
  public:
@@ -97,8 +99,10 @@ header_answer command_transaction::ask() const {
     if (a.host() == peer_.host) ours.push_back(a);
   std::vector<std::string> lines;
   octets left = header_.text();
+  command asked = what(state_->options.check_command);
+  asked.time = std::min<std::chrono::milliseconds>(asked.time, longest_check);
   const auto end = run(
-      what(state_->options.check_command),
+      asked,
       [&](char* into, std::size_t size) -> result<std::size_t> {
         const std::size_t count = left.copy(into, size);
         left.remove_prefix(count);

@@ -137,6 +137,7 @@ result<void> give_recipient(message_file& message, mailbox::file_system& disk,
                             const delivery::peer_info& peer) {
   mailbox::target to;
   to.path = path;
+  if (recipient.starts_with("./-")) recipient.remove_prefix(2);  // as arguments_for() guards it
   if (!recipient.empty()) {
     IMA_TRY(who, address::parse(recipient));
     to.recipient = who;

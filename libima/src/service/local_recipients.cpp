@@ -4,6 +4,7 @@
 #include "support/try.hpp"
 
 #include <ima/mailbox/delivery.hpp>
+#include <ima/mailbox/quota.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -42,6 +43,10 @@ result<std::size_t> local_recipients::box_at(const std::string& path, const addr
   local_box made{path, whose};
   IMA_TRY(there, mailbox::contains(disk, path, header.id_digest()));
   made.already = there;
+  if (!there) {
+    IMA_TRY(room, mailbox::room_for(disk, path, header.size() + header.body_size()));
+    made.full = !room;
+  }
   boxes.push_back(std::move(made));
   return boxes.size() - 1;
 }

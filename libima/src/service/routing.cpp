@@ -30,18 +30,18 @@ std::string without_detail(const std::string& key) {
 std::vector<std::string> arguments_for(const std::vector<std::string>& command,
                                        const address& recipient) {
   constexpr std::string_view mark = "{address}";
+  const std::string_view guard = recipient.text().starts_with('-') ? "./" : "";
   std::vector<std::string> out = command;
   bool replaced = false;
   for (std::string& argument : out) {
+    if (argument.starts_with(mark)) argument.insert(0, guard);
     std::size_t at = argument.find(mark);
     for (; at != std::string::npos; at = argument.find(mark, at + recipient.text().size())) {
       argument.replace(at, mark.size(), recipient.text());
       replaced = true;
     }
   }
-  if (replaced) return out;
-  const std::string_view guard = recipient.text().starts_with('-') ? "./" : "";
-  out.push_back(fmt::format("{}{}", guard, recipient.text()));
+  if (!replaced) out.push_back(fmt::format("{}{}", guard, recipient.text()));
   return out;
 }
 

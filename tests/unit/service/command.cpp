@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace ima;
@@ -96,4 +97,35 @@ TEST_CASE("an input that fails is reported") {
       },
       [](std::string_view) {});
   CHECK(end.error().rule == "storage");
+}
+
+TEST_CASE("a command that exits is over, whatever it leaves running with its output open") {
+  const auto before = std::chrono::steady_clock::now();
+  const auto o = try_command(shell("echo done; sleep 20 2>/dev/null & exit 0"));
+  CHECK(o.end.value().status == 0);
+  CHECK(o.lines == std::vector<std::string>{"done"});
+  CHECK(std::chrono::steady_clock::now() - before < 15s);
+}
+
+TEST_CASE("a command that does not read makes us wait no longer than its time") {
+  command stuck = shell("sleep 60");
+  stuck.time = 100ms;
+  auto running = running_command::start(stuck, [](std::string_view) {}).value();
+  const std::string much(1'000'000, 'x');
+  CHECK(running.write(much).error().rule == "command-time");
+  CHECK(running.finish().timed_out);
+}
+
+TEST_CASE("the time that a command waits for us is not its own") {
+  command slow = shell("cat >/dev/null; echo end");
+  slow.time = 2s;
+  std::vector<std::string> lines;
+  auto running = running_command::start(slow, [&](std::string_view line) {
+                   lines.emplace_back(line);
+                 }).value();
+  REQUIRE(running.write("x"));
+  std::this_thread::sleep_for(2500ms);
+  REQUIRE(running.write("y"));
+  CHECK(running.finish().status == 0);
+  CHECK(lines == std::vector<std::string>{"end"});
 }

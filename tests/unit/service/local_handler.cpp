@@ -174,3 +174,89 @@ TEST_CASE("a command cannot forge another recipient's result") {
   CHECK(out.all ==
         std::vector<std::string>{"NOTE evil@b.example OK bob@b.example", "FAIL evil@b.example"});
 }
+
+namespace {
+
+void fill(host& h, const std::string& box) {
+  auto opened = mailbox::mailbox::open(h.disk, box).value();
+  REQUIRE(opened.set_quota({1, 0}));
+}
+
+service::route alias(const std::vector<std::string>& members) {
+  service::route made;
+  for (const std::string& m : members) made.alias.push_back(address::parse(m).value());
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("one who is over quota fails alone; if all are, the message is rejected") {
+  host h;
+  const std::string ann_box = h.folder + "/ann";
+  REQUIRE(mailbox::mailbox::create(h.disk, ann_box));
+  REQUIRE(h.routes.add(address::parse("ann@b.example").value(), {ann_box, {}, {}}));
+  fill(h, h.bob_box);
+  lines out;
+  const auto both = message_to({"bob@b.example", "ann@b.example"});
+  CHECK(deliver(h, both, out) == verdict::partial);
+  CHECK(out.all == std::vector<std::string>{"FAIL bob@b.example", "OK ann@b.example"});
+  CHECK_FALSE(mailbox::contains(h.disk, h.bob_box, both.id_digest()).value());
+
+  const auto answer = h.handler.open(message_to({"bob@b.example"}), h.peer)->judge();
+  CHECK(answer.what == kind::reject);
+  CHECK(answer.why == reason::quota);
+  const auto again = h.handler.open(both, h.peer)->judge();
+  CHECK(again.what == kind::reject);
+  REQUIRE(again.already.size() == 1);
+}
+
+TEST_CASE("recipients that lead to one mailbox leave one copy in it") {
+  host h;
+  REQUIRE(h.routes.add(address::parse("all@b.example").value(), alias({"bob@b.example"})));
+  lines out;
+  const auto header = message_to({"all@b.example", "bob@b.example", "bob+x@b.example"});
+  CHECK(deliver(h, header, out) == verdict::ok);
+  CHECK(out.all ==
+        std::vector<std::string>{"OK all@b.example", "OK bob@b.example", "OK bob+x@b.example"});
+  std::size_t copies = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(h.bob_box + "/new"))
+    copies += entry.exists() ? 1 : 0;
+  CHECK(copies == 1);
+  CHECK(h.handler.open(header, h.peer)->judge().already.size() == 3);
+}
+
+TEST_CASE("an alias without a way to send is deferred, and its members here are not") {
+  host h;
+  REQUIRE(h.routes.add(address::parse("all@b.example").value(),
+                       alias({"bob@b.example", "carol@c.example"})));
+  lines out;
+  const auto header = message_to({"all@b.example"});
+  CHECK(deliver(h, header, out) == verdict::defer);
+  CHECK(mailbox::contains(h.disk, h.bob_box, header.id_digest()).value());
+}
+
+TEST_CASE("an alias that the message went through is a loop, alone or among others") {
+  host h;
+  REQUIRE(h.routes.add(address::parse("all@b.example").value(), alias({"bob@b.example"})));
+  header_builder builder;
+  builder.field("from", "alice@a.example").field("to", "all@b.example");
+  builder.field("via", "all@b.example");
+  const auto answer = h.handler.open(builder.build().value(), h.peer)->judge();
+  CHECK(answer.what == kind::reject);
+  CHECK(answer.why == reason::loop);
+
+  builder.field("to", "bob@b.example");
+  const auto both = builder.build().value();
+  const auto t = h.handler.open(both, h.peer);
+  REQUIRE(t->judge().what == kind::accept);
+  lines out;
+  CHECK(t->finish(out).what == verdict::partial);
+  CHECK(out.all == std::vector<std::string>{"FAIL all@b.example", "OK bob@b.example"});
+}
+
+TEST_CASE("an offer that comes to nothing writes nothing") {
+  host h;
+  const auto t = h.handler.open(message_to({"bob@b.example"}), h.peer);
+  REQUIRE(t->judge().what == kind::accept);
+  CHECK(std::filesystem::is_empty(h.bob_box + "/tmp"));
+}

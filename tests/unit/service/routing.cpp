@@ -58,8 +58,10 @@ TEST_CASE("an address that stands nowhere is appended") {
   CHECK(arguments_for({"run", "-v"}, at("bob@b.example")) == words{"run", "-v", "bob@b.example"});
 }
 
-TEST_CASE("an appended address is never taken for an option") {
+TEST_CASE("an address is never taken for an option") {
   CHECK(arguments_for({"run"}, at("-f@b.example")) == words{"run", "./-f@b.example"});
+  CHECK(arguments_for({"run", "{address}", "--to={address}"}, at("-f@b.example")) ==
+        words{"run", "./-f@b.example", "--to=-f@b.example"});
 }
 
 TEST_CASE("an address that looks like the mark is put in once") {

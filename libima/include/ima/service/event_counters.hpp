@@ -11,7 +11,7 @@
 namespace ima::service {
 
 /// Counts the events of a log on their way to it, and tells the counts as OpenMetrics text
-/// (docs/operating.md, "Counters"). Events count by name and by those of their keys whose values
+/// (docs/programs.md section 3). Events count by name and by those of their keys whose values
 /// are closed lists. Thread-safe.
 class IMA_API event_counters : public log_sink {
  public:

@@ -23,8 +23,8 @@ struct route {
 };
 
 /// The arguments for a recipient: `{address}` is replaced where it stands, and where it stands
-/// nowhere the address is appended, with "./" before it if it begins with '-' so that no command
-/// takes it for an option.
+/// nowhere the address is appended. An argument that would begin with '-' because the address does
+/// has "./" before it, so that no command takes what a stranger wrote for an option.
 IMA_API std::vector<std::string> arguments_for(const std::vector<std::string>& command,
                                                const address& recipient);
 
