@@ -119,6 +119,14 @@ def every_operation(t, a, b):
     t.equal("it was killed at each kind of change", killed, set(changes))
 
 
+def send_in_the_end(world, path):
+    """Sends until it is not deferred: the attempt before may still be in hand."""
+    code = 75
+    while code == 75:
+        code = world.send(path, None)
+    return code
+
+
 with Tests() as t:
     ca = authority(t.work)
     a, b = Domain(t, ca, "a.example"), Domain(t, ca, "b.example")
@@ -137,7 +145,8 @@ with Tests() as t:
             if world.send(path, who) == 0:
                 t.equal(f"what was answered OK is there (seed {SEED})",
                         [len(stored(box)) for box in boxes], [number + 1] * 2)
-        t.equal(f"message {number} arrives in the end (seed {SEED})", world.send(path, None), 0)
+        t.equal(f"message {number} arrives in the end (seed {SEED})",
+                send_in_the_end(world, path), 0)
         t.equal(f"one copy each (seed {SEED})", [len(stored(box)) for box in boxes],
                 [number + 1] * 2)
     for box in boxes:

@@ -208,7 +208,15 @@ result<void> delivery_service::check_originator(const header_block& header) cons
   return tls::vouches_for(connection_.tls().peer(), header.originator().host(), now);
 }
 
-delivery::header_answer delivery_service::judge(const header_block& header) {
+// An offer that nobody had time for until the sender has lost patience is not looked at: he will
+// come again.
+delivery::header_answer delivery_service::judge(const header_block& header,
+                                                clock::time_point asked) {
+  if (clock::now() - asked > bounds_.line / 2) {
+    delivery::header_answer busy;
+    busy.why = delivery::reason::busy;
+    return busy;
+  }
   transaction_ = handler_.open(header, peer_);
   return transaction_->judge();
 }
@@ -227,7 +235,7 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
   peer_.verified_domain = offered.header.originator().host();
   delivery::header_answer answer;
   if (auto proved = check_originator(offered.header); proved) {
-    answer = co_await on_worker([&] { return judge(offered.header); });
+    answer = co_await on_worker([&, asked = clock::now()] { return judge(offered.header, asked); });
   } else {
     answer.what = delivery::header_answer::kind::reject;
     answer.why = delivery::reason::identity;

@@ -49,7 +49,8 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   awaitable<bool> handle(delivery::server_closed closed);
 
   result<void> check_originator(const header_block& header) const;
-  delivery::header_answer judge(const header_block& header);
+  delivery::header_answer judge(const header_block& header,
+                                std::chrono::steady_clock::time_point asked);
   template <class Work>
   awaitable<std::invoke_result_t<Work>> on_worker(Work work);
   awaitable<void> drop();

@@ -174,3 +174,32 @@ TEST_CASE("a body must keep the minimum rate: each window of time has its due oc
   run_to_input(s);
   CHECK(s.step() != first);
 }
+
+TEST_CASE("a handler that drops an offer ends the connection without a word") {
+  server s = judging(sample::offer(sample::header()));
+  drain(s);
+  header_answer answer;
+  answer.what = header_answer::kind::drop;
+  CHECK(s.answer(answer));
+  CHECK(s.pending_output().empty());
+  CHECK(is<server_closed>(s.next_event()));
+}
+
+TEST_CASE("as many notes as are allowed are passed on, and the last says that more were left out") {
+  ima::limits bounds;
+  bounds.notes = 2;
+  server s({"b.example", bounds});
+  for (int message = 0; message < 2; ++message) {  // the count begins anew with each message
+    const std::string input = sample::offer(sample::header()) + "DATA 5\nhello";
+    s.receive(input);
+    CHECK(is<message_offered>(s.next_event()));
+    CHECK(s.answer(accept()));
+    while (!is<body_complete>(s.next_event())) {
+    }
+    drain(s);
+    for (int i = 0; i < 4; ++i) CHECK(s.note("x"));
+    CHECK(s.conclude(verdict::ok));
+    CHECK(s.pending_output() == "NOTE x\nNOTE more was said and is left out\nOK\n");
+    CHECK(is<server_needs_input>(s.next_event()));
+  }
+}

@@ -423,3 +423,13 @@ TEST_CASE("a framing error is told even to a peer that is still writing") {
   p.say("NONSENSE\n" + std::string(3'000'000, 'x'));
   CHECK(p.line().starts_with("CLOSE "));
 }
+
+TEST_CASE("an offer that waited too long for a worker is told to come again") {
+  limits bounds;
+  bounds.line = 0ms;  // any wait is too long
+  host h(with(bounds));
+  peer p(h);
+  p.greet();
+  REQUIRE(p.say(offer()));
+  CHECK(p.line() == "DEFER busy");
+}
