@@ -23,6 +23,7 @@ __all__ = [
     "MailboxCallError",
     "MailboxError",
     "MailboxFailure",
+    "MailboxFull",
     "Refused",
     "RemoteProtocolError",
     "TemporaryError",
@@ -100,6 +101,12 @@ class MailboxFailure(MailboxError, TemporaryError):
     """The disk below a mailbox failed, or what is there is damaged."""
 
 
+class MailboxFull(MailboxError, Refused):
+    """The mailbox has a limit, and this does not fit any more."""
+
+    kind = "refused"
+
+
 _by_kind: Dict[str, Type[Error]] = {
     "peer": RemoteProtocolError,
     "caller": LocalProtocolError,
@@ -107,7 +114,11 @@ _by_kind: Dict[str, Type[Error]] = {
     "refused": Refused,
     "unknown": UnknownOutcome,
 }
-_of_mailboxes: Dict[str, Type[Error]] = {"caller": MailboxCallError, "temporary": MailboxFailure}
+_of_mailboxes: Dict[str, Type[Error]] = {
+    "caller": MailboxCallError,
+    "temporary": MailboxFailure,
+    "refused": MailboxFull,
+}
 _by_rule: Dict[Tuple[str, str], Type[Error]] = {
     ("temporary", "connection"): ConnectionFailed,
     ("temporary", "timeout"): TimedOut,

@@ -55,7 +55,10 @@ void add_records(py::module_& m) {
   using namespace mailbox;
   record<folder>(m, "Folder", "A box in a mailbox.")
       .field("name", &folder::name, "Hierarchical with ``/``.")
-      .field("role", &folder::role, "inbox, sent, drafts, archive, junk, trash, or empty.");
+      .field("role", &folder::role, "inbox, sent, drafts, archive, junk, trash, or empty.")
+      .field("messages", &folder::messages, "How many.")
+      .field("unseen", &folder::unseen, "How many without the flag seen.")
+      .field("size", &folder::size, "Octets of all messages.");
   record<folder_status>(m, "FolderStatus", "How much is in a folder.")
       .field("messages", &folder_status::messages, "How many.")
       .field("unseen", &folder_status::unseen, "How many without the flag seen.")
@@ -82,7 +85,9 @@ void add_records(py::module_& m) {
       .field("unfinished", &report::unfinished, "Leftovers of deliveries.")
       .field("strays", &report::strays, "Message files that the journal does not name.")
       .field("tombstones", &report::tombstones, "Tombstones older than 14 days.")
-      .field("missing", &report::missing, "Ids that the journal names and no file holds.");
+      .field("missing", &report::missing, "Ids that the journal names and no file holds.")
+      .field("unreadable", &report::unreadable, "Ids that cannot be taken in.")
+      .field("odd", &report::odd, "Names that are no message's.");
   py::class_<entry_iterator>(m, "EntryIterator", "Gives the entries of a folder, one by one.")
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__", &entry_iterator::next);
@@ -122,6 +127,12 @@ void add_folders(shared_mailbox_class& c) {
             b.call([&](auto& m) { return m.rename_folder(name, to); });
           },
           "name"_a, "to"_a, "Gives a folder another name.")
+      .def(
+          "set_folder_role",
+          [](shared_mailbox& b, std::string_view name, std::string_view role) {
+            b.call([&](auto& m) { return m.set_folder_role(name, role); });
+          },
+          "name"_a, "role"_a, "Gives a folder this role, or none where it is empty.")
       .def(
           "delete_folder",
           [](shared_mailbox& b, std::string_view name) {
@@ -253,7 +264,8 @@ b'hello\n'
   add_folders(c);
   add_reading(c);
   add_changing(c);
-  add_mailbox_delivery(m);
+  add_mailbox_search(m, c);
+  add_mailbox_delivery(m, c);
 }
 
 }  // namespace ima::python

@@ -25,7 +25,8 @@ struct outcome {
   std::optional<error> problem;
 };
 
-result<void> copy_body(const header_block& header, body_source& body, mailbox::delivery& into) {
+template <class Storing>
+result<void> copy_body(const header_block& header, body_source& body, Storing& into) {
   body_reader reader(header);
   std::vector<char> buffer(
       static_cast<std::size_t>(std::min<std::uint64_t>(header.body_size(), 256 * 1024)));
@@ -67,6 +68,22 @@ std::vector<outcome> deliver(const py::object& message, const std::vector<target
   return out;
 }
 
+// A message that its own user stores.
+mailbox::entry append(shared_mailbox& box, const py::object& message, std::string folder,
+                      std::vector<std::string> flags) {
+  const message_in from = message_from(message);
+  mailbox::record note;
+  note.received = {mailbox::posix_file_system().now(), {}};
+  note.folder = std::move(folder);
+  note.flags = std::move(flags);
+  return box.call([&](mailbox::mailbox& m) -> result<mailbox::entry> {
+    auto begun = m.append(from.header, note);
+    if (!begun) return std::move(begun).error();
+    if (auto good = copy_body(from.header, from.body, *begun); !good) return good.error();
+    return begun->commit();
+  });
+}
+
 target make_target(std::string path, const std::optional<address_in>& recipient, std::string folder,
                    std::vector<std::string> flags, std::string verified_domain, std::string peer,
                    std::string tls, std::optional<timestamp> received, bool apart) {
@@ -86,7 +103,10 @@ target make_target(std::string path, const std::optional<address_in>& recipient,
 
 }  // namespace
 
-void add_mailbox_delivery(py::module_& m) {
+void add_mailbox_delivery(py::module_& m, shared_mailbox_class& c) {
+  c.def("append", &append, "message"_a, "folder"_a = "inbox",
+        "flags"_a = std::vector<std::string>{},
+        "Stores a message as its own user does, as a copy named apart; returns its Entry.");
   py::class_<target>(m, "Target", "A mailbox that gets a message, and what the server knows of it.")
       .def(py::init(&make_target), "path"_a, py::kw_only(), "recipient"_a = std::nullopt,
            "folder"_a = "inbox", "flags"_a = std::vector<std::string>{}, "verified_domain"_a = "",

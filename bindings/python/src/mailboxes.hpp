@@ -35,6 +35,7 @@ class shared_mailbox {
 
 using shared_mailbox_class = py::class_<shared_mailbox, std::shared_ptr<shared_mailbox>>;
 
-void add_mailbox_delivery(py::module_& m);
+void add_mailbox_search(py::module_& m, shared_mailbox_class& c);
+void add_mailbox_delivery(py::module_& m, shared_mailbox_class& c);
 
 }  // namespace ima::python

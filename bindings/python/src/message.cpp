@@ -92,6 +92,39 @@ py::object open_part(const std::shared_ptr<shared_message_file>& file, std::size
                    info.size);
 }
 
+std::shared_ptr<readdressed_message> with_header(const py::object& original,
+                                                 const header_block& header) {
+  const message_in from = message_from(original);
+  const auto same = [](const part_info& a, const part_info& b) {
+    return a.size == b.size && a.sha256 == b.sha256;
+  };
+  const auto wanted = header.parts();
+  const auto had = from.header.parts();
+  if (!std::equal(wanted.begin(), wanted.end(), had.begin(), had.end(), same))
+    raise({fault::caller, "part-mismatch", "", "the header block announces other parts"});
+  return std::make_shared<readdressed_message>(header, original, from.body);
+}
+
+void add_readdressed(py::module_& m) {
+  py::class_<readdressed_message, std::shared_ptr<readdressed_message>>(
+      m, "ReaddressedMessage", R"(The body of another message under another header block.
+
+Whoever sends a message on makes one with ``with_header()``; no octet of the body is copied.
+
+>>> message = Message.build([("from", "a@a.example")], [Part(b"hello\n", "text/plain")])
+>>> on = message.with_header(message.header.with_line("for: b@b.example"))
+>>> [str(a) for a in on.header.recipients()]
+['b@b.example']
+)")
+      .def_property_readonly("header", &readdressed_message::header, "The HeaderBlock.")
+      .def(
+          "read_body",
+          [](readdressed_message& of, std::uint64_t offset, std::uint64_t size) {
+            return read_body(of, of.header(), offset, size);
+          },
+          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.");
+}
+
 void add_part(py::module_& m) {
   py::class_<memory_part>(m, "Part", "The octets of one part, with what its line says of it.")
       .def(py::init([](octets_in data, std::string media_type, std::string role, std::string cid,
@@ -127,6 +160,8 @@ void add_memory_message(py::module_& m) {
                   py::kw_only(), "limits"_a = limits{},
                   "Makes a message of (name, value) fields and Part objects.")
       .def_property_readonly("header", &memory_message::header, "The HeaderBlock.")
+      .def("with_header", &with_header, "header"_a,
+           "The same body under a header block that announces the same parts.")
       .def(
           "read_body",
           [](memory_message& of, std::uint64_t offset, std::uint64_t size) {
@@ -157,6 +192,8 @@ b'hello\n'
           },
           "path"_a, "limits"_a = limits{}, "``-`` is standard input.")
       .def_property_readonly("header", &shared_message_file::header, "The HeaderBlock.")
+      .def("with_header", &with_header, "header"_a,
+           "The same body under a header block that announces the same parts.")
       .def(
           "read_body",
           [](shared_message_file& of, std::uint64_t offset, std::uint64_t size) {
@@ -201,6 +238,10 @@ message_in message_from(const py::object& message) {
     auto& m = message.cast<shared_message_file&>();
     return {m.header(), m};
   }
+  if (py::isinstance<readdressed_message>(message)) {
+    auto& m = message.cast<readdressed_message&>();
+    return {m.header(), m};
+  }
   throw py::type_error("a Message or a MessageFile is wanted");
 }
 
@@ -214,6 +255,7 @@ writable_buffer::writable_buffer(const py::buffer& of) {
 
 void add_messages(py::module_& m) {
   add_part(m);
+  add_readdressed(m);
   add_memory_message(m);
   add_message_file(m);
 }

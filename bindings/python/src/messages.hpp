@@ -58,7 +58,24 @@ class shared_message_file : public body_source {
   service::message_file file_;
 };
 
-/// A message argument: a Message or a MessageFile.
+/// The body of another message under a header block with the same part lines.
+class readdressed_message : public body_source {
+ public:
+  readdressed_message(header_block header, py::object original, body_source& body)
+      : header_(std::move(header)), original_(std::move(original)), body_(body) {}
+
+  const header_block& header() const noexcept { return header_; }
+  result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
+    return body_.read_at(offset, buffer, size);
+  }
+
+ private:
+  header_block header_;
+  py::object original_;  // keeps the body alive
+  body_source& body_;
+};
+
+/// A message argument: a Message, a MessageFile, or what their with_header() made.
 struct message_in {
   const header_block& header;
   body_source& body;

@@ -12,7 +12,8 @@ from typing import (
     Union,
 )
 
-from . import Digest, HeaderBlock, Limits, Message, MessageFile, PartReceived, _Buffer
+from . import Digest, HeaderBlock, Limits, Message, MessageFile, PartReceived
+from . import ReaddressedMessage, _Buffer
 from . import delivery, retrieval, service, tls
 
 _Log = Callable[[str, str, Dict[str, str]], object]
@@ -70,7 +71,7 @@ class SendReport:
     def hosts(self) -> List[HostReport]: ...
 
 def send_message(
-    message: Union[Message, MessageFile],
+    message: Union[Message, MessageFile, ReaddressedMessage],
     tls: tls.Context,
     *,
     hosts: Mapping[str, str] = ...,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Callable, Dict, List, Literal, Mapping, Optional, Union
 
-from .. import HeaderBlock, Limits, Message, MessageFile, NeedInput
+from .. import HeaderBlock, Limits, Message, MessageFile, NeedInput, ReaddressedMessage
 from .. import delivery as imdp
 from ..errors import (
     ConnectionFailed,
@@ -23,7 +23,7 @@ _Log = Callable[[str, str, Dict[str, str]], object]
 
 
 async def send_message(
-    message: Union[Message, MessageFile],
+    message: Union[Message, MessageFile, ReaddressedMessage],
     tls: Context,
     *,
     hosts: Mapping[str, str] = {},
@@ -67,7 +67,7 @@ class _HostDelivery:
     def __init__(
         self,
         host: str,
-        message: Union[Message, MessageFile],
+        message: Union[Message, MessageFile, ReaddressedMessage],
         tls: Context,
         hosts: Mapping[str, str],
         limits: Limits,

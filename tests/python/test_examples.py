@@ -1,0 +1,206 @@
+"""The examples that do real work, over real TLS: a list's host, and a host with two readers."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import ima
+import ima.mailbox
+import ima.net
+import ima.service
+import pytest
+
+EXAMPLES = pathlib.Path(os.environ["IMA_TESTS"]).parent / "examples/python"
+
+
+def command(name, *words):
+    path = os.environ["PYTHONPATH"]
+    return ["/usr/bin/env", f"PYTHONPATH={path}", sys.executable, "-B", str(EXAMPLES / name),
+            *map(str, words)]
+
+
+class World:
+    """b.example with bob's and carol's mailboxes, and l.example, whose routes a test adds."""
+
+    def __init__(self, place, authority):
+        self.place, self.authority = place, authority
+        self.boxes, self.hosts, self.running = {}, {}, []
+        routes = ima.service.RoutingTable()
+        routes.add_host("b.example")
+        for user in ("bob", "carol"):
+            ima.mailbox.Mailbox.create(str(place / user))
+            self.boxes[user] = ima.mailbox.Mailbox.open(str(place / user))
+            routes.add(f"{user}@b.example", mailbox=str(place / user))
+        self.serve("b.example", routes)
+
+    def serve(self, domain, routes):
+        server = ima.net.DeliveryServer(
+            ima.service.LocalHandler(routes), self.authority.context(domain),
+            listen=["127.0.0.1:0"])
+        server.start()
+        self.running.append(server)
+        self.hosts[domain] = server.addresses[0]
+
+    def settings(self, address, extra=""):
+        domain = address.partition("@")[2]
+        self.authority.issue(domain)
+        keys = self.authority.place
+        hosts = "".join(f'"{h}" = "{w}"\n' for h, w in self.hosts.items())
+        path = self.place / "settings.toml"
+        path.write_text(
+            f'address = "{address}"\nstate = "state.json"\n{extra}\n[tls]\n'
+            f'chain = "{keys}/{domain}.pem"\nkey = "{keys}/{domain}.key"\n'
+            f'ca-file = "{keys}/ca.pem"\n[hosts]\n{hosts}')
+        return path
+
+    def send(self, sender, to, *fields, subject="Hi", text="hello\n"):
+        message = ima.Message.build(
+            [("id", ima.new_message_id("x.example")), ("from", sender), ("to", to),
+             ("subject", subject), *fields],
+            [ima.Part(text.encode(), "text/plain")])
+        domain = message.header.originator.host
+        return ima.net.send_message(message, self.authority.context(domain), hosts=self.hosts)
+
+    def mail(self, user):
+        """The header blocks and first parts of what a user has, oldest last taken in last."""
+        box = self.boxes[user]
+        box.take_in()
+        return [(box.header("inbox", e.id).header, box.open_part("inbox", e.id, 1).read().decode())
+                for e in box.entries()]
+
+
+@pytest.fixture
+def world(tmp_path, authority):
+    made = World(tmp_path, authority)
+    yield made
+    for server in made.running:
+        server.stop()
+        server.wait()
+
+
+def test_a_mailing_list(world):
+    settings = world.settings("list@l.example")
+    routes = ima.service.RoutingTable()
+    routes.add_host("l.example")
+    for name in ("list", "list+subscribe", "list+unsubscribe"):
+        routes.add(f"{name}@l.example",
+                   command=command("mailing_list.py", settings, "{address}"))
+    world.serve("l.example", routes)
+
+    stranger = world.send("bob@b.example", "list@l.example")
+    assert stranger.outcome == "refused"
+    assert any("only subscribers" in n for n in stranger.hosts[0].notes)
+    for user in ("bob", "carol"):
+        assert world.send(f"{user}@b.example", "list+subscribe@l.example").outcome == "delivered"
+
+    assert world.send("bob@b.example", "list@l.example", subject="One").outcome == "delivered"
+    for user in ("bob", "carol"):
+        [(header, text)] = world.mail(user)
+        assert (header.subject, text) == ("One", "hello\n")
+        assert str(header.mailer) == "list@l.example" and header.all("via") == ["list@l.example"]
+        assert header.all("for") == [f"{user}@b.example"]
+        assert header.first("list-id") == "list.l.example" and header.count("received") <= 2
+
+    looping = world.send("bob@b.example", "list@l.example", ("via", "list@l.example"))
+    assert looping.outcome == "refused" and len(world.mail("carol")) == 1
+
+    for number in range(5):
+        world.send("report@b.example", "list@l.example", ("auto", "report"), subject=str(number),
+                   text="FAIL carol@b.example mailbox is full\n")
+    assert world.send("bob@b.example", "list@l.example", subject="Two").outcome == "delivered"
+    assert len(world.mail("bob")) == 2 and len(world.mail("carol")) == 1
+
+    world.send("bob@b.example", "list+unsubscribe@l.example")
+    assert world.send("bob@b.example", "list@l.example", subject="3").outcome == "refused"
+
+
+def test_an_automatic_answer_that_cannot_loop(world):
+    settings = world.settings("away@l.example", 'text = "I am away.\\n"')
+    routes = ima.service.RoutingTable()
+    routes.add_host("l.example")
+    for name in ("away", "other"):
+        routes.add(f"{name}@l.example", command=command("auto_reply.py", settings))
+    world.serve("l.example", routes)
+
+    no_answer = [("auto", "report"), ("list-id", "x"), ("mailer", "list@b.example"),
+                 ("via", "list@b.example"), ("reply-to", "away@l.example")]
+    for number, field in enumerate(no_answer):
+        sent = world.send("bob@b.example", "away@l.example", field, subject=str(number))
+        assert sent.outcome == "delivered"
+    world.send("bob@b.example", "other@l.example")
+    assert world.mail("bob") == []
+
+    for subject in ("Where are you?", "Where are you now?"):
+        world.send("bob@b.example", "away@l.example", subject=subject)
+    [(header, text)] = world.mail("bob")
+    assert (header.subject, text) == ("Re: Where are you?", "I am away.\n")
+    assert header.first("auto") == "reply" and header.count("in-reply-to") == 1
+
+
+def test_a_daily_digest(world):
+    settings = world.settings("digest@l.example")
+
+    def digest():
+        words = command("daily_digest.py", settings, world.place / "bob", "carol@b.example")
+        return subprocess.run(words, check=False).returncode
+
+    assert digest() == 0 and world.mail("carol") == []
+    for subject in ("One", "Two"):
+        world.send("alice@a.example", "bob@b.example", subject=subject)
+    assert digest() == 0
+    assert digest() == 0  # nothing came since
+    [(header, text)] = world.mail("carol")
+    assert header.subject == "2 new messages" and header.first("auto") == "digest"
+    assert sorted(line.split()[1] for line in text.splitlines()) == ["One", "Two"]
+    world.send("alice@a.example", "bob@b.example", subject="Three")
+    assert digest() == 0
+    assert "alice@a.example: Three (" in world.mail("carol")[-1][1]
+
+
+def test_an_alert_for_cron(world):
+    settings = world.settings("cron@l.example")
+
+    def alert(*words):
+        return subprocess.run(command("cron_alert.py", settings, "bob@b.example", *words),
+                              check=False, stderr=subprocess.PIPE).returncode
+
+    assert alert("true") == 0 and world.mail("bob") == []
+    assert alert("sh", "-c", "echo it broke; exit 3") == 3
+    [(header, text)] = world.mail("bob")
+    assert header.subject.endswith("ended with 3") and text == "it broke\n"
+    assert alert("sh", "-c", "yes | head -c 200000; kill -9 $$") == 137
+    assert max(len(text) for _, text in world.mail("bob")) == 64 * 1024
+
+
+def test_a_watched_mailbox_runs_a_command(world):
+    kept = world.place / "kept"
+    kept.mkdir()
+    script = f'read first; echo "$first" >{kept}/$$; cat >>{kept}/$$; [ ! -e {kept}/refuse ]'
+
+    def watch(*options):
+        return command("watch_mailbox.py", *options, world.place / "bob", "sh", "-c", script)
+
+    world.send("alice@a.example", "bob@b.example", subject="One")
+    (kept / "refuse").touch()
+    subprocess.run(watch("--once"), check=True)  # the command says no
+    (kept / "refuse").unlink()
+    for _ in range(2):
+        subprocess.run(watch("--once"), check=True)
+    files = list(kept.iterdir())
+    assert len(files) == 2  # the one refused, and the one taken; not a third
+    assert all(ima.Message.parse(f.read_bytes()).header.subject == "One" for f in files)
+
+    running = subprocess.Popen(watch())
+    try:
+        world.send("alice@a.example", "bob@b.example", subject="Two")
+        for _ in range(300):
+            if len(list(kept.iterdir())) == 3:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("the new message was not handed over")
+    finally:
+        running.kill()
+        running.wait()
