@@ -86,6 +86,10 @@ check 'format' bash -c "git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --d
 check 'clang-tidy' tidy
 check 'rules of the tree' bash tests/checks/tree.sh
 check 'install' bash tests/checks/install.sh build/gcc
+if $full; then
+  check 'pip' bash tests/checks/pip.sh
+  check 'subproject, and each part left out' bash tests/checks/subproject.sh
+fi
 check 'shell scripts parse' bash -c "git ls-files '*.sh' .ci/run | xargs -n 1 bash -n"
 
 echo "$passed passed, $failed failed"

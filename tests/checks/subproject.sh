@@ -1,0 +1,40 @@
+#!/bin/bash
+# subproject.sh: builds libima as a Meson subproject of an outside program, and each optional part left
+# out by itself. Long, as libima is compiled for each.
+set -eu
+cd "$(dirname "$0")/../.."
+tree=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# quietly NAME COMMAND...: shows what it printed only if it failed.
+quietly() {
+  local name=$1
+  shift
+  "$@" >"$work/log" 2>&1 && { echo "ok    $name"; return; }
+  echo "FAIL  $name" >&2
+  tail -n 40 "$work/log" >&2
+  exit 1
+}
+
+mkdir -p "$work/outside/subprojects"
+ln -s "$tree" "$work/outside/subprojects/libima"
+cp examples/embedding/read_mailbox.cpp "$work/outside/program.cpp"
+cat >"$work/outside/meson.build" <<'END_OF_FILE'
+project('outside', 'cpp', default_options: 'cpp_std=c++20')
+libima = dependency('libima', fallback: 'libima',
+  default_options: ['tools=disabled', 'tests=disabled', 'python=disabled', 'examples=disabled'])
+executable('program', 'program.cpp', dependencies: libima)
+END_OF_FILE
+quietly 'subproject: configure' meson setup "$work/build" "$work/outside" --wrap-mode=nodownload
+quietly 'subproject: build' ninja -C "$work/build" program
+output=$("$work/build/program" "$work/none" 2>&1) && exit 1
+[[ $output == *']' ]] || { echo "the program said: $output" >&2; exit 1; }
+echo 'ok    subproject: run'
+
+for option in $(sed -n "s/^option('\([a-z]*\)', type: 'feature'.*/\1/p" meson_options.txt); do
+  quietly "without $option: configure" meson setup "$work/$option" --wrap-mode=nodownload \
+    -Dwerror=true "-D$option=disabled"
+  quietly "without $option: build" ninja -C "$work/$option"
+  rm -rf "${work:?}/$option"
+done
