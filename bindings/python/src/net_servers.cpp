@@ -170,7 +170,7 @@ using retrieval_server = embedded<net::retrieval_server, retrieval_backing>;
 
 std::shared_ptr<service::user_directory> users_from(const py::object& given) {
   if (py::isinstance<service::accounts>(given))
-    return given.cast<std::shared_ptr<service::accounts>>();
+    return std::make_shared<service::accounts>(given.cast<const service::accounts&>());
   return std::make_shared<python_users>(given);
 }
 
@@ -225,7 +225,7 @@ exception defers the message.
   add_running(incoming);
   py::class_<retrieval_server> office(m, "RetrievalServer", R"(A post office over mailboxes on disk.
 
-``users`` is an ima.service.Accounts, or any object with ``by_password(user, password)`` and
+``users`` is an ima.service.Accounts, of which it takes a copy, or any object with ``by_password(user, password)`` and
 ``by_certificate(user, key, names)`` that return the path of the user's mailbox, or None. The context
 is made for ``protocol="imrp"``.
 )");

@@ -130,8 +130,9 @@ Filled, then only read.
           "addresses"_a = py::tuple(), "Adds a user; raises LocalProtocolError.")
       .def(
           "by_password",
-          [](accounts& a, std::string_view user, const octets_in& password) {
-            return take(without_gil([&] { return a.by_password(user, password.view()); }));
+          [](const accounts& a, std::string_view user, const octets_in& password) {
+            accounts now = a;  // another thread may add a user meanwhile
+            return take(without_gil([&] { return now.by_password(user, password.view()); }));
           },
           "user"_a, "password"_a, "The path of the user's mailbox, where the proof holds.")
       .def(
