@@ -130,6 +130,12 @@ class posix_file final : public file {
   result<void> lock() override {
     return check(retry([&] { return ::flock(descriptor_, LOCK_EX); }), path_);
   }
+  result<bool> try_lock() override {
+    const int taken = retry([&] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); });
+    if (taken != 0 && errno == EWOULDBLOCK) return false;
+    IMA_CHECK(check(taken, path_));
+    return true;
+  }
   result<void> unlock() override { return check(::flock(descriptor_, LOCK_UN), path_); }
 
  private:

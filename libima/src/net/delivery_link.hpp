@@ -26,7 +26,7 @@ namespace ima::net {
 struct sending_means {
   asio::io_context& loop;
   resolver& dns;
-  asio::thread_pool& workers;  ///< One thread, for whatever waits for a disk.
+  asio::thread_pool& workers;  ///< For whatever waits for a disk.
   tls::context tls;
   const std::map<std::string, std::string, std::less<>>& hosts;
   limits bounds;

@@ -18,6 +18,7 @@ namespace ima::net {
 void send_observer::answered(std::string_view, std::string_view) {}
 void send_observer::recipient(std::string_view, const delivery::recipient_result&) {}
 void send_observer::note(std::string_view, std::string_view) {}
+void send_observer::keep(const host_report&) {}
 void send_observer::finished(const host_report&) {}
 result<void> send_observer::before_bodies(const std::vector<host_report>&) { return {}; }
 
@@ -53,13 +54,20 @@ void withdraw_all(const hosts_in_hand& hosts, bool permanent, const std::string&
   for (const auto& h : hosts) h->withdraw(permanent, why);
 }
 
-awaitable<void> bodies(const hosts_in_hand& hosts, const sender_options& options) {
+awaitable<void> send_one(host_delivery& d, asio::thread_pool& workers, send_observer* watcher) {
+  co_await d.send();
+  if (watcher == nullptr) co_return;
+  co_await on_worker(workers, [&] {
+    watcher->keep(d.report());
+    return true;
+  });
+  watcher->finished(d.report());
+}
+
+awaitable<void> bodies(const hosts_in_hand& hosts, asio::thread_pool& workers,
+                       const sender_options& options) {
   std::vector<awaitable<void>> sending;
-  for (const auto& h : hosts)
-    sending.push_back([](host_delivery& d, send_observer* watcher) -> awaitable<void> {
-      co_await d.send();
-      if (watcher != nullptr) watcher->finished(d.report());
-    }(*h, options.observer));
+  for (const auto& h : hosts) sending.push_back(send_one(*h, workers, options.observer));
   co_await all_of(std::move(sending));
 }
 
@@ -77,7 +85,7 @@ awaitable<void> conduct(const hosts_in_hand& hosts, asio::thread_pool& workers,
         co_await on_worker(workers, [&] { return options.observer->before_bodies(known); });
     if (!go) withdraw_all(hosts, go.error().kind == fault::refused, go.error().message());
   }
-  co_await bodies(hosts, options);
+  co_await bodies(hosts, workers, options);
   std::vector<awaitable<void>> closing;
   for (const auto& h : hosts) closing.push_back(h->link().close());
   co_await all_of(std::move(closing));
@@ -122,7 +130,7 @@ result<send_report> send_message(const header_block& header, body_source& body,
     if (thrown) std::rethrow_exception(thrown);
   });
   loop.run();
-  return send_report{sum_up(deliveries), reports_of(deliveries)};
+  return send_report{sum_up(deliveries), reports_of(deliveries), false};
 }
 
 }  // namespace ima::net

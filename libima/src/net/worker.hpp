@@ -2,18 +2,26 @@
 
 #include "net/asio.hpp"
 
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 namespace ima::net {
 
 /// Runs `work` on a worker thread and comes back to the caller's executor with what it returned.
+/// The workers are joined before the caller's event loop goes.
 template <class Work>
 awaitable<std::invoke_result_t<Work>> on_worker(asio::thread_pool& workers, Work work) {
-  co_return co_await asio::co_spawn(
+  using outcome = std::optional<std::invoke_result_t<Work>>;
+  outcome out;
+  co_await asio::co_spawn(
       workers,
-      [](Work w) -> awaitable<std::invoke_result_t<Work>> { co_return w(); }(std::move(work)),
+      [](Work& w, outcome& o) -> awaitable<void> {
+        o.emplace(w());
+        co_return;
+      }(work, out),
       asio::use_awaitable);
+  co_return std::move(*out);
 }
 
 }  // namespace ima::net

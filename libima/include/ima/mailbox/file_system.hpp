@@ -41,6 +41,11 @@ class IMA_API file {
   /// Waits for the exclusive lock (flock(2)) and gives it back.
   virtual result<void> lock() = 0;
   virtual result<void> unlock() = 0;
+  /// Takes the lock if nobody has it; false where somebody does. By default it waits.
+  virtual result<bool> try_lock() {
+    if (auto locked = lock(); !locked) return std::move(locked).error();
+    return true;
+  }
 };
 
 struct file_status {

@@ -41,7 +41,9 @@ class IMA_API send_observer {
   /// A recipient's line, before the verdict; the host may yet fail to confirm it.
   virtual void recipient(std::string_view host, const delivery::recipient_result& line);
   virtual void note(std::string_view host, std::string_view text);
-  /// All that will be known of a host.
+  /// All that will be known of a host, on a worker thread, so that it may be written to a disk.
+  virtual void keep(const host_report& host);
+  /// The same, after keep().
   virtual void finished(const host_report& host);
   /// The hosts have answered and bodies are about to go out; `hosts` says what is known by now. An
   /// error withdraws the message everywhere. Called on a worker thread, so it may wait for a disk.
@@ -74,6 +76,7 @@ struct send_report {
   };
   outcome what = outcome::deferred;
   std::vector<host_report> hosts;  ///< In the order in which the message names them.
+  bool queued = false;             ///< What is deferred waits in a queue (send_or_queue).
 };
 
 /// Sends a message to all its recipients (docs/delivery.md section 8): every host gets the header

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/export.hpp>
+#include <ima/limits.hpp>
+#include <ima/log.hpp>
+#include <ima/net/dns.hpp>
+#include <ima/net/sender.hpp>
+#include <ima/service/message_file.hpp>
+#include <ima/service/queue.hpp>
+#include <ima/tls/context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+// Sending by way of a queue (docs/queue.md).
+
+namespace ima::net {
+
+/// Sends a message as send_message() does, but by way of the queue: what is refused for good in the
+/// first round is sent nowhere; otherwise it is durably queued before the first body goes out, and
+/// what cannot be delivered now stays there for a queue_runner. Recipients who fail for good are in
+/// the report and are not reported by mail. `options.policy` and `options.observer` are not looked
+/// at. Errors also: those of the queue.
+IMA_API result<send_report> send_or_queue(service::message_file& message, service::queue& queue,
+                                          const tls::context& tls, const sender_options& options,
+                                          const service::retry_policy& retry);
+
+struct queue_runner_options {
+  std::map<std::string, std::string, std::less<>> hosts;  ///< As in sender_options.
+  dns_options dns;
+  limits bounds;
+  service::retry_policy retry;
+  std::size_t connections = 200;          ///< At the same time.
+  std::size_t per_host = 4;               ///< To one host at the same time.
+  std::size_t workers = 4;                ///< Threads for the disk.
+  std::chrono::milliseconds scan{1'000};  ///< How often it looks for new messages.
+  log_sink* log = nullptr;                ///< Not owned.
+};
+
+/// Delivers what is due in a queue: host by host, so that one that is away delays nobody, several
+/// messages over one connection. Any number of runners, and of senders, may share a queue.
+class IMA_API queue_runner {
+ public:
+  /// `queue` is not owned and outlives the runner. Errors: fault::caller `dns-server`.
+  static result<queue_runner> create(service::queue& queue, const tls::context& tls,
+                                     const queue_runner_options& options);
+  queue_runner(queue_runner&&) noexcept;
+  ~queue_runner();
+
+  /// Runs until stop(), then until the messages in hand are answered. Blocks. Errors: those of the
+  /// queue, when it cannot be read at the start.
+  result<void> run();
+  /// Tries what is due now, once, and returns.
+  result<void> run_once();
+  /// Thread-safe.
+  void stop();
+  /// New connections use `tls` from now on. Thread-safe.
+  void use(const tls::context& tls);
+
+ private:
+  struct state;
+  explicit queue_runner(std::shared_ptr<state> s);
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace ima::net

@@ -1,0 +1,69 @@
+#include "net/queued_results.hpp"
+#include "support/try.hpp"
+
+#include <ima/net/queue_runner.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace ima::net {
+namespace {
+
+// Puts the message into the queue before the bodies go out, and writes down what became of it.
+class queueing : public send_observer {
+ public:
+  queueing(service::message_file& message, service::queue& queue,
+           const service::retry_policy& retry)
+      : message_(message), queue_(queue), retry_(retry) {}
+
+  result<void> before_bodies(const std::vector<host_report>&) override {
+    IMA_TRY(added, queue_.add(message_.header(), message_));
+    queued = true;
+    if (added.already)
+      return error{fault::temporary, "queue-busy", added.id,
+                   "this message is in the queue already"};
+    claims_ = std::move(added.claims);
+    return {};
+  }
+
+  void keep(const host_report& host) override {
+    for (service::host_claim& claim : claims_)
+      if (claim.state().host == host.host)
+        if (auto kept = write(claim, host); !kept && !problem) problem = std::move(kept).error();
+  }
+
+  bool queued = false;
+  std::optional<error> problem;  // what could not be written down; then it is tried again
+
+ private:
+  result<void> write(service::host_claim& claim, const host_report& host) {
+    IMA_CHECK(claim.record(results_to_keep(host, claim.state(), false), host.problem,
+                           next_try(retry_, claim.state().tries, queue_.disk().now())));
+    if (claim.state().open()) return {};
+    if (claim.state().failed()) IMA_CHECK(claim.mark_reported());  // by our own report
+    return queue_.settle(claim);
+  }
+
+  service::message_file& message_;
+  service::queue& queue_;
+  const service::retry_policy& retry_;
+  std::vector<service::host_claim> claims_;
+};
+
+}  // namespace
+
+result<send_report> send_or_queue(service::message_file& message, service::queue& queue,
+                                  const tls::context& tls, const sender_options& options,
+                                  const service::retry_policy& retry) {
+  queueing observer(message, queue, retry);
+  sender_options with_queue = options;
+  with_queue.policy = send_policy::send_the_rest;
+  with_queue.observer = &observer;
+  IMA_TRY(report, send_message(message.header(), message, tls, with_queue));
+  report.queued = observer.queued;
+  if (observer.problem && options.log != nullptr)
+    options.log->write({log_level::error, "queue-failed", {{"text", observer.problem->message()}}});
+  return std::move(report);
+}
+
+}  // namespace ima::net

@@ -1,0 +1,121 @@
+#include "service/queue_record.hpp"
+
+#include "support/try.hpp"
+#include "wire/words.hpp"
+
+#include <ima/date.hpp>
+#include <ima/digest.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+namespace ima::service::queue_record {
+namespace {
+
+using delivery::outcome;
+
+constexpr std::size_t checksum_size = 16;
+constexpr std::size_t longest_text = 512;
+
+std::string checksum(std::string_view text) {
+  return digest::of(text).hex().substr(0, checksum_size);
+}
+
+std::optional<outcome> outcome_from(std::string_view word) {
+  for (const outcome o : {outcome::ok, outcome::fail, outcome::defer, outcome::no_recipient})
+    if (to_string(o) == word) return o;
+  return std::nullopt;
+}
+
+// A moment that was written by this module; the beginning of time where it was not.
+std::chrono::sys_seconds moment(std::string_view text) {
+  const auto parsed = timestamp::parse(text);
+  return parsed ? parsed->at : std::chrono::sys_seconds{};
+}
+
+void apply_result(queued_host& host, std::string_view rest) {
+  const auto what = outcome_from(wire::take_word(rest));
+  const auto whose = address::parse(wire::take_word(rest));
+  if (!what || !whose) return;
+  for (auto& r : host.results)
+    if (r.recipient == *whose) r = {*whose, *what, std::string(rest)};
+}
+
+}  // namespace
+
+std::string date(std::chrono::sys_seconds t) { return timestamp{t, {}}.text(); }
+
+std::string line(std::string_view text) { return fmt::format("{} {}\n", checksum(text), text); }
+
+std::uint64_t read_lines(octets file, const std::function<void(std::string_view)>& take) {
+  std::uint64_t good = 0;
+  while (true) {
+    const std::size_t end = file.find('\n');
+    if (end == octets::npos || end <= checksum_size || file[checksum_size] != ' ') return good;
+    const std::string_view text = file.substr(checksum_size + 1, end - checksum_size - 1);
+    if (file.substr(0, checksum_size) != checksum(text)) return good;
+    take(text);
+    good += end + 1;
+    file.remove_prefix(end + 1);
+  }
+}
+
+result<std::string> read_all(const mailbox::file& file) {
+  IMA_TRY(size, file.size());
+  std::string text(static_cast<std::size_t>(size), '\0');
+  IMA_TRY(count, file.read_at(0, text));
+  text.resize(count);
+  return text;
+}
+
+void apply(queued_host& host, std::string_view text) {
+  const std::string_view word = wire::take_word(text);
+  if (word == "recipient") {
+    if (auto whose = address::parse(text)) host.results.push_back({*whose, outcome::defer, ""});
+  } else if (word == "result") {
+    apply_result(host, text);
+  } else if (word == "try") {
+    host.changed = moment(wire::take_word(text));
+    host.next = moment(wire::take_word(text));
+    host.problem = text;
+    ++host.tries;
+  } else if (word == "due") {
+    host.next = moment(text);
+  } else if (word == "reported") {
+    host.reported = true;
+  }
+}
+
+void apply(queued_message& message, std::string_view text) {
+  const std::string_view word = wire::take_word(text);
+  if (word == "created") {
+    message.created = moment(wire::take_word(text));
+    message.originator = text;
+  } else if (word == "automatic") {
+    message.automatic = true;
+  } else if (word == "hold" || word == "release") {
+    message.held = word == "hold";
+  }
+}
+
+std::string recipient_line(const address& recipient) {
+  return line(fmt::format("recipient {}", recipient.text()));
+}
+
+std::string result_line(const delivery::recipient_result& r) {
+  const std::string text = wire::clean_text(r.text, longest_text);
+  return line(fmt::format("result {} {}{}{}", to_string(r.what), r.recipient.text(),
+                          text.empty() ? "" : " ", text));
+}
+
+std::string try_line(std::chrono::sys_seconds now, std::chrono::sys_seconds next,
+                     std::string_view problem) {
+  return line(
+      fmt::format("try {} {} {}", date(now), date(next), wire::clean_text(problem, longest_text)));
+}
+
+}  // namespace ima::service::queue_record

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/mailbox/file_system.hpp>
+#include <ima/service/queue.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+// The files of a queued message: lines that are only ever appended, each with a checksum, so that
+// what a crash left half written is recognised and counts for nothing (docs/queue.md section 3).
+
+namespace ima::service::queue_record {
+
+/// A line with its checksum and LF.
+std::string line(std::string_view text);
+
+/// Takes each whole line; returns the octets up to the first that is not.
+std::uint64_t read_lines(octets file, const std::function<void(std::string_view)>& take);
+
+/// The whole content of a file.
+result<std::string> read_all(const mailbox::file& file);
+
+std::string date(std::chrono::sys_seconds t);
+
+/// What the lines of a host's file say, one by one. Unknown lines change nothing.
+void apply(queued_host& host, std::string_view text);
+/// What the lines of `_entry` say.
+void apply(queued_message& message, std::string_view text);
+
+std::string recipient_line(const address& recipient);
+std::string result_line(const delivery::recipient_result& r);
+std::string try_line(std::chrono::sys_seconds now, std::chrono::sys_seconds next,
+                     std::string_view problem);
+
+}  // namespace ima::service::queue_record

@@ -1,0 +1,263 @@
+#include "domains.hpp"
+#include "net/queued_results.hpp"
+#include "receiver.hpp"
+#include "scripted_server.hpp"
+
+#include <ima/net/queue_runner.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace ima;
+using namespace net_test;
+using namespace std::chrono_literals;
+using delivery::outcome;
+
+namespace {
+
+// A queue in a directory of its own, and who is reached where.
+struct office {
+  std::filesystem::path place;
+  std::optional<service::queue> queue;
+  net::queue_runner_options options;
+
+  office() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ima-queue-XXXXXX").string();
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    place = pattern;
+    queue.emplace(
+        service::queue::open(mailbox::posix_file_system(), (place / "queue").string()).value());
+    options.retry.first = 1h;
+    options.scan = 20ms;
+    options.workers = 2;
+  }
+  office(const office&) = delete;
+  office& operator=(const office&) = delete;
+  ~office() { std::filesystem::remove_all(place); }
+
+  service::message_file message(const std::string& text, const std::vector<std::string>& to) const {
+    header_builder builder;
+    builder.field("from", "alice@a.example").field("subject", text);
+    for (const std::string& one : to) builder.field("to", one);
+    part_description part;
+    part.size = text.size();
+    part.sha256 = digest::of(text);
+    const auto header = builder.part(part).build().value();
+    const std::string file = (place / "message").string();
+    std::ofstream(file, std::ios::binary) << header.text() << text;
+    return service::message_file::open(file).value();
+  }
+
+  std::string add(const std::string& text, const std::vector<std::string>& to) {
+    auto m = message(text, to);
+    return queue->add(m.header(), m).value().id;
+  }
+
+  void run_once() {
+    auto runner = net::queue_runner::create(*queue, imdp("a.example"), options).value();
+    const auto good = runner.run_once();
+    if (!good) FAIL(good.error().message());
+  }
+
+  net::send_report send(service::message_file& m) {
+    net::sender_options sending;
+    sending.hosts = options.hosts;
+    return net::send_or_queue(m, *queue, imdp("a.example"), sending, options.retry).value();
+  }
+
+  std::size_t size() const { return queue->ids().value().size(); }
+};
+
+std::string nowhere() {
+  asio::io_context loop;
+  const auto taken = net::listen_on(loop, "127.0.0.1:0").value();
+  return net::text_of(taken.local_endpoint());
+}
+
+// A server that plays the same script to each connection and accepts what it is offered.
+net::awaitable<void> take_all(peer& p) {
+  p.say("IMDP 1 b.example max-size=1000\n");
+  while (true) {
+    const bool more = co_await p.hear("MAIL ");
+    if (!more) co_return;
+    co_await p.hear("\n\n");
+    p.say("ACCEPT\n");
+    co_await p.hear("DATA ");
+    co_await p.hear("\n");
+    p.say("OK\n");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("what is queued for a host goes over one connection, and the queue is empty then") {
+  std::atomic<int> connections = 0;
+  const scripted_server b(imdp("b.example"), [&](peer& p) -> net::awaitable<void> {
+    ++connections;
+    co_await take_all(p);
+  });
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  for (const char* text : {"one", "two", "three"}) o.add(text, {"bob@b.example"});
+  o.run_once();
+  CHECK(o.size() == 0);
+  CHECK(connections == 1);
+}
+
+TEST_CASE("a host that is away keeps its messages and delays nobody else's") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts = {{"b.example", b.address()}, {"c.example", nowhere()}};
+  o.options.connections = 2;
+  for (int i = 0; i < 20; ++i) o.add("to c " + std::to_string(i), {"carol@c.example"});
+  o.add("to both", {"bob@b.example", "carol@c.example"});
+  o.run_once();
+  b.stop();
+  CHECK(b.handler.finished == 1);
+  CHECK(o.size() == 21);
+  std::uint64_t tries = 0;
+  const auto ids = o.queue->ids().value();
+  for (const std::string& id : ids) {
+    const auto m = o.queue->read(id).value();
+    for (const auto& h : m.hosts) CHECK(h.open() == (h.host == "c.example"));
+    tries += m.hosts.back().tries;
+  }
+  CHECK(tries == 1);  // one of them says so on disk, the others wait with it
+}
+
+TEST_CASE("a refusal for good is reported to the originator, by the same way") {
+  receiver a("a.example");
+  receiver b("b.example");
+  b.handler.answer.what = delivery::header_answer::kind::reject;
+  office o;
+  o.options.hosts = {{"a.example", a.address()}, {"b.example", b.address()}};
+  o.add("hello", {"bob@b.example"});
+  o.run_once();
+  CHECK(o.size() == 1);  // the report
+  o.run_once();
+  CHECK(o.size() == 0);
+  a.stop();
+  CHECK(a.handler.finished == 1);
+}
+
+TEST_CASE("a message that waited too long fails with the reason of the last try") {
+  office o;
+  o.options.hosts = {{"b.example", nowhere()}, {"a.example", nowhere()}};
+  o.options.retry.lifetime = 0s;
+  const auto id = o.add("hello", {"bob@b.example"});
+  o.run_once();
+  const auto ids = o.queue->ids().value();
+  REQUIRE(ids.size() == 1);
+  CHECK(ids.at(0) != id);
+  CHECK(o.queue->read(ids.at(0)).value().automatic);
+  std::ifstream file(o.queue->message_path(ids.at(0)));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  CHECK(text.find("given up after too long") != std::string::npos);
+  CHECK(text.find("Connection refused") != std::string::npos);
+}
+
+TEST_CASE("only those who still wait are named when a host is asked again") {
+  receiver b("b.example");
+  office o;
+  auto m = o.message("hello", {"bob@b.example", "ben@b.example", "carol@c.example"});
+  service::queued_host h{"b.example", {}, 0, {}, {}, "", false};
+  h.results = {{address::parse("bob@b.example").value(), outcome::ok, ""},
+               {address::parse("ben@b.example").value(), outcome::defer, ""}};
+  const auto header = net::for_those_who_wait(m.header(), h);
+  REQUIRE(header.recipients().size() == 1);
+  CHECK(header.recipients().at(0).text() == "ben@b.example");
+  CHECK(header.id_digest() == m.header().id_digest());
+  h.results.at(0).what = outcome::defer;
+  CHECK(net::for_those_who_wait(m.header(), h).text() == m.header().text());
+}
+
+TEST_CASE("a message held is not tried before it is released") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  const auto id = o.add("hello", {"bob@b.example"});
+  REQUIRE(o.queue->hold(id));
+  o.run_once();
+  CHECK(o.size() == 1);
+  REQUIRE(o.queue->release(id));
+  o.run_once();
+  CHECK(o.size() == 0);
+}
+
+TEST_CASE("a runner that stays up takes new messages, notices a retry, and stops when told") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
+  std::thread thread([&] { CHECK(runner.run()); });
+  const auto empty = [&] {
+    for (int i = 0; i < 500 && o.size() > 0; ++i) std::this_thread::sleep_for(20ms);
+    return o.size() == 0;
+  };
+  o.add("one", {"bob@b.example"});
+  CHECK(empty());
+  {
+    auto m = o.message("two", {"bob@b.example"});
+    auto added = o.queue->add(m.header(), m).value();
+    REQUIRE(added.claims.at(0).record({}, "away", mailbox::posix_file_system().now() + 1h));
+  }
+  REQUIRE(o.queue->retry(o.queue->ids().value().at(0)));
+  CHECK(empty());
+  runner.stop();
+  thread.join();
+  b.stop();
+  CHECK(b.handler.finished == 2);
+}
+
+TEST_CASE("sending with a queue leaves behind what is deferred, and nothing of what is delivered") {
+  receiver b("b.example");
+  receiver c("c.example");
+  c.handler.answer.what = delivery::header_answer::kind::defer;
+  office o;
+  o.options.hosts = {{"b.example", b.address()}, {"c.example", c.address()}};
+  auto one = o.message("one", {"bob@b.example"});
+  CHECK(o.send(one).what == net::send_report::outcome::delivered);
+  CHECK(o.size() == 0);
+  auto two = o.message("two", {"bob@b.example", "carol@c.example"});
+  CHECK(o.send(two).what == net::send_report::outcome::mixed);
+  REQUIRE(o.size() == 1);
+  const auto kept = o.queue->read(o.queue->ids().value().at(0)).value();
+  CHECK_FALSE(kept.hosts.at(0).open());
+  CHECK(kept.hosts.at(1).open());
+  CHECK(kept.hosts.at(1).tries == 1);
+  const auto again = o.send(two);  // it is there already, and goes on from where it is
+  CHECK(again.hosts.at(1).results.at(0).what == outcome::defer);
+  CHECK(o.size() == 1);
+}
+
+TEST_CASE("sending with a queue queues nothing of what is refused for good in the first round") {
+  receiver b("b.example");
+  receiver c("c.example");
+  c.handler.answer.what = delivery::header_answer::kind::reject;
+  office o;
+  o.options.hosts = {{"b.example", b.address()}, {"c.example", c.address()}};
+  auto m = o.message("one", {"bob@b.example", "carol@c.example"});
+  CHECK(o.send(m).what == net::send_report::outcome::refused);
+  CHECK(o.size() == 0);
+  b.stop();
+  CHECK(b.handler.finished == 0);
+}
+
+TEST_CASE("a failure that the caller is told of is not reported by mail as well") {
+  receiver b("b.example");
+  b.handler.verdict = delivery::verdict::fail;
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  auto m = o.message("one", {"bob@b.example"});
+  CHECK(o.send(m).what == net::send_report::outcome::refused);
+  CHECK(o.size() == 0);
+}

@@ -1,0 +1,258 @@
+#include "../mailbox/forgetful_file_system.hpp"
+
+#include <ima/service/failure_report.hpp>
+#include <ima/service/queue.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace ima;
+using namespace ima::service;
+using namespace std::chrono_literals;
+using delivery::outcome;
+using mailbox_test::forgetful_file_system;
+
+namespace {
+
+const std::string path = "/queue";
+
+small_message letter(const std::vector<std::string>& to, const std::string& automatic = "") {
+  header_builder builder;
+  builder.field("id", "1@a.example").field("from", "alice@a.example");
+  for (const std::string& one : to) builder.field("to", one);
+  builder.field("bcc", "secret@c.example").field("subject", "Photos");
+  if (!automatic.empty()) builder.field("auto", automatic);
+  const std::string body = "hello";
+  part_description part;
+  part.size = body.size();
+  part.sha256 = digest::of(body);
+  return {builder.part(part).build().value(), body};
+}
+
+delivery::recipient_result result_for(const host_claim& claim, outcome what) {
+  return {claim.state().results.at(0).recipient, what, "because"};
+}
+
+// What all lines of a report's text say.
+std::string text_of(const queue& q, forgetful_file_system& disk, const std::string& id) {
+  const auto file = disk.open(q.message_path(id)).value();
+  std::string text(static_cast<std::size_t>(file->size().value()), '\0');
+  static_cast<void>(file->read_at(0, text).value());
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a message is queued with what each of its hosts has to be told") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example", "ben@b.example"});
+  auto added = q.add(l.header(), l).value();
+  CHECK(added.claims.size() == 2);
+  disk.crash();
+  const auto found = queue::open(disk, path).value().read(added.id).value();
+  CHECK(found.originator == "alice@a.example");
+  REQUIRE(found.hosts.size() == 2);
+  CHECK(found.hosts.at(0).host == "b.example");
+  CHECK(found.hosts.at(0).results.size() == 2);
+  CHECK(found.hosts.at(0).open());
+  CHECK(text_of(q, disk, added.id) == std::string(l.header().text()) + "hello");
+  CHECK(q.header(added.id).value().text() == l.header().text());
+}
+
+TEST_CASE("the same message is queued once, the same for others is another") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  CHECK_FALSE(q.add(l.header(), l).value().already);
+  CHECK(q.add(l.header(), l).value().already);
+  auto other = letter({"eve@b.example"});
+  CHECK_FALSE(q.add(other.header(), other).value().already);
+  CHECK(q.ids().value().size() == 2);
+}
+
+TEST_CASE("what a try brought is kept, and a message goes when all its hosts are done") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  auto added = q.add(l.header(), l).value();
+  host_claim& b = added.claims.at(0);
+  host_claim& c = added.claims.at(1);
+  REQUIRE(b.record({result_for(b, outcome::defer)}, "away", disk.now() + 60s));
+  CHECK(b.state().open());
+  CHECK(b.state().tries == 1);
+  CHECK(b.state().problem == "away");
+  CHECK(b.state().next == disk.now() + 60s);
+  REQUIRE(b.record({result_for(b, outcome::ok)}, "", disk.now()));
+  CHECK_FALSE(b.state().open());
+  REQUIRE(q.settle(b));
+  CHECK(q.ids().value().size() == 1);
+  REQUIRE(c.record({result_for(c, outcome::ok)}, "", disk.now()));
+  REQUIRE(q.settle(c));
+  CHECK(q.ids().value().empty());
+  CHECK(disk.list(path + "/tmp", 10).value().empty());
+}
+
+TEST_CASE("a failure is reported to the originator once, with its reason and the header block") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  auto added = q.add(l.header(), l).value();
+  host_claim& c = added.claims.at(1);
+  REQUIRE(added.claims.at(0).record({result_for(added.claims.at(0), outcome::ok)}, "", disk.now()));
+  REQUIRE(c.record({result_for(c, outcome::no_recipient)}, "", disk.now()));
+  REQUIRE(q.settle(c));
+  const auto ids = q.ids().value();
+  REQUIRE(ids.size() == 1);
+  const auto report = q.read(ids.at(0)).value();
+  CHECK(report.automatic);
+  REQUIRE(report.hosts.size() == 1);
+  CHECK(report.hosts.at(0).host == "a.example");
+  CHECK(report.hosts.at(0).results.at(0).recipient.text() == "alice@a.example");
+  const std::string text = text_of(q, disk, ids.at(0));
+  CHECK(text.find("auto: report\n") != std::string::npos);
+  CHECK(text.find("subject: Not delivered: Photos\n") != std::string::npos);
+  CHECK(text.find("in-reply-to: 1@a.example\n") != std::string::npos);
+  CHECK(text.find("secret@c.example\n    because\n") != std::string::npos);
+  CHECK(text.ends_with(std::string(l.header().text())));
+}
+
+TEST_CASE("nobody is told that a report, or another automatic message, has failed") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"}, "report");
+  auto added = q.add(l.header(), l).value();
+  for (host_claim& claim : added.claims) {
+    REQUIRE(claim.record({result_for(claim, outcome::fail)}, "", disk.now()));
+    REQUIRE(q.settle(claim));
+  }
+  CHECK(q.ids().value().empty());
+}
+
+TEST_CASE("an operator holds, releases, hurries and drops a message") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  std::string id;
+  {
+    auto added = q.add(l.header(), l).value();
+    id = added.id;
+    REQUIRE(added.claims.at(0).record({}, "away", disk.now() + 1h));
+  }
+  const auto before = q.changes().value();
+  REQUIRE(q.hold(id));
+  CHECK(q.read(id).value().held);
+  REQUIRE(q.release(id));
+  CHECK_FALSE(q.read(id).value().held);
+  REQUIRE(q.retry(id));
+  CHECK(q.read(id).value().hosts.at(0).next == disk.now());
+  CHECK(q.changes().value() == before + 3);
+  REQUIRE(q.drop(id));
+  CHECK(q.ids().value().empty());
+  CHECK(q.hold(id).error().rule == "queue-id");
+  CHECK(q.read("../../etc").error().rule == "queue-id");
+}
+
+TEST_CASE("a directory that is something else is not taken for a queue") {
+  forgetful_file_system disk;
+  REQUIRE(disk.make_directory(path));
+  REQUIRE(disk.create(path + "/format").value()->append("ima-mailbox 1\n"));
+  CHECK(queue::open(disk, path).error().rule == "queue-format");
+}
+
+TEST_CASE("tries come at growing intervals, spread, and never further apart than the longest") {
+  const retry_policy policy;
+  const std::chrono::sys_seconds now{};
+  CHECK(policy.next(0, now, 0.5) == now + 60s);
+  CHECK(policy.next(1, now, 0.5) == now + 120s);
+  CHECK(policy.next(3, now, 0.5) == now + 480s);
+  CHECK(policy.next(3, now, 0) == now + 420s);
+  CHECK(policy.next(3, now, 1) == now + 540s);
+  CHECK(policy.next(1'000'000, now, 0.5) == now + 4h);
+}
+
+// Power is cut after every single change on disk of a message's whole life in the queue; what was
+// not synced is forgotten. What was promised must hold, and what is left must be a state that
+// docs/queue.md lists.
+
+namespace {
+
+enum step { nothing, queued, delivered, failed, settled };
+
+step tell(forgetful_file_system& disk, small_message& l) {
+  auto q = queue::open(disk, path);
+  if (!q) return nothing;
+  auto added = q->add(l.header(), l);
+  if (!added) return nothing;
+  host_claim& b = added->claims.at(0);
+  host_claim& c = added->claims.at(1);
+  if (!b.record({result_for(b, outcome::ok)}, "", disk.now())) return queued;
+  if (!q->settle(b)) return delivered;
+  if (!c.record({result_for(c, outcome::fail)}, "refused", disk.now())) return delivered;
+  if (!q->settle(c)) return failed;
+  return settled;
+}
+
+// What a runner would do after the crash: finish what is final.
+void finish(queue& q) {
+  const auto ids = q.ids().value();
+  for (const std::string& id : ids) {
+    const auto message = q.read(id).value();
+    for (const queued_host& h : message.hosts) {
+      auto claim = q.claim(id, h.host).value();
+      if (claim && !claim->state().open()) REQUIRE(q.settle(*claim));
+    }
+  }
+}
+
+void check(queue& q, const std::string& id, step done) {
+  int reports = 0;
+  bool there = false;
+  const auto ids = q.ids().value();
+  for (const std::string& one : ids) {
+    const auto message = q.read(one).value();
+    reports += message.automatic ? 1 : 0;
+    if (one != id) continue;
+    there = true;
+    REQUIRE(message.hosts.size() == 2);
+    CHECK(message.originator == "alice@a.example");
+    if (done >= delivered) CHECK_FALSE(message.hosts.at(0).open());
+    CHECK(message.hosts.at(1).open());  // else it would be settled
+  }
+  CHECK(reports <= 1);
+  if (done == queued || done == delivered) CHECK(there != (reports == 1));
+  if (done >= failed) CHECK(reports == 1);
+  if (done >= failed) CHECK_FALSE(there);
+}
+
+}  // namespace
+
+TEST_CASE("power lost after any change on disk loses no message and no report, and doubles none") {
+  auto l = letter({"bob@b.example"});
+  const std::string id = digest::of(l.header().text()).hex();
+  bool finished = false;
+  for (std::uint64_t stop = 0; !finished; ++stop) {
+    CAPTURE(stop);
+    forgetful_file_system disk;
+    disk.stop_at = stop;
+    const step done = tell(disk, l);
+    finished = done == settled;
+    disk.crash();
+    auto q = queue::open(disk, path);
+    REQUIRE(q);
+    REQUIRE(q->sweep());
+    finish(*q);
+    check(*q, id, done);
+    REQUIRE(q->sweep());
+    const auto remains = disk.list(path + "/tmp", 100).value();
+    for (const std::string& left : remains) {
+      CAPTURE(left);
+      CHECK_FALSE(disk.status(path + "/tmp/" + left + "/_entry").value());  // a day tells
+    }
+  }
+}
