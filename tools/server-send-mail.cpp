@@ -6,10 +6,16 @@
 #include "hosts.hpp"
 #include "json.hpp"
 #include "log.hpp"
+#include "queue_settings.hpp"
+#include "reload.hpp"
+#include "signals.hpp"
 #include "tls_settings.hpp"
 
+#include <ima/mailbox/file_system.hpp>
+#include <ima/net/queue_runner.hpp>
 #include <ima/net/sender.hpp>
 #include <ima/service/message_file.hpp>
+#include <ima/service/queue.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,25 +31,33 @@ constexpr const char* program = "server-send-mail";
 struct settings {
   net::sender_options sender;
   tls::context_options tls;
+  tools::queue_settings queue;
+  tools::watched_files watched;
 };
 
 result<void> read_settings(const std::string& file, settings& s) {
+  s.watched.files.insert(file);
   return tools::read_config(file, [&](tools::config_table& config) {
     tools::read_hosts(config, s.sender.hosts);
     tools::read_dns(config, s.sender.dns);
     config.read_octets("max-size", s.sender.bounds.body);
     config.read("header-round", s.sender.header_round);
-    tools::read_tls(config, s.tls);
+    tools::read_queue(config, s.queue);
+    tools::read_server_tls(config, s.tls, s.watched);
   });
 }
 
-void print(const net::host_report& host) {
+std::string_view word_for(delivery::outcome what, bool queued) {
+  return queued && what == delivery::outcome::defer ? "QUEUED" : to_string(what);
+}
+
+void print(const net::host_report& host, bool queued) {
   for (const std::string& text : host.notes)
     fmt::print("NOTE {}: {}\n", host.host, printable(text));
   if (!host.problem.empty()) fmt::print("NOTE {}: {}\n", host.host, printable(host.problem));
   for (const auto& r : host.results)
-    fmt::print("{} {}{}{}\n", to_string(r.what), r.recipient.text(), r.text.empty() ? "" : " ",
-               printable(r.text));
+    fmt::print("{} {}{}{}\n", word_for(r.what, queued), r.recipient.text(),
+               r.text.empty() ? "" : " ", printable(r.text));
 }
 
 std::string_view to_string(net::send_report::outcome what) {
@@ -71,15 +85,25 @@ void print_json(const net::host_report& host, tools::json_writer& out) {
 
 void print_json(const net::send_report& report) {
   tools::json_writer out;
-  out.object().key("outcome").text(to_string(report.what)).key("hosts").array();
+  out.object().key("outcome").text(to_string(report.what));
+  out.key("queued").flag(report.queued).key("hosts").array();
   for (const auto& host : report.hosts) print_json(host, out);
   out.end().end();
   fmt::print("{}\n", out.str());
 }
 
-int exit_for(net::send_report::outcome what) {
+// What waits in a queue is as good as sent, as long as nobody was failed.
+bool as_good_as_sent(const net::send_report& report) {
+  for (const auto& host : report.hosts)
+    for (const auto& r : host.results)
+      if (r.what != delivery::outcome::ok && r.what != delivery::outcome::defer) return false;
+  return report.queued;
+}
+
+int exit_for(const net::send_report& report) {
   using outcome = net::send_report::outcome;
-  switch (what) {
+  if (as_good_as_sent(report)) return tools::exit_ok;
+  switch (report.what) {
     case outcome::delivered:
       return tools::exit_ok;
     case outcome::refused:
@@ -92,17 +116,69 @@ int exit_for(net::send_report::outcome what) {
   return tools::exit_internal;
 }
 
+result<net::send_report> send_by_settings(service::message_file& message,
+                                          const tls::context& context, const settings& s) {
+  if (s.queue.path.empty()) return net::send_message(message.header(), message, context, s.sender);
+  auto queue = service::queue::open(mailbox::posix_file_system(), s.queue.path);
+  if (!queue) return queue.error();
+  return net::send_or_queue(message, *queue, context, s.sender, s.queue.retry);
+}
+
 int send(const std::string& path, const settings& s, bool json) {
   auto message = service::message_file::open(path, s.sender.bounds);
   if (!message) return tools::complain(program, message.error());
   const auto context = tls::context::create(s.tls);
   if (!context) return tools::complain(program, context.error());
-  const auto report = net::send_message(message->header(), *message, *context, s.sender);
+  const auto report = send_by_settings(*message, *context, s);
   if (!report) return tools::complain(program, report.error());
   if (json) print_json(*report);
   for (const auto& host : report->hosts)
-    if (!json) print(host);
-  return exit_for(report->what);
+    if (!json) print(host, report->queued);
+  return exit_for(*report);
+}
+
+net::queue_runner_options runner_options(const settings& s) {
+  net::queue_runner_options options;
+  options.hosts = s.sender.hosts;
+  options.dns = s.sender.dns;
+  options.bounds = s.sender.bounds;
+  options.log = s.sender.log;
+  options.retry = s.queue.retry;
+  options.connections = s.queue.connections;
+  options.per_host = s.queue.per_host;
+  return options;
+}
+
+// Takes up changed certificates.
+result<void> reload(const std::string& file, net::queue_runner& runner,
+                    tools::watched_files& read) {
+  settings fresh;
+  const auto good = read_settings(file, fresh);
+  read = fresh.watched;
+  if (!good) return good;
+  const auto context = tls::context::create(fresh.tls);
+  if (!context) return context.error();
+  runner.use(*context);
+  return {};
+}
+
+int run_queue(const std::string& file, const settings& s, bool once) {
+  tools::block_watched_signals();
+  if (s.queue.path.empty())
+    return tools::complain(program, {fault::caller, "config-missing", file, "queue: is missing"});
+  const auto context = tls::context::create(s.tls);
+  if (!context) return tools::complain(program, context.error());
+  auto queue = service::queue::open(mailbox::posix_file_system(), s.queue.path);
+  if (!queue) return tools::complain(program, queue.error());
+  auto runner = net::queue_runner::create(*queue, *context, runner_options(s));
+  if (!runner) return tools::complain(program, runner.error());
+  const tools::reload_watch watch(
+      [&] { runner->stop(); },
+      [&](tools::watched_files& read) { return reload(file, *runner, read); }, s.watched,
+      *s.sender.log);
+  if (!once) s.sender.log->write({log_level::info, "running", {{"queue", s.queue.path}}});
+  const auto good = once ? runner->run_once() : runner->run();
+  return good ? tools::exit_ok : tools::complain(program, good.error());
 }
 
 }  // namespace
@@ -114,15 +190,21 @@ int main(int argc, char** argv) {
   app.get_option("--config")->required();
   std::string path = "-";
   app.add_option("MESSAGE", path, "The message; standard input where it is - or left out");
+  bool runs_queue = false;
+  bool once = false;
+  CLI::Option* run = app.add_flag("--run-queue", runs_queue, "Deliver what waits in the queue");
+  app.add_flag("--once", once, "With --run-queue: what is due now, then end")->needs(run);
   bool trace = false;
   bool json = false;
   app.add_flag("--json", json, "Print the results as one JSON object");
   app.add_flag("--trace", trace, "Show the exchange with each host on standard error");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  tools::stderr_log log(log_level::debug);
+  tools::stderr_log log(trace ? log_level::debug : log_level::info);
   settings s;
-  if (trace) s.sender.log = &log;
+  if (trace || runs_queue) s.sender.log = &log;
   if (auto good = read_settings(arguments.file, s); !good)
     return tools::complain(program, good.error());
-  return arguments.check_only ? tools::exit_ok : send(path, s, json);
+  if (arguments.check_only) return tools::exit_ok;
+  if (runs_queue) return run_queue(arguments.file, s, once);
+  return send(path, s, json);
 }

@@ -15,6 +15,7 @@ using action = std::function<int()>;
 /// into `chosen`. `chosen` outlives the parsing.
 void add_certificate_commands(CLI::App& app, action& chosen);
 void add_mailbox_commands(CLI::App& app, action& chosen);
+void add_queue_commands(CLI::App& app, action& chosen);
 void add_user_commands(CLI::App& app, action& chosen);
 
 inline constexpr const char* program = "ima-admin";

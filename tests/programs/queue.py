@@ -1,0 +1,127 @@
+"""What cannot be delivered now waits in the queue, whoever is killed, and arrives once."""
+
+import json
+import signal
+import subprocess
+import time
+
+from harness import Domain, Tests, authority, run, stored
+
+QUEUE = '[queue]\npath = "queue"\nfirst-retry = "1s"\nlongest-retry = "1s"\n'
+NOBODY = "127.0.0.1:1"
+
+with Tests() as t:
+    ca = authority(t.work)
+    a, b, c = (Domain(t, ca, name) for name in ("a.example", "b.example", "c.example"))
+    alice, bob, carol = a.add_user("alice"), b.add_user("bob"), c.add_user("carol")
+    for domain in (a, b, c):
+        domain.start("server-receive")
+    everyone = {d.name: d.hosts[d.name] for d in (a, b, c)}
+    carol_is_away = {**everyone, "c.example": NOBODY}
+    queue = a.place / "queue"
+
+    def waiting():
+        return json.loads(a.admin("queue", "list", queue, "--json").out)
+
+    def run_queue(hosts):
+        config = a.write("run.toml", a.send_settings(hosts, sections=QUEUE))
+        return run(t.program("server-send-mail"), "--config", config, "--run-queue", "--once")
+
+    def run_until_empty(hosts):
+        for _ in range(100):
+            run_queue(hosts)
+            if not waiting():
+                return True
+            time.sleep(0.2)
+        return False
+
+    # One host is away: the other gets it, and the rest waits.
+    both = a.message("--to", "bob@b.example", "--to", "carol@c.example", "--subject", "Photos")
+    sent = a.send(both, hosts=carol_is_away, sections=QUEUE)
+    t.equal("sent or queued", sent.code, 0)
+    t.contains("the one that has it", sent.out, "OK bob@b.example\n")
+    t.contains("the one that waits", sent.out, "QUEUED carol@c.example")
+    t.equal("one waits", len(waiting()), 1)
+    entry = waiting()[0]
+    t.equal("what is known of hosts", [(h["host"], h["state"]) for h in entry["hosts"]],
+            [("b.example", "delivered"), ("c.example", "deferred")])
+    t.contains("why it waits", a.admin("queue", "explain", queue, entry["id"]).out, "refused")
+    a.admin("queue", "hold", queue, entry["id"])
+    time.sleep(1.3)
+    run_queue(everyone)
+    t.equal("a held message is not tried", len(stored(carol)), 0)
+    a.admin("queue", "release", queue, entry["id"])
+    t.true("a released one is delivered", run_until_empty(everyone))
+    t.equal("once to each", (len(stored(bob)), len(stored(carol))), (1, 1))
+
+    # A refusal for good in the first round: nothing is queued, and nobody gets it.
+    sent = a.send(a.message("--to", "bob@b.example", "--to", "nobody@c.example"), hosts=everyone,
+                  sections=QUEUE)
+    t.equal("refused", sent.code, 1)
+    t.equal("nothing is queued", waiting(), [])
+    t.equal("nobody got it", len(stored(bob)), 1)
+
+    # Refused for good later on: the sender is told by mail.
+    sent = a.send(a.message("--to", "nobody@c.example"), hosts=carol_is_away, sections=QUEUE)
+    t.equal("queued", sent.code, 0)
+    t.true("it and its report are done with", run_until_empty(everyone))
+    reports = list(alice.glob("new/*"))
+    t.equal("one report", len(reports), 1)
+    texts = "".join(f.read_text() for r in reports for f in ([r] if r.is_file() else r.iterdir()))
+    t.contains("the report is automatic", texts, "auto: report\n")
+    t.contains("the report says who", texts, "nobody@c.example\n")
+    t.contains("the report has the header block", texts, "to: nobody@c.example\n")
+
+    # A domain that is dropped by the operator is gone without a report.
+    a.send(a.message("--to", "carol@c.example"), hosts=carol_is_away, sections=QUEUE)
+    a.admin("queue", "drop", queue, waiting()[0]["id"])
+    t.equal("dropped", waiting(), [])
+
+    # Killed at any instant, sender and runner alike: everything acknowledged arrives, once.
+    config = a.write("kill.toml", a.send_settings(everyone, sections=QUEUE))
+    acknowledged = 0
+    for i in range(12):
+        message = a.message("--to", "bob@b.example", "--to", "carol@c.example", "--subject",
+                            f"kill {i}")
+        hosts = carol_is_away if i % 2 else everyone
+        config.write_text(a.send_settings(hosts, sections=QUEUE))
+        process = subprocess.Popen(
+            [str(t.program("server-send-mail")), "--config", str(config)], stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process.stdin.write(message)
+        process.stdin.close()
+        if i % 3:
+            time.sleep(0.004 * i)
+            process.kill()
+        acknowledged += process.wait() == 0
+        config.write_text(a.send_settings(everyone, sections=QUEUE))
+        runner = subprocess.Popen([str(t.program("server-send-mail")), "--config", str(config),
+                                   "--run-queue", "--once"], stderr=subprocess.DEVNULL)
+        time.sleep(0.006 * i)
+        runner.kill()
+        runner.wait()
+    t.true("the queue empties after the kills", run_until_empty(everyone))
+    t.true("all that was acknowledged is there",
+           min(len(set(stored(bob))), len(set(stored(carol)))) >= 1 + acknowledged,
+           (acknowledged, len(stored(bob)), len(stored(carol))))
+    for name, mailbox in (("bob", bob), ("carol", carol)):
+        t.equal(f"nothing came twice to {name}", len(stored(mailbox)), len(set(stored(mailbox))))
+    t.equal("nothing is left behind", [p for p in (queue / "tmp").iterdir() if any(p.iterdir())], [])
+
+    # One that stays up takes what comes, and ends when told.
+    staying = a.write("stay.toml", a.send_settings(everyone, sections=QUEUE))
+    log = a.place / "stay.log"
+    with open(log, "wb") as file:
+        runner = subprocess.Popen([str(t.program("server-send-mail")), "--config", str(staying),
+                                   "--run-queue"], stderr=file)
+    before = len(stored(carol))
+    a.send(a.message("--to", "carol@c.example", "--subject", "last"), hosts=carol_is_away,
+           sections=QUEUE)
+    for _ in range(200):
+        if len(stored(carol)) > before:
+            break
+        time.sleep(0.05)
+    t.equal("it was delivered by the runner", len(stored(carol)), before + 1)
+    runner.send_signal(signal.SIGTERM)
+    t.equal("the runner ends by itself", runner.wait(30), 0)
+    t.contains("the runner logs results", log.read_text(), "queue-result")
