@@ -21,7 +21,6 @@ namespace rec = queue_record;
 using delivery::outcome;
 
 constexpr std::string_view format_text = "ima-queue 1\n";
-constexpr std::size_t every_name = SIZE_MAX;
 constexpr std::size_t step = 64 * 1024;
 
 bool is_id(std::string_view id) { return digest::parse(id).has_value(); }
@@ -62,6 +61,15 @@ result<void> copy(const header_block& header, body_source& body, mailbox::file& 
     IMA_CHECK(to.append(octets(piece.data(), piece.size())));
   }
   return to.sync();
+}
+
+result<std::vector<std::string>> names_in(mailbox::file_system& disk, const std::string& place) {
+  std::vector<std::string> names;
+  IMA_CHECK(disk.list(place, [&](const std::string& name) -> result<void> {
+    names.push_back(name);
+    return {};
+  }));
+  return names;
 }
 
 std::string parent_of(const std::string& path) {
@@ -214,7 +222,7 @@ result<void> queue::state::build(const std::string& place, const header_block& h
 }
 
 result<void> queue::state::remove_tree(const std::string& place) const {
-  IMA_TRY(names, disk.list(place, every_name));
+  IMA_TRY(names, names_in(disk, place));
   const auto missing = [](const result<void>& r) { return !r && r.error().rule == "file-missing"; };
   for (const std::string& name : names) {
     auto gone = disk.unlink(fmt::format("{}/{}", place, name));
@@ -306,7 +314,7 @@ result<queue::added> queue::add(const header_block& header, body_source& body) {
 }
 
 result<std::vector<std::string>> queue::ids() const {
-  IMA_TRY(names, state_->disk.list(state_->path + "/entries", every_name));
+  IMA_TRY(names, names_in(state_->disk, state_->path + "/entries"));
   names.erase(std::remove_if(names.begin(), names.end(), [](const auto& n) { return !is_id(n); }),
               names.end());
   return std::move(names);
@@ -314,7 +322,7 @@ result<std::vector<std::string>> queue::ids() const {
 
 result<queued_message> queue::read(std::string_view id) const {
   if (!is_id(id)) return no_such(id);
-  auto names = state_->disk.list(state_->entry(id), every_name);
+  auto names = names_in(state_->disk, state_->entry(id));
   if (!names && names.error().rule == "file-missing") return no_such(id);
   if (!names) return std::move(names).error();
   auto about = state_->disk.open(state_->file(id, "_entry"));
@@ -396,7 +404,7 @@ result<void> queue::drop(std::string_view id) {
 }
 
 result<void> queue::sweep() {
-  IMA_TRY(names, state_->disk.list(state_->path + "/tmp", every_name));
+  IMA_TRY(names, names_in(state_->disk, state_->path + "/tmp"));
   for (const std::string& name : names) {
     const std::string place = fmt::format("{}/tmp/{}", state_->path, name);
     IMA_TRY(what, state_->disk.status(place));
