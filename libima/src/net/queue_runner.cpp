@@ -27,6 +27,7 @@ using std::chrono::sys_seconds;
 constexpr std::chrono::seconds connecting{60};
 constexpr std::chrono::seconds elsewhere{30};  // until a message in other hands is looked at again
 constexpr std::size_t batch = 64;              // messages read on one trip to the workers
+constexpr std::size_t most_known = 100'000;    // hosts that are remembered to answer
 constexpr std::size_t for_one_more = 8;        // messages due that are worth another connection
 
 // A host's share of a message, in the order in which they are due.
@@ -118,7 +119,8 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   asio::steady_timer again;  // before lanes are started anew
   bool again_waits = false;
   std::unordered_map<std::string, std::shared_ptr<lane>> lanes;
-  std::unordered_set<std::string> known;
+  std::unordered_set<std::string> known;  // messages
+  std::unordered_set<std::string> alive;  // lanes whose host answered last time
   std::uint64_t changes = 0;
   std::size_t active = 0;   // connections
   std::size_t in_hand = 0;  // messages being offered or sent
@@ -205,7 +207,9 @@ void queue_runner::state::take(const service::queued_message& message) {
 
 void queue_runner::state::put(const std::string& host, const std::string& sender, waiting w) {
   auto& l = lanes[host + ' ' + sender];
-  if (!l) l = std::make_shared<lane>(lane{host, sender, {}, 0, 0, false, {}});
+  if (!l)
+    l = std::make_shared<lane>(
+        lane{host, sender, {}, 0, 0, alive.contains(host + ' ' + sender), {}});
   l->queue.insert(std::move(w));
 }
 
@@ -261,7 +265,9 @@ void queue_runner::state::start(const std::shared_ptr<lane>& l) {
 awaitable<void> queue_runner::state::serve(std::shared_ptr<lane> l) {
   const auto link = std::make_shared<delivery_link>(*means, l->host, l->sender);
   auto open = co_await link->open(clock::now() + connecting);
+  if (alive.size() > most_known) alive.clear();
   if (open) {
+    alive.insert(l->host + ' ' + l->sender);
     l->answered = true;
     l->failures = 0;
     while (!stopping && link->usable() && l->due(now())) {
@@ -306,6 +312,7 @@ awaitable<void> queue_runner::state::cannot_connect(lane& l, error why) {
   report.host = l.host;
   report.permanent = why.kind == fault::refused;
   report.problem = why.message();
+  alive.erase(l.host + ' ' + l.sender);
   l.answered = false;
   l.not_before = next_try(options.retry, l.failures++, now());
   std::vector<waiting> now_due;

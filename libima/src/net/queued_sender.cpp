@@ -13,10 +13,20 @@ namespace {
 class queueing : public send_observer {
  public:
   queueing(service::message_file& message, service::queue& queue,
-           const service::retry_policy& retry)
-      : message_(message), queue_(queue), retry_(retry) {}
+           const service::retry_policy& retry, send_observer* also)
+      : message_(message), queue_(queue), retry_(retry), also_(also != nullptr ? *also : deaf_) {}
 
-  result<void> before_bodies(const std::vector<host_report>&) override {
+  void answered(std::string_view host, std::string_view said) override {
+    also_.answered(host, said);
+  }
+  void recipient(std::string_view host, const delivery::recipient_result& line) override {
+    also_.recipient(host, line);
+  }
+  void note(std::string_view host, std::string_view text) override { also_.note(host, text); }
+  void finished(const host_report& host) override { also_.finished(host); }
+
+  result<void> before_bodies(const std::vector<host_report>& hosts) override {
+    IMA_CHECK(also_.before_bodies(hosts));
     IMA_TRY(added, queue_.add(message_.header(), message_));
     queued = true;
     if (added.already)
@@ -30,6 +40,7 @@ class queueing : public send_observer {
     for (service::host_claim& claim : claims_)
       if (claim.state().host == host.host)
         if (auto kept = write(claim, host); !kept && !problem) problem = std::move(kept).error();
+    also_.keep(host);
   }
 
   bool queued = false;
@@ -47,6 +58,8 @@ class queueing : public send_observer {
   service::message_file& message_;
   service::queue& queue_;
   const service::retry_policy& retry_;
+  send_observer deaf_;
+  send_observer& also_;
   std::vector<service::host_claim> claims_;
 };
 
@@ -55,7 +68,7 @@ class queueing : public send_observer {
 result<send_report> send_or_queue(service::message_file& message, service::queue& queue,
                                   const tls::context& tls, const sender_options& options,
                                   const service::retry_policy& retry) {
-  queueing observer(message, queue, retry);
+  queueing observer(message, queue, retry, options.observer);
   sender_options with_queue = options;
   with_queue.policy = send_policy::send_the_rest;
   with_queue.observer = &observer;

@@ -252,6 +252,24 @@ TEST_CASE("sending with a queue queues nothing of what is refused for good in th
   CHECK(b.handler.finished == 0);
 }
 
+TEST_CASE("an observer hears of a sending with a queue as of one without") {
+  struct counter : net::send_observer {
+    std::atomic<int> kept = 0;
+    int finished_hosts = 0;
+    void keep(const net::host_report&) override { ++kept; }
+    void finished(const net::host_report&) override { ++finished_hosts; }
+  } watcher;
+  receiver b("b.example");
+  office o;
+  net::sender_options sending;
+  sending.hosts["b.example"] = b.address();
+  sending.observer = &watcher;
+  auto m = o.message("one", {"bob@b.example"});
+  REQUIRE(net::send_or_queue(m, *o.queue, imdp("a.example"), sending, o.options.retry));
+  CHECK(watcher.kept == 1);
+  CHECK(watcher.finished_hosts == 1);
+}
+
 TEST_CASE("a failure that the caller is told of is not reported by mail as well") {
   receiver b("b.example");
   b.handler.verdict = delivery::verdict::fail;

@@ -23,8 +23,8 @@ namespace ima::net {
 /// Sends a message as send_message() does, but by way of the queue: what is refused for good in the
 /// first round is sent nowhere; otherwise it is durably queued before the first body goes out, and
 /// what cannot be delivered now stays there for a queue_runner. Recipients who fail for good are in
-/// the report and are not reported by mail. `options.policy` and `options.observer` are not looked
-/// at. Errors also: those of the queue.
+/// the report and are not reported by mail. `options.policy` is not looked at. Errors also: those
+/// of the queue.
 IMA_API result<send_report> send_or_queue(service::message_file& message, service::queue& queue,
                                           const tls::context& tls, const sender_options& options,
                                           const service::retry_policy& retry);
