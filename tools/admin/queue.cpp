@@ -154,7 +154,7 @@ void add(CLI::App& subject, const command& c, action& chosen) {
   if (c.json) sub->add_flag("--json", a->json, "Print JSON");
   sub->callback([a, act = c.act, &chosen] {
     chosen = [a, act]() -> int {
-      auto queue = service::queue::open(mailbox::posix_file_system(), a->path);
+      auto queue = service::queue::open_existing(mailbox::posix_file_system(), a->path);
       return queue ? act(*queue, *a) : complain(program, queue.error());
     };
   });

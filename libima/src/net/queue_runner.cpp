@@ -90,6 +90,7 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   awaitable<void> cannot_connect(lane& l, error why);
   awaitable<void> keep_failure(lane& l, waiting w, const host_report& report);
 
+  result<turn> fail_damaged(service::host_claim& claim, const error& why) const;
   result<turn> take_up(const waiting& w, const std::string& host, bool with_message) const;
   result<std::optional<sys_seconds>> write_down(service::host_claim& claim,
                                                 const host_report& report,
@@ -352,6 +353,16 @@ void queue_runner::state::put_back(lane& l, waiting w,
 
 // --- On the workers ---
 
+// What the disk did not keep as it was given cannot be delivered; its sender is told.
+result<turn> queue_runner::state::fail_damaged(service::host_claim& claim, const error& why) const {
+  host_report report;
+  report.host = claim.state().host;
+  report.permanent = true;
+  report.problem = "damaged in the queue: " + why.message();
+  IMA_CHECK(write_down(claim, report, now()));
+  return turn{};
+}
+
 result<turn> queue_runner::state::take_up(const waiting& w, const std::string& host,
                                           bool with_message) const {
   turn t;
@@ -373,8 +384,13 @@ result<turn> queue_runner::state::take_up(const waiting& w, const std::string& h
     return t;
   }
   if (with_message) {
-    IMA_TRY(message, service::message_file::open(queue.message_path(w.id), options.bounds));
-    t.message.emplace(std::move(message));
+    limits as_queued = options.bounds;
+    as_queued.body = UINT64_MAX;  // it was small enough when it was queued
+    auto message = service::message_file::open(queue.message_path(w.id), as_queued);
+    if (!message && message.error().kind == fault::peer)
+      return fail_damaged(*mine, message.error());
+    if (!message) return std::move(message).error();
+    t.message.emplace(std::move(*message));
   }
   t.claim.emplace(std::move(*mine));
   return t;

@@ -154,6 +154,7 @@ struct queue::state {
     return fmt::format("{}/entries/{}/{}", path, id, name);
   }
 
+  result<bool> is_ready() const;
   result<void> make_ready() const;
   result<void> build(const std::string& place, const header_block& header, body_source& body,
                      const std::string& id, std::vector<host_claim>& claims) const;
@@ -165,15 +166,17 @@ struct queue::state {
   result<std::optional<queued_host>> read_host(std::string_view id, std::string_view host) const;
 };
 
-result<void> queue::state::make_ready() const {
+result<bool> queue::state::is_ready() const {
   const std::string format = path + "/format";
   IMA_TRY(marked, disk.status(format));
-  if (marked) {
-    IMA_TRY(file, disk.open(format));
-    IMA_TRY(text, rec::read_all(*file));
-    if (text == format_text) return {};
-    return error{fault::caller, "queue-format", format, "this is not a queue of version 1"};
-  }
+  if (!marked) return false;
+  IMA_TRY(file, disk.open(format));
+  IMA_TRY(text, rec::read_all(*file));
+  if (text == format_text) return true;
+  return error{fault::caller, "queue-format", format, "this is not a queue of version 1"};
+}
+
+result<void> queue::state::make_ready() const {
   for (const std::string& directory : {path, path + "/tmp", path + "/entries"}) {
     auto made = disk.make_directory(directory);
     if (!made && made.error().rule != "file-exists") return made;
@@ -182,7 +185,7 @@ result<void> queue::state::make_ready() const {
   IMA_CHECK(file->truncate(0));
   IMA_CHECK(file->append(format_text));
   IMA_CHECK(file->sync());
-  IMA_CHECK(disk.rename(path + "/tmp/format", format));
+  IMA_CHECK(disk.rename(path + "/tmp/format", path + "/format"));
   IMA_CHECK(disk.sync_directory(path));
   return disk.sync_directory(parent_of(path));
 }
@@ -276,7 +279,15 @@ mailbox::file_system& queue::disk() const noexcept { return state_->disk; }
 
 result<queue> queue::open(mailbox::file_system& disk, std::string path) {
   auto made = std::make_unique<state>(state{disk, std::move(path)});
-  IMA_CHECK(made->make_ready());
+  IMA_TRY(ready, made->is_ready());
+  if (!ready) IMA_CHECK(made->make_ready());
+  return queue(std::move(made));
+}
+
+result<queue> queue::open_existing(mailbox::file_system& disk, std::string path) {
+  auto made = std::make_unique<state>(state{disk, std::move(path)});
+  IMA_TRY(ready, made->is_ready());
+  if (!ready) return error{fault::caller, "queue-format", made->path, "there is no queue here"};
   return queue(std::move(made));
 }
 
@@ -361,7 +372,10 @@ result<std::optional<host_claim>> queue::claim(std::string_view id, std::string_
 
 result<void> queue::settle(host_claim& done) {
   const std::string& id = done.id();
-  IMA_TRY(message, read(id));
+  auto found = read(id);
+  if (!found && found.error().rule == "queue-id") return {};  // another host's claim was faster
+  if (!found) return std::move(found).error();
+  queued_message message = std::move(*found);
   if (done.state().failed() && !done.state().reported && !message.automatic) {
     IMA_TRY(original, header(id));
     IMA_TRY(report, failure_report(original, id, done.state()));

@@ -180,6 +180,22 @@ TEST_CASE("only those who still wait are named when a host is asked again") {
   CHECK(net::for_those_who_wait(m.header(), h).text() == m.header().text());
 }
 
+TEST_CASE(
+    "a message that the disk did not keep as it was is reported, not sent and not forgotten") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts = {{"b.example", b.address()}, {"a.example", nowhere()}};
+  const auto id = o.add("hello", {"bob@b.example"});
+  const auto file = o.queue->message_path(id);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  o.run_once();
+  const auto ids = o.queue->ids().value();
+  REQUIRE(ids.size() == 1);
+  CHECK(o.queue->read(ids.at(0)).value().automatic);
+  b.stop();
+  CHECK(b.handler.judged == 0);
+}
+
 TEST_CASE("a message held is not tried before it is released") {
   receiver b("b.example");
   office o;

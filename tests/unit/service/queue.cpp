@@ -174,6 +174,14 @@ TEST_CASE("a directory that is something else is not taken for a queue") {
   CHECK(queue::open(disk, path).error().rule == "queue-format");
 }
 
+TEST_CASE("a queue that is only looked for is not made") {
+  forgetful_file_system disk;
+  CHECK(queue::open_existing(disk, path).error().rule == "queue-format");
+  CHECK_FALSE(disk.status(path).value());
+  REQUIRE(queue::open(disk, path));
+  CHECK(queue::open_existing(disk, path));
+}
+
 TEST_CASE("tries come at growing intervals, spread, and never further apart than the longest") {
   const retry_policy policy;
   const std::chrono::sys_seconds now{};

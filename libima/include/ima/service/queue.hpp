@@ -94,6 +94,8 @@ class IMA_API queue {
  public:
   /// Makes the directory ready where it is not.
   static result<queue> open(mailbox::file_system& disk, std::string path);
+  /// Never makes one: `queue-format` where there is none.
+  static result<queue> open_existing(mailbox::file_system& disk, std::string path);
   queue(queue&&) noexcept;
   queue& operator=(queue&&) noexcept;
   ~queue();
