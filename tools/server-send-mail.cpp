@@ -150,8 +150,8 @@ net::queue_runner_options runner_options(const settings& s) {
 }
 
 // Takes up changed certificates.
-result<void> reload(const std::string& file, net::queue_runner& runner,
-                    tools::watched_files& read) {
+result<void> reload(const std::string& file, net::queue_runner& runner, tools::watched_files& read,
+                    log_sink& log) {
   settings fresh;
   const auto good = read_settings(file, fresh);
   read = fresh.watched;
@@ -159,6 +159,7 @@ result<void> reload(const std::string& file, net::queue_runner& runner,
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
   runner.use(*context);
+  tools::log_certificates(*context, log);
   return {};
 }
 
@@ -172,11 +173,12 @@ int run_queue(const std::string& file, const settings& s, bool once) {
   if (!queue) return tools::complain(program, queue.error());
   auto runner = net::queue_runner::create(*queue, *context, runner_options(s));
   if (!runner) return tools::complain(program, runner.error());
+  log_sink& log = *s.sender.log;
+  tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { runner->stop(); },
-      [&](tools::watched_files& read) { return reload(file, *runner, read); }, s.watched,
-      *s.sender.log);
-  if (!once) s.sender.log->write({log_level::info, "running", {{"queue", s.queue.path}}});
+      [&](tools::watched_files& read) { return reload(file, *runner, read, log); }, s.watched, log);
+  if (!once) log.write({log_level::info, "running", {{"queue", s.queue.path}}});
   const auto good = once ? runner->run_once() : runner->run();
   return good ? tools::exit_ok : tools::complain(program, good.error());
 }

@@ -106,13 +106,14 @@ class Tests:
 class Server:
     """A running server that says on its log where it listens."""
 
-    def __init__(self, tests, name, config, env=None, wrapper=()):
+    def __init__(self, tests, name, config, env=None, wrapper=(), words=()):
         self.log = config.with_suffix(".log")
         self.name = name
         with open(self.log, "ab") as log:
             start = log.tell()
             self.process = subprocess.Popen(
-                [*wrapper, str(tests.program(name)), "--config", str(config)], stderr=log,
+                [*wrapper, str(tests.program(name)), "--config", str(config), *words],
+                stderr=log,
                 stdin=subprocess.DEVNULL, env=None if env is None else {**os.environ, **env})
         tests.started(self)
         self.addresses = []

@@ -1,5 +1,5 @@
 """The units of examples/systemd are well formed, as tight as they claim, and allow what the servers do:
-every system call of a real delivery and a real fetch is held against the unit's filter."""
+every system call of a real delivery, a queued one and a real fetch is held against the unit's filter."""
 
 import os
 import pathlib
@@ -8,10 +8,10 @@ import shutil
 import signal
 import sys
 
-from harness import Domain, Tests, authority, run
+from harness import Domain, Server, Tests, authority, run
 
 UNITS = pathlib.Path(sys.argv[0]).resolve().parents[2] / "examples" / "systemd"
-EXPOSURE = {"ima-receive": 12, "ima-post-office": 12}  # in tenths, without drop-ins
+EXPOSURE = {"ima-receive": 12, "ima-post-office": 12, "ima-queue": 12}  # in tenths, without drop-ins
 # SQLite gives the files that it makes to their directory's owner, but only where root runs it.
 SQLITE_AS_ROOT = {"fchown"} if os.geteuid() == 0 else set()
 
@@ -57,6 +57,16 @@ def allowed_calls(settings):
     return allowed
 
 
+class Runner(Server):
+    """The queue's runner, which listens nowhere."""
+
+    def __init__(self, tests, config, wrapper):
+        super().__init__(tests, "server-send-mail", config, wrapper=wrapper, words=["--run-queue"])
+
+    def _wait_for_address(self, start):
+        return None
+
+
 with Tests() as t:
     # As they are installed, but for where the programs are.
     place = t.work / "units"
@@ -84,19 +94,35 @@ with Tests() as t:
     a, b = Domain(t, ca, "a.example", hosts), Domain(t, ca, "b.example", hosts)
     b.add_user("bob")
     traces = {}
-    for program in ("server-receive", "server-post-office"):
+
+    def wrapper(program):
         traces[program] = t.work / f"{program}.trace"
         # -D: the tracer stands aside, so that signals go to the server.
-        b.start(program, wrapper=("strace", "-D", "-f", "-qq", "-o", traces[program]))
+        return ("strace", "-D", "-f", "-qq", "-o", str(traces[program]))
+
+    for program in ("server-receive", "server-post-office"):
+        b.start(program, wrapper=wrapper(program))
     t.equal("delivered", a.send(a.message("--to", "bob@b.example")).out, "OK bob@b.example\n")
     t.equal("fetched", b.fetch("bob", t.work / "copy").code, 0)
-    for server in b.servers.values():
+
+    # The runner finds a message that could not be sent.
+    queue = '[queue]\npath = "queue"\nfirst-retry = "1s"\n'
+    sent = a.send(a.message("--to", "bob@b.example", text="later\n"),
+                  hosts={"b.example": "127.0.0.1:1"}, sections=queue)
+    t.contains("queued", sent.out, "QUEUED bob@b.example")
+    runner = Runner(t, a.write("run.toml", a.send_settings(sections=queue)),
+                    wrapper("server-send-mail"))
+    t.true("delivered from the queue", runner.wait_for("queue-result .*OK bob@b.example"),
+           runner.text())
+
+    for server in (*b.servers.values(), runner):
         server.signal(signal.SIGHUP)
         t.true("reloaded", server.wait_for(" reloaded "), server.text())
         t.equal("stopped", server.stop(), 0)
 
     for unit, program in (("ima-receive", "server-receive"),
-                          ("ima-post-office", "server-post-office")):
+                          ("ima-post-office", "server-post-office"),
+                          ("ima-queue", "server-send-mail")):
         settings = settings_of(UNITS / f"{unit}.service")
         # What comes before the program runs is systemd's own.
         trace = traces[program].read_text(errors="replace").partition("execve(")[2]
