@@ -113,8 +113,8 @@ class Server:
             start = log.tell()
             self.process = subprocess.Popen(
                 [*wrapper, str(tests.program(name)), "--config", str(config), *words],
-                stderr=log,
-                stdin=subprocess.DEVNULL, env=None if env is None else {**os.environ, **env})
+                stderr=log, stdin=subprocess.DEVNULL,
+                env=None if env is None else {**os.environ, **env})
         tests.started(self)
         self.addresses = []
         self.address = self._wait_for_address(start)
@@ -160,6 +160,16 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
+
+
+class QueueRunner(Server):
+    """server-send-mail --run-queue, which listens nowhere."""
+
+    def __init__(self, tests, config, wrapper=()):
+        super().__init__(tests, "server-send-mail", config, wrapper=wrapper, words=["--run-queue"])
+
+    def _wait_for_address(self, start):
+        return None
 
 
 class Authority:

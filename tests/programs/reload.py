@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from harness import Domain, Tests, authority, run
+from harness import Domain, QueueRunner, Tests, authority, run
 
 
 class Flow:
@@ -151,6 +151,24 @@ with Tests() as t:
     receiver = b.start("server-receive")
     sender = a.write("flow.toml", a.send_settings())
     exercise(receiver, "imdp", send)
+
+    # The runner of the queue: what a wrong certificate held up goes out with the right one.
+    right = (t.work / "right.pem", t.work / "right.key")
+    for kept, now in zip(right, (a.chain, a.key)):
+        shutil.copyfile(now, kept)
+    for now, wrong in zip((a.chain, a.key), second_ca.certificate(t.work / "wrong", ["a.example"])):
+        replace(now, wrong)
+    queue = '[queue]\npath = "queue"\nfirst-retry = "1s"\nlongest-retry = "1s"\n'
+    sent = a.send(a.message("--to", "bob@b.example", text="queued\n"), sections=queue)
+    t.contains("queued", sent.out, "QUEUED bob@b.example")
+    runner = QueueRunner(t, a.write("run.toml", a.send_settings(sections=queue)))
+    t.true("refused", runner.wait_for("queue-result .*DEFER bob@b.example .*unknown ca"),
+           runner.text())
+    for now, kept in zip((a.chain, a.key), right):
+        replace(now, kept)
+    runner.signal(signal.SIGHUP)
+    t.true("delivered", runner.wait_for("queue-result .*OK bob@b.example"), runner.text())
+    t.equal("the runner ends in order", runner.stop(), 0)
 
     # Whom to trust, and who is revoked.
     config = b.place / "server-receive.toml"

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 
-from harness import Domain, Server, Tests, authority, run
+from harness import Domain, QueueRunner, Tests, authority, run
 
 UNITS = pathlib.Path(sys.argv[0]).resolve().parents[2] / "examples" / "systemd"
 EXPOSURE = {"ima-receive": 12, "ima-post-office": 12, "ima-queue": 12}  # in tenths, without drop-ins
@@ -57,16 +57,6 @@ def allowed_calls(settings):
     return allowed
 
 
-class Runner(Server):
-    """The queue's runner, which listens nowhere."""
-
-    def __init__(self, tests, config, wrapper):
-        super().__init__(tests, "server-send-mail", config, wrapper=wrapper, words=["--run-queue"])
-
-    def _wait_for_address(self, start):
-        return None
-
-
 with Tests() as t:
     # As they are installed, but for where the programs are.
     place = t.work / "units"
@@ -110,8 +100,8 @@ with Tests() as t:
     sent = a.send(a.message("--to", "bob@b.example", text="later\n"),
                   hosts={"b.example": "127.0.0.1:1"}, sections=queue)
     t.contains("queued", sent.out, "QUEUED bob@b.example")
-    runner = Runner(t, a.write("run.toml", a.send_settings(sections=queue)),
-                    wrapper("server-send-mail"))
+    runner = QueueRunner(t, a.write("run.toml", a.send_settings(sections=queue)),
+                         wrapper("server-send-mail"))
     t.true("delivered from the queue", runner.wait_for("queue-result .*OK bob@b.example"),
            runner.text())
 
