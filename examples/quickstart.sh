@@ -37,7 +37,7 @@ trap 'exit 0' INT TERM
 say() { printf '\n== %s\n' "$*"; }
 
 build() {
-  sh tests/packages.sh
+  sh tests/packages.sh build
   if [ -n "${IMA_BUILD-}" ]; then
     programs=$(cd "$IMA_BUILD" && pwd)/tools
     export PATH=$programs:$PATH
