@@ -1,4 +1,5 @@
 #include "../mailbox/forgetful_file_system.hpp"
+#include "../mailbox/mortal_file_system.hpp"
 
 #include <ima/service/failure_report.hpp>
 #include <ima/service/queue.hpp>
@@ -16,6 +17,7 @@ using namespace ima::service;
 using namespace std::chrono_literals;
 using delivery::outcome;
 using mailbox_test::forgetful_file_system;
+using mailbox_test::mortal_file_system;
 
 namespace {
 
@@ -201,7 +203,7 @@ namespace {
 
 enum step { nothing, queued, delivered, failed, settled };
 
-step tell(forgetful_file_system& disk, small_message& l) {
+step tell(mailbox::file_system& disk, small_message& l) {
   auto q = queue::open(disk, path);
   if (!q) return nothing;
   auto added = q->add(l.header(), l);
@@ -256,8 +258,9 @@ TEST_CASE("power lost after any change on disk loses no message and no report, a
   for (std::uint64_t stop = 0; !finished; ++stop) {
     CAPTURE(stop);
     forgetful_file_system disk;
-    disk.stop_at = stop;
-    const step done = tell(disk, l);
+    mortal_file_system process(disk);
+    process.die_at = stop;
+    const step done = tell(process, l);
     finished = done == settled;
     disk.crash();
     auto q = queue::open(disk, path);
