@@ -32,6 +32,7 @@ struct settings {
 };
 
 result<void> read_settings(const std::string& file, settings& s) {
+  s.watched.files.insert(file);
   return tools::read_config(file, [&](tools::config_table& config) {
     config.require("listen");
     config.read("listen", s.server.listen);

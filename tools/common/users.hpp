@@ -18,7 +18,7 @@ namespace ima::tools {
 /// Reads a file of users:
 ///
 ///     [users."alice"]
-///     password = "scrypt$16384$8$5$…"  # as 'ima-admin user add' makes it
+///     password = "scrypt$8192$8$10$…"  # as 'ima-admin user add' makes it
 ///     mailbox = "mail/alice"           # from the directory of this file
 ///     keys = ["9f86d0…"]               # SHA-256 of a client certificate's public key
 ///     issued-certificate = true        # or one that the operator's authority issued for the name

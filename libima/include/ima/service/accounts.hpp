@@ -18,12 +18,12 @@
 namespace ima::service {
 
 /// How much work a guess at a password costs; scrypt's parameters (RFC 7914). Memory is about
-/// 128·n·r octets: 16 MiB by default, so that a post office stays small while users prove
+/// 128·n·r octets: 8 MiB by default, so that a post office stays small while users prove
 /// themselves.
 struct scrypt_cost {
-  std::uint64_t n = 1U << 14U;  ///< A power of two.
+  std::uint64_t n = 1U << 13U;  ///< A power of two.
   std::uint64_t r = 8;
-  std::uint64_t p = 5;
+  std::uint64_t p = 10;
   friend bool operator==(const scrypt_cost&, const scrypt_cost&) = default;
 };
 
