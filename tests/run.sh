@@ -73,7 +73,7 @@ sanitizers='-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=0'
 asio_clang='-D__cpp_impl_coroutine=201902L -DASIO_HAS_CO_AWAIT=1 -DASIO_HAS_STD_COROUTINE=1'
 
 mkdir -p build
-check 'gcc: configure' configure build/gcc -Ddebug=false
+check 'gcc: configure' configure build/gcc -Dbuildtype=debug
 check 'gcc: build without warnings' ninja -C build/gcc
 run_suite gcc build/gcc
 check 'clang with sanitizers: configure' env CC=clang-14 CXX=clang++-14 bash -c "

@@ -14,7 +14,13 @@ namespace {
 
 constexpr std::string_view first_line = "ima-record: 1\n";
 constexpr std::size_t longest_name = 255;
-constexpr std::size_t longest_flag = 64;
+constexpr std::size_t longest_flag = 32;
+
+bool is_flag(std::string_view flag) {
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+  return !flag.empty() && flag.size() <= longest_flag && flag.front() >= 'a' &&
+         flag.front() <= 'z' && flag.find_first_not_of(allowed) == std::string_view::npos;
+}
 
 error damaged(std::string_view text) {
   return {fault::temporary, "message-damaged", "record", std::string(text)};
@@ -31,6 +37,7 @@ result<void> take_line(record& note, std::string_view name, std::string_view val
   if (name == "verified-domain") note.verified_domain = value;
   if (name == "peer") note.peer = value;
   if (name == "tls") note.tls = value;
+  if (name == "certificate") note.certificate = value;
   if (name == "recipient") note.recipient = value;
   if (name == "folder") note.folder = value;
   if (name == "flags") note.flags = split_flags(value);
@@ -56,10 +63,7 @@ result<void> check_folder_name(std::string_view name) {
 }
 
 result<void> check_flag(std::string_view flag) {
-  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_.$";
-  if (!flag.empty() && flag.size() <= longest_flag && flag != "-" &&
-      flag.find_first_not_of(allowed) == std::string_view::npos)
-    return {};
+  if (is_flag(flag)) return {};
   return error{fault::caller, "flag", "", "not a flag"};
 }
 
@@ -80,7 +84,7 @@ std::vector<std::string> split_flags(std::string_view word) {
   if (word == "-") return flags;
   while (!word.empty()) {
     const auto flag = word.substr(0, word.find(','));
-    flags.emplace_back(flag);
+    if (is_flag(flag)) flags.emplace_back(flag);  // docs/mailbox.md section 5
     word.remove_prefix(std::min(word.size(), flag.size() + 1));
   }
   return flags;
@@ -95,6 +99,7 @@ result<std::string> write_record(const record& note) {
   IMA_CHECK(add_line(out, "verified-domain", note.verified_domain));
   IMA_CHECK(add_line(out, "peer", note.peer));
   IMA_CHECK(add_line(out, "tls", note.tls));
+  IMA_CHECK(add_line(out, "certificate", note.certificate));
   if (note.folder != "inbox") IMA_CHECK(add_line(out, "folder", note.folder));
   if (!note.flags.empty()) IMA_CHECK(add_line(out, "flags", join_flags(note.flags)));
   out += '\n';

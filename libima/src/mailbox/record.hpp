@@ -9,7 +9,7 @@
 namespace ima::mailbox {
 
 inline constexpr std::size_t record_limit = 16 * 1024;
-inline constexpr std::size_t most_flags = 100;  ///< Of one message.
+inline constexpr std::size_t most_flags = 64;  ///< Of one message.
 
 /// The record as octets, blank line included. Error: fault::caller `record-text`, `flag`,
 /// `folder-name`.

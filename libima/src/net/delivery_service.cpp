@@ -244,11 +244,11 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
         {{"rule", std::string(proved.error().rule)}, {"text", proved.error().text}});
   }
   static constexpr std::string_view words[] = {"accept", "reject", "defer", "verdict", "drop"};
+  using kind = delivery::header_answer::kind;
+  const bool declined = answer.what == kind::reject || answer.what == kind::defer;
   log(log_level::info, "offer-judged",
       {{"answer", std::string(words[static_cast<std::size_t>(answer.what)])},
-       {"reason", answer.what == delivery::header_answer::kind::accept
-                      ? ""
-                      : std::string(to_string(answer.why))},
+       {"reason", declined ? std::string(to_string(answer.why)) : std::string()},
        {"from", std::string(offered.header.originator().text())},
        {"octets", std::to_string(offered.header.body_size())},
        {"text", answer.text}});

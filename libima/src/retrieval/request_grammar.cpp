@@ -317,10 +317,13 @@ error own_fault(error e) {
 }  // namespace
 
 result<parsed_request> parse_request(std::string_view line, const limits& bounds) {
-  std::string_view rest = line;
-  const std::string_view word = take_word(rest);
-  const auto known = command_from(word);
+  const auto known = command_from(line.substr(0, line.find(' ')));
   if (!known) return refusal(reason::command, "not a command of this server");
+  std::string_view rest = line;
+  if (take_word(rest).empty()) {
+    constexpr std::string_view why = "words stand apart by exactly one space";
+    return has_counted_octets(*known) ? framing(why) : syntax(why);
+  }
   if (has_counted_octets(*known)) return read_counted(*known, rest, bounds);
   IMA_TRY(request, read_arguments(*known, rest, bounds));
   IMA_CHECK(at_end(rest));

@@ -146,6 +146,7 @@ result<void> give_recipient(message_file& message, mailbox::file_system& disk,
   to.note.verified_domain = peer.verified_domain;
   to.note.peer = peer.address;
   to.note.tls = peer.tls;
+  if (!peer.verified_domain.empty()) to.note.certificate = peer.certificate.hex();
   to.note.received = timestamp{disk.now(), {}};
   IMA_TRY(begun, mailbox::delivery::begin(disk, message.header(), {to}));
   IMA_CHECK(stream_body(message, [&](const part_slice& s) { return begun.write(s); }));

@@ -92,6 +92,7 @@ mailbox::record local_transaction::record_for(const address& a) const {
   made.verified_domain = peer_.verified_domain;
   made.peer = peer_.address;
   made.tls = peer_.tls;
+  if (!peer_.verified_domain.empty()) made.certificate = peer_.certificate.hex();
   made.received = timestamp{state_->disk.now(), {}};
   made.recipient = a.text();
   return made;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 
 namespace ima::translate {
 namespace {
@@ -48,7 +49,7 @@ void* open_iconv(std::string_view charset) {
   const std::string name = charset.empty() ? "UTF-8" : std::string(charset);
   if (name.size() > 100) return nullptr;  // no charset, and GMime would keep it for ever
   void* const handle = g_mime_iconv_open("UTF-8", name.c_str());
-  return handle == reinterpret_cast<void*>(-1) ? nullptr : handle;
+  return reinterpret_cast<std::intptr_t>(handle) == -1 ? nullptr : handle;
 }
 
 }  // namespace

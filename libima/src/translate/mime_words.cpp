@@ -193,7 +193,7 @@ mailbox_list parse_mailboxes(std::string_view value) {
 
 std::string write_mailbox(const named_address& who) {
   start_gmime();
-  const std::string addr = local_part(who.addr.local()) + "@" + std::string(who.addr.host());
+  std::string addr = local_part(who.addr.local()) + "@" + std::string(who.addr.host());
   if (who.display_name.empty()) return addr;
   return phrase(who.display_name) + " <" + addr + ">";
 }

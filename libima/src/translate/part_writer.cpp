@@ -61,7 +61,7 @@ std::string_view find(const std::vector<parameter>& list, std::string_view name)
 
 // The attribute as it was before escaping, if it fits a field.
 std::optional<std::string> field_value(std::string_view attribute) {
-  const auto value = unescape(attribute);
+  auto value = unescape(attribute);
   if (!value || value->empty() || fit_line(*value, value->size()).text != *value)
     return std::nullopt;
   return value;

@@ -32,14 +32,15 @@ TEST_CASE("among equals the draw follows the running sum of the weights") {
   // The running sums are z 0, a 1, b 4.
   const std::map<std::uint32_t, std::string> first{
       {0, "z"}, {1, "a"}, {2, "b"}, {3, "b"}, {4, "b"}};
-  for (const auto& [number, name] : first) {
+  for (const auto& row : first) {
+    const std::uint32_t number = row.first;
     CAPTURE(number);
     std::vector<std::uint32_t> asked;
     const auto order = in_order(records, [&](std::uint32_t most) {
       asked.push_back(most);
       return asked.size() == 1 ? number : 0U;
     });
-    CHECK(order.at(0).target == name);
+    CHECK(order.at(0).target == row.second);
     CHECK(order.size() == 3);
     CHECK(asked.at(0) == 4);
   }

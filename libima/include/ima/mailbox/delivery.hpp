@@ -22,6 +22,7 @@ struct record {
   std::string verified_domain;     ///< What the peer's certificate proved.
   std::string peer;                ///< The peer's network address.
   std::string tls;                 ///< Protocol and cipher.
+  std::string certificate;         ///< SHA-256 of the peer's certificate, hexadecimal.
   timestamp received;              ///< When the server took it.
   std::string recipient;           ///< The address it was delivered for.
   std::string folder = "inbox";    ///< Where it is taken in.
