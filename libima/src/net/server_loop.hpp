@@ -80,7 +80,10 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
   }
 
   void stop() {
-    asio::post(loop_, [self = this->shared_from_this()] { self->stop_on_loop(); });
+    // Weakly: where the loop has ended already, the call stays in it, and must not keep it alive.
+    asio::post(loop_, [weak = this->weak_from_this()] {
+      if (const auto self = weak.lock()) self->stop_on_loop();
+    });
   }
 
   void use(const tls::context& tls) {
