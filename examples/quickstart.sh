@@ -45,7 +45,7 @@ build() {
   fi
   [ -e build/quickstart/build.ninja ] ||
     meson setup build/quickstart --wrap-mode=nodownload -Dbuildtype=release -Dtests=disabled \
-      -Dpython=disabled -Dexamples=disabled \
+      -Dpython=disabled -Dexamples=disabled -Dtranslation=disabled \
       >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 70; }
   ninja -C build/quickstart >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log"; exit 70; }
   programs=$root/build/quickstart/tools

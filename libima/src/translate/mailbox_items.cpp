@@ -41,7 +41,7 @@ class mailbox_source : public item_source {
   result<void> next_page() {
     if (!more_) {
       ++folder_;
-      token_.assign(1, '0');  // g++ 12 warns of the assignment of a literal
+      token_ = "0";
       more_ = true;
       return {};
     }
