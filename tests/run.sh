@@ -65,7 +65,8 @@ tidy() {
   local slow=':!libima/src/net'
   local where=('libima/src/*.cpp' "$slow")
   $full && where=('libima/src/*.cpp' 'tools/*.cpp')
-  git ls-files "${where[@]}" | xargs -P 2 -n 4 clang-tidy-14 -p build/clang --quiet
+  # What clang-tidy says on standard error is how many warnings it did not show.
+  git ls-files "${where[@]}" | xargs -P 2 -n 4 clang-tidy-14 -p build/clang --quiet 2>build/tidy.log
 }
 
 # The compiler that a build directory was made with stays with it.

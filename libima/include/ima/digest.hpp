@@ -29,6 +29,7 @@ class IMA_API digest {
   std::string hex() const;
 
   friend bool operator==(const digest&, const digest&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 reads the comparison with 0 inside it.
   friend auto operator<=>(const digest&, const digest&) = default;
 
  private:

@@ -186,7 +186,7 @@ result<void> mailbox::state::refresh() {
   return locked([] { return result<void>(); });
 }
 
-result<void> mailbox::state::append(std::vector<journal_record> records) {
+result<void> mailbox::state::append(const std::vector<journal_record>& records) {
   if (records.empty()) return {};
   IMA_TRY(was, cache->where());
   commit_record holds = was.place.holds;

@@ -64,7 +64,7 @@ struct mailbox::state {
   /// Takes the lock: makes the index anew.
   result<void> renew();
   /// With the lock: makes records durable, then follows them.
-  result<void> append(std::vector<journal_record> records);
+  result<void> append(const std::vector<journal_record>& records);
 
   result<index::folder_row> folder(std::string_view name);
   /// Where a live message is: in msg/, or still in new/. Needs no mutex.
