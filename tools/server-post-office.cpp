@@ -6,6 +6,7 @@
 #include "hosts.hpp"
 #include "limits.hpp"
 #include "log.hpp"
+#include "queue_settings.hpp"
 #include "reload.hpp"
 #include "tls_settings.hpp"
 #include "users.hpp"
@@ -14,6 +15,7 @@
 #include <ima/net/retrieval_server.hpp>
 #include <ima/net/submission.hpp>
 #include <ima/service/post_office.hpp>
+#include <ima/service/queue.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -33,6 +35,7 @@ struct settings {
   bool submission = false;  // users may send
   net::sender_options sender;
   tls::context_options sender_tls;
+  tools::queue_settings queue;  // of what they send
   tools::watched_files watched;
 };
 
@@ -41,6 +44,7 @@ void read_submission(tools::config_table& config, settings& s) {
   tools::read_hosts(config, s.sender.hosts);
   tools::read_dns(config, s.sender.dns);
   config.read("header-round", s.sender.header_round);
+  tools::read_queue(config, s.queue);
   config.require("tls");
   tools::read_server_tls(config, s.sender_tls, s.watched);
 }
@@ -70,19 +74,32 @@ result<void> read_settings(const std::string& file, settings& s) {
   return users ? result<void>() : users.error();
 }
 
-// Empty where users may not send.
-result<std::unique_ptr<net::direct_submitter>> make_sender(const settings& s) {
-  if (!s.submission) return std::unique_ptr<net::direct_submitter>();
+// How users' mail goes out; both are empty where they may not send.
+struct outgoing {
+  std::unique_ptr<service::queue> queue;
+  std::unique_ptr<net::submitter> sender;
+};
+
+result<outgoing> make_outgoing(const settings& s) {
+  outgoing made;
+  if (!s.submission) return made;
   const auto context = tls::context::create(s.sender_tls);
   if (!context) return context.error();
-  return std::make_unique<net::direct_submitter>(*context, s.sender);
+  if (!s.queue.path.empty()) {
+    auto opened = service::queue::open(mailbox::posix_file_system(), s.queue.path);
+    if (!opened) return opened.error();
+    made.queue = std::make_unique<service::queue>(*std::move(opened));
+  }
+  made.sender = std::make_unique<net::submitter>(
+      *context, net::submitter_options{s.sender, made.queue.get(), s.queue.retry});
+  return made;
 }
 
 // What the server runs with, as far as it may change meanwhile.
 struct running {
   net::retrieval_server& server;
   tools::listed_users& users;
-  net::direct_submitter* sender;
+  net::submitter* sender;
 };
 
 // Takes up changed certificates and users. Which file holds the users does not change.
@@ -109,16 +126,19 @@ int serve(const std::string& file, settings& s, tools::stderr_log& log) {
   if (!context) return tools::complain(program, context.error());
   const auto users = tools::listed_users::open(s.users_file, &log);
   if (!users) return tools::complain(program, users.error());
-  const auto sender = make_sender(s);
-  if (!sender) return tools::complain(program, sender.error());
+  const auto sending = make_outgoing(s);
+  if (!sending) return tools::complain(program, sending.error());
+  net::submitter* const sender = sending->sender.get();
   service::post_office office(mailbox::posix_file_system(), **users,
-                              {sender->get(), false, s.server.bounds});
+                              {.sender = sender,
+                               .queue = sending->queue != nullptr,
+                               .bounds = s.server.bounds});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
   for (const std::string& where : server->addresses())
     log.write({log_level::info, "listening", {{"address", where}}});
   tools::log_certificates(*context, log);
-  running now{*server, **users, sender->get()};
+  running now{*server, **users, sender};
   const tools::reload_watch watch(
       [&] { server->stop(); },
       [&](tools::watched_files& read) { return reload(file, now, read, log); }, s.watched, log);

@@ -121,7 +121,7 @@ result<net::send_report> send_by_settings(service::message_file& message,
   if (s.queue.path.empty()) return net::send_message(message.header(), message, context, s.sender);
   auto queue = service::queue::open(mailbox::posix_file_system(), s.queue.path);
   if (!queue) return queue.error();
-  return net::send_or_queue(message, *queue, context, s.sender, s.queue.retry);
+  return net::send_or_queue(message.header(), message, *queue, context, s.sender, s.queue.retry);
 }
 
 int send(const std::string& path, const settings& s, bool json) {

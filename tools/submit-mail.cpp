@@ -36,6 +36,7 @@ struct options {
   std::vector<std::string> answered;
   std::vector<std::string> forwarded;
   std::vector<std::string> parts;
+  bool show_queue = false;
   bool json = false;
 };
 
@@ -152,6 +153,30 @@ void print_end(const retrieval::send_end& end, bool json) {
   fmt::print("{}\n", out.str());
 }
 
+void print(const retrieval::queued_message& m, bool json) {
+  const std::string next = m.next ? m.next->text() : "-";
+  if (json) {
+    tools::json_writer out;
+    out.object().key("id").text(m.id).key("recipient").text(m.recipient.text());
+    out.key("since").text(m.since.text()).key("next").text(next).key("text").text(m.text).end();
+    fmt::print("{}\n", out.str());
+  } else {
+    fmt::print("{} {} since {} next {}{}{}\n", m.id, m.recipient.text(), m.since.text(), next,
+               m.text.empty() ? "" : " ", printable(m.text));
+  }
+}
+
+int show_queue(const options& given) {
+  auto office = tools::open_office(given.office);
+  if (!office) return tools::complain(program, office.error());
+  const auto waiting = office->queue();
+  if (!waiting) return tools::complain(program, waiting.error());
+  for (const auto& m : *waiting) print(m, given.json);
+  // All is known: how the connection ends changes nothing.
+  (void)office->done();
+  return tools::exit_ok;
+}
+
 int submit(options& given) {
   auto message = open_message(given);
   if (!message) return tools::complain(program, message.error());
@@ -172,6 +197,8 @@ void add_options(CLI::App& app, options& given) {
   auto* file = app.add_option("MESSAGE", given.path,
                               "The message; standard input where it is - or left out");
   tools::add_draft_options(app, given.draft)->excludes(file);
+  app.add_flag("--queue", given.show_queue, "Say which of the user's messages wait to be sent")
+      ->excludes(file);
   app.add_option("--save", given.send.save, "The folder that keeps a copy, for instance 'sent'");
   const auto add_list = [&](const char* name, std::vector<std::string>& list, const char* help) {
     app.add_option(name, list, help)->allow_extra_args(false);
@@ -198,5 +225,5 @@ int main(int argc, char** argv) {
   if (arguments.check_only) return tools::exit_ok;
   given.office = *std::move(settings);
   if (auto good = read_references(given); !good) return tools::complain(program, good.error());
-  return submit(given);
+  return given.show_queue ? show_queue(given) : submit(given);
 }

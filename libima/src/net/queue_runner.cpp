@@ -6,6 +6,7 @@
 
 #include <ima/address.hpp>
 #include <ima/net/queue_runner.hpp>
+#include <ima/service/message_file.hpp>
 
 #include <fmt/format.h>
 

@@ -12,9 +12,13 @@ namespace {
 // Puts the message into the queue before the bodies go out, and writes down what became of it.
 class queueing : public send_observer {
  public:
-  queueing(service::message_file& message, service::queue& queue,
+  queueing(const header_block& header, body_source& body, service::queue& queue,
            const service::retry_policy& retry, send_observer* also)
-      : message_(message), queue_(queue), retry_(retry), also_(also != nullptr ? *also : deaf_) {}
+      : header_(header),
+        body_(body),
+        queue_(queue),
+        retry_(retry),
+        also_(also != nullptr ? *also : deaf_) {}
 
   void answered(std::string_view host, std::string_view said) override {
     also_.answered(host, said);
@@ -27,12 +31,14 @@ class queueing : public send_observer {
 
   result<void> before_bodies(const std::vector<host_report>& hosts) override {
     IMA_CHECK(also_.before_bodies(hosts));
-    IMA_TRY(added, queue_.add(message_.header(), message_));
-    queued = true;
-    if (added.already)
-      return error{fault::temporary, "queue-busy", added.id,
+    auto added = queue_.add(header_, body_);
+    if (!added) return not_queued(std::move(added).error());
+    in_queue = true;
+    also_.queued();
+    if (added->already)
+      return error{fault::temporary, "queue-busy", added->id,
                    "this message is in the queue already"};
-    claims_ = std::move(added.claims);
+    claims_ = std::move(added->claims);
     return {};
   }
 
@@ -43,10 +49,17 @@ class queueing : public send_observer {
     also_.keep(host);
   }
 
-  bool queued = false;
-  std::optional<error> problem;  // what could not be written down; then it is tried again
+  bool in_queue = false;
+  std::optional<error> problem;  // what could not be queued, or written down and is tried again
 
  private:
+  // Its reason reaches strangers by a host's report, which must not name our paths.
+  error not_queued(error why) {
+    problem = why;
+    why.place.clear();
+    return why;
+  }
+
   result<void> write(service::host_claim& claim, const host_report& host) {
     IMA_CHECK(claim.record(results_to_keep(host, claim.state(), false), host.problem,
                            next_try(retry_, claim.state().tries, queue_.disk().now())));
@@ -55,7 +68,8 @@ class queueing : public send_observer {
     return queue_.settle(claim);
   }
 
-  service::message_file& message_;
+  const header_block& header_;
+  body_source& body_;
   service::queue& queue_;
   const service::retry_policy& retry_;
   send_observer deaf_;
@@ -65,15 +79,16 @@ class queueing : public send_observer {
 
 }  // namespace
 
-result<send_report> send_or_queue(service::message_file& message, service::queue& queue,
-                                  const tls::context& tls, const sender_options& options,
+result<send_report> send_or_queue(const header_block& header, body_source& body,
+                                  service::queue& queue, const tls::context& tls,
+                                  const sender_options& options,
                                   const service::retry_policy& retry) {
-  queueing observer(message, queue, retry, options.observer);
+  queueing observer(header, body, queue, retry, options.observer);
   sender_options with_queue = options;
   with_queue.policy = send_policy::send_the_rest;
   with_queue.observer = &observer;
-  IMA_TRY(report, send_message(message.header(), message, tls, with_queue));
-  report.queued = observer.queued;
+  IMA_TRY(report, send_message(header, body, tls, with_queue));
+  report.queued = observer.in_queue;
   if (observer.problem && options.log != nullptr)
     options.log->write({log_level::error, "queue-failed", {{"text", observer.problem->message()}}});
   return std::move(report);

@@ -20,6 +20,7 @@ void send_observer::recipient(std::string_view, const delivery::recipient_result
 void send_observer::note(std::string_view, std::string_view) {}
 void send_observer::keep(const host_report&) {}
 void send_observer::finished(const host_report&) {}
+void send_observer::queued() {}
 result<void> send_observer::before_bodies(const std::vector<host_report>&) { return {}; }
 
 namespace {

@@ -1,9 +1,12 @@
+#include "service/queued_mail.hpp"
 #include "support/try.hpp"
 
+#include <ima/net/queue_runner.hpp>
 #include <ima/net/submission.hpp>
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,33 +17,7 @@ namespace {
 
 using retrieval::recipient_outcome;
 using retrieval::send_verdict;
-
-recipient_outcome::kind kind_of(delivery::outcome what) noexcept {
-  switch (what) {
-    case delivery::outcome::ok:
-      return recipient_outcome::kind::ok;
-    case delivery::outcome::defer:
-      return recipient_outcome::kind::defer;
-    case delivery::outcome::fail:
-    case delivery::outcome::no_recipient:
-      break;
-  }
-  return recipient_outcome::kind::fail;
-}
-
-send_verdict verdict_of(send_report::outcome what) noexcept {
-  switch (what) {
-    case send_report::outcome::delivered:
-      return send_verdict::delivered;
-    case send_report::outcome::refused:
-      return send_verdict::refused;
-    case send_report::outcome::deferred:
-      return send_verdict::deferred;
-    case send_report::outcome::mixed:
-      break;
-  }
-  return send_verdict::mixed;
-}
+using kind = recipient_outcome::kind;
 
 // Tells each recipient's result when all that will be known of his host is known: a line before the
 // verdict may yet be taken back.
@@ -51,31 +28,59 @@ class teller : public send_observer {
       : recipients_(header.recipients()), outcome_(outcome), note_(note) {}
 
   void note(std::string_view host, std::string_view text) override { note_(host, text); }
+  void queued() override { for_now_ = kind::queued; }
 
   void finished(const host_report& host) override {
     std::vector<std::string> told;
     for (const auto& r : host.results) {
-      outcome_({kind_of(r.what), r.recipient, r.text});
+      tell({kind_of(r.what), r.recipient, r.text});
       told.push_back(r.recipient.key());
     }
-    const auto what =
-        host.permanent ? recipient_outcome::kind::fail : recipient_outcome::kind::defer;
+    const auto what = host.permanent ? kind::fail : for_now_;
     for (const address& a : recipients_)
       if (a.host() == host.host && std::ranges::find(told, a.key()) == told.end())
-        outcome_({what, a, host.problem});
+        tell({what, a, host.problem});
+  }
+
+  send_verdict verdict() const {
+    const bool none_lost = !told(kind::fail) && !told(kind::defer);
+    if (none_lost) return told(kind::queued) ? send_verdict::queued : send_verdict::delivered;
+    if (told(kind::ok) || told(kind::queued)) return send_verdict::mixed;
+    return told(kind::fail) ? send_verdict::refused : send_verdict::deferred;
   }
 
  private:
+  kind kind_of(delivery::outcome what) const noexcept {
+    switch (what) {
+      case delivery::outcome::ok:
+        return kind::ok;
+      case delivery::outcome::defer:
+        return for_now_;
+      case delivery::outcome::fail:
+      case delivery::outcome::no_recipient:
+        break;
+    }
+    return kind::fail;
+  }
+
+  void tell(const recipient_outcome& what) {
+    told_.insert(what.what);
+    outcome_(what);
+  }
+  bool told(kind what) const { return told_.contains(what); }
+
   std::vector<address> recipients_;
   const retrieval::submission::tell_outcome& outcome_;
   const retrieval::submission::tell_note& note_;
+  kind for_now_ = kind::defer;  // what a problem for now means
+  std::set<kind> told_;
 };
 
 }  // namespace
 
-struct direct_submitter::state {
+struct submitter::state {
   tls::context tls;  // guarded by mutex
-  sender_options options;
+  submitter_options options;
   std::mutex mutex;
 
   tls::context current() {
@@ -84,21 +89,33 @@ struct direct_submitter::state {
   }
 };
 
-direct_submitter::direct_submitter(const tls::context& tls, sender_options options)
+submitter::submitter(const tls::context& tls, submitter_options options)
     : state_(new state{tls, std::move(options), {}}) {}
-direct_submitter::~direct_submitter() = default;
+submitter::~submitter() = default;
 
-result<send_verdict> direct_submitter::send(const header_block& header, body_source& body,
-                                            const retrieval::submission::tell_outcome& outcome,
-                                            const retrieval::submission::tell_note& note) {
+result<send_verdict> submitter::send(const header_block& header, body_source& body,
+                                     const retrieval::submission::tell_outcome& outcome,
+                                     const retrieval::submission::tell_note& note) {
   teller told(header, outcome, note);
-  sender_options options = state_->options;
+  sender_options options = state_->options.sender;
   options.observer = &told;
-  IMA_TRY(report, send_message(header, body, state_->current(), options));
-  return verdict_of(report.what);
+  options.policy = send_policy::all_or_none;
+  service::queue* const queue = state_->options.queue;
+  const tls::context tls = state_->current();
+  IMA_CHECK(queue == nullptr
+                ? send_message(header, body, tls, options)
+                : send_or_queue(header, body, *queue, tls, options, state_->options.retry));
+  return told.verdict();
 }
 
-void direct_submitter::use(const tls::context& tls) {
+result<std::vector<retrieval::queued_message>> submitter::queued(
+    const std::vector<address>& senders) {
+  if (state_->options.queue == nullptr) return mail_submitter::queued(senders);
+  return service::queued_mail(*state_->options.queue, senders,
+                              state_->options.sender.bounds.queued);
+}
+
+void submitter::use(const tls::context& tls) {
   const std::scoped_lock guard(state_->mutex);
   state_->tls = tls;
 }

@@ -4,6 +4,7 @@
 #include "scripted_server.hpp"
 
 #include <ima/net/queue_runner.hpp>
+#include <ima/service/message_file.hpp>
 
 #include <doctest/doctest.h>
 
@@ -71,7 +72,8 @@ struct office {
   net::send_report send(service::message_file& m) {
     net::sender_options sending;
     sending.hosts = options.hosts;
-    return net::send_or_queue(m, *queue, imdp("a.example"), sending, options.retry).value();
+    return net::send_or_queue(m.header(), m, *queue, imdp("a.example"), sending, options.retry)
+        .value();
   }
 
   std::size_t size() const { return queue->ids().value().size(); }
@@ -281,7 +283,7 @@ TEST_CASE("an observer hears of a sending with a queue as of one without") {
   sending.hosts["b.example"] = b.address();
   sending.observer = &watcher;
   auto m = o.message("one", {"bob@b.example"});
-  REQUIRE(net::send_or_queue(m, *o.queue, imdp("a.example"), sending, o.options.retry));
+  REQUIRE(net::send_or_queue(m.header(), m, *o.queue, imdp("a.example"), sending, o.options.retry));
   CHECK(watcher.kept == 1);
   CHECK(watcher.finished_hosts == 1);
 }

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <ima/body_source.hpp>
 #include <ima/error.hpp>
 #include <ima/export.hpp>
+#include <ima/header.hpp>
 #include <ima/limits.hpp>
 #include <ima/log.hpp>
 #include <ima/net/dns.hpp>
 #include <ima/net/sender.hpp>
-#include <ima/service/message_file.hpp>
 #include <ima/service/queue.hpp>
 #include <ima/tls/context.hpp>
 
@@ -25,8 +26,9 @@ namespace ima::net {
 /// what cannot be delivered now stays there for a queue_runner. Recipients who fail for good are in
 /// the report and are not reported by mail. `options.policy` is not looked at. Errors also: those
 /// of the queue.
-IMA_API result<send_report> send_or_queue(service::message_file& message, service::queue& queue,
-                                          const tls::context& tls, const sender_options& options,
+IMA_API result<send_report> send_or_queue(const header_block& header, body_source& body,
+                                          service::queue& queue, const tls::context& tls,
+                                          const sender_options& options,
                                           const service::retry_policy& retry);
 
 struct queue_runner_options {

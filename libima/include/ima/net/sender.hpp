@@ -45,6 +45,9 @@ class IMA_API send_observer {
   virtual void keep(const host_report& host);
   /// The same, after keep().
   virtual void finished(const host_report& host);
+  /// The message is in a queue (send_or_queue()), so whoever cannot get it now gets it later.
+  /// Called on a worker thread.
+  virtual void queued();
   /// The hosts have answered and bodies are about to go out; `hosts` says what is known by now. An
   /// error withdraws the message everywhere. Called on a worker thread, so it may wait for a disk.
   virtual result<void> before_bodies(const std::vector<host_report>& hosts);
