@@ -129,6 +129,7 @@ END
     cat <<END
 listen = ["127.0.0.1:0"]
 users = "users.toml"
+index-path = "index"
 END
     tls_settings
   } >"$directory/server-post-office.toml"

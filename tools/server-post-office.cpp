@@ -4,6 +4,7 @@
 #include "config.hpp"
 #include "exit_codes.hpp"
 #include "hosts.hpp"
+#include "index_path.hpp"
 #include "limits.hpp"
 #include "log.hpp"
 #include "queue_settings.hpp"
@@ -32,6 +33,7 @@ struct settings {
   net::retrieval_server_options server;
   tls::context_options tls;
   std::filesystem::path users_file;
+  std::filesystem::path index_path = tools::default_index_path();
   bool submission = false;  // users may send
   net::sender_options sender;
   tls::context_options sender_tls;
@@ -56,6 +58,9 @@ void read_keys(tools::config_table& config, settings& s) {
   s.sender.bounds = s.server.bounds;
   config.require("users");
   config.read("users", s.users_file);
+  config.read("index-path", s.index_path);
+  if (s.index_path.empty())
+    config.reject("index-path", "is missing, and there is no home directory to take its place");
   config.read("trust-issued-names", s.server.trust_issued_names);
   config.table("submission", [&](tools::config_table& table) { read_submission(table, s); });
   tools::read_server_tls(config, s.tls, s.watched);
@@ -126,13 +131,16 @@ int serve(const std::string& file, settings& s, tools::stderr_log& log) {
   if (!context) return tools::complain(program, context.error());
   const auto users = tools::listed_users::open(s.users_file, &log);
   if (!users) return tools::complain(program, users.error());
+  if (const auto made = tools::make_index_path(s.index_path); !made)
+    return tools::complain(program, made.error());
   const auto sending = make_outgoing(s);
   if (!sending) return tools::complain(program, sending.error());
   net::submitter* const sender = sending->sender.get();
   service::post_office office(mailbox::posix_file_system(), **users,
                               {.sender = sender,
                                .queue = sending->queue != nullptr,
-                               .bounds = s.server.bounds});
+                               .bounds = s.server.bounds,
+                               .indexes = s.index_path.string()});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
   for (const std::string& where : server->addresses())

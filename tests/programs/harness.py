@@ -59,6 +59,7 @@ class Tests:
         self.checks = 0
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="ima-test-"))
         self.programs = pathlib.Path(sys.argv[1]).resolve()
+        os.environ["XDG_CACHE_HOME"] = str(self.work / "cache")  # where hosts keep indexes
         self._running = []
 
     def __enter__(self):

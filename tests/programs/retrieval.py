@@ -37,6 +37,10 @@ with Tests() as t:
     t.equal("one line", [line[-4:] for line in fetched.lines()], [" One"])
     t.equal("the part as it was sent",
             [p.read_bytes() for p in copy.glob("msg/*/*/2-photo.jpg")], [photo.read_bytes()])
+    t.equal("no index in the mailbox, which other hosts may serve",
+            [p.name for p in bob.glob("index*")], [])
+    t.equal("but one among this host's own",
+            len([p for p in t.work.glob("cache/ima/index/*/*") if "-" not in p.name]), 1)
     t.equal("nothing new", b.fetch("bob", copy).out, "")
     give("Two")
     t.equal("only the new one", [line[-4:] for line in b.fetch("bob", copy).lines()], [" Two"])

@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
+#include "index_path.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
@@ -20,11 +21,19 @@ namespace {
 
 struct settings {
   std::string path;
-  mailbox::options options;
+  std::string index;
   bool contents = false;
   std::optional<std::uint64_t> octets;
   std::optional<std::uint64_t> messages;
 };
+
+// Where no --index says another, this host's own, or one for this once.
+mailbox::options options_of(const settings& s) {
+  const auto host = default_index_path();
+  if (!s.index.empty()) return {s.index};
+  if (host.empty() || !make_index_path(host)) return {":memory:"};
+  return {mailbox::index_in(host.string(), s.path)};
+}
 
 using command = std::function<result<int>(const settings&)>;
 
@@ -55,7 +64,7 @@ result<int> create(const settings& s) {
 }
 
 result<int> check(const settings& s) {
-  auto box = mailbox::mailbox::open(disk(), s.path, s.options);
+  auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
   if (!box && box.error().rule == "journal-damaged") {
     fmt::print("journal {}\n", printable(box.error().place));
     return exit_failed;
@@ -68,21 +77,21 @@ result<int> check(const settings& s) {
 }
 
 result<int> repair(const settings& s) {
-  const auto found = mailbox::mailbox::repair(disk(), s.path, s.options);
+  const auto found = mailbox::mailbox::repair(disk(), s.path, options_of(s));
   if (!found) return found.error();
   print(*found);
   return exit_ok;
 }
 
 result<int> rebuild(const settings& s) {
-  auto box = mailbox::mailbox::open(disk(), s.path, s.options);
+  auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
   if (!box) return box.error();
   if (auto made = box->rebuild(); !made) return made.error();
   return exit_ok;
 }
 
 result<int> stat(const settings& s) {
-  auto box = mailbox::mailbox::open(disk(), s.path, s.options);
+  auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
   if (!box) return box.error();
   const auto folders = box->folders();
   if (!folders) return folders.error();
@@ -93,7 +102,7 @@ result<int> stat(const settings& s) {
 }
 
 result<int> quota(const settings& s) {
-  auto box = mailbox::mailbox::open(disk(), s.path, s.options);
+  auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
   if (!box) return box.error();
   auto now = box->quota();
   if (!now && !(s.octets && s.messages)) return now.error();
@@ -124,7 +133,7 @@ CLI::App* add(CLI::App& subject, action& chosen, const std::shared_ptr<settings>
 }
 
 void add_index(CLI::App* to, const std::shared_ptr<settings>& s) {
-  to->add_option("--index", s->options.index, "Where its index is, if not in it");
+  to->add_option("--index", s->index, "Where this host has its index");
 }
 
 }  // namespace

@@ -1,6 +1,11 @@
 #include "mailbox/store.hpp"
 
+#include <ima/digest.hpp>
+
 #include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
 
 // Making and opening a mailbox, and the notes kept in it (docs/mailbox.md section 3).
 
@@ -123,6 +128,12 @@ result<mailbox> mailbox::open(file_system& files, const std::string& path, optio
   s->index_path = o.index.empty() ? path + "/index" : std::move(o.index);
   IMA_CHECK(s->locked([] { return result<void>(); }));
   return mailbox(std::move(s));
+}
+
+std::string index_in(const std::string& directory, const std::string& path) {
+  std::error_code unknown;  // then the path itself is as good a name
+  const auto real = std::filesystem::weakly_canonical(path, unknown);
+  return fmt::format("{}/{}", directory, digest::of(unknown ? path : real.string()).hex());
 }
 
 result<void> mailbox::rebuild() {

@@ -50,7 +50,9 @@ result<std::unique_ptr<retrieval::account>> post_office::state::open(std::string
   const std::scoped_lock guard(known->mutex);
   std::shared_ptr<mailbox::mailbox> mail = known->mail.lock();
   if (!mail) {
-    IMA_TRY(opened, mailbox::mailbox::open(disk, path));
+    mailbox::options how;
+    if (!options.indexes.empty()) how.index = mailbox::index_in(options.indexes, path);
+    IMA_TRY(opened, mailbox::mailbox::open(disk, path, std::move(how)));
     mail = std::make_shared<mailbox::mailbox>(std::move(opened));
     known->mail = mail;
   }

@@ -17,6 +17,18 @@ void settle(mb::watch& w) {
 
 }  // namespace
 
+TEST_CASE("a host has one index for a mailbox, whatever path leads to it") {
+  const temporary_directory dir;
+  const std::filesystem::path there = dir / "bob";
+  std::filesystem::create_directory(there);
+  std::filesystem::create_directory_symlink(there, dir / "link");
+  const auto index = mb::index_in("/cache", dir / "bob");
+  CHECK(index.starts_with("/cache/"));
+  CHECK(mb::index_in("/cache", dir / "link") == index);
+  CHECK(mb::index_in("/cache", dir / "bob/") == index);
+  CHECK(mb::index_in("/cache", dir / "eve") != index);
+}
+
 TEST_CASE("a watch tells of mail and of changes by others, and of nothing else") {
   const temporary_directory dir;
   const std::string path = dir / "bob";

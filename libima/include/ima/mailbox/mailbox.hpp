@@ -100,6 +100,10 @@ struct options {
   std::string index;  ///< Path of the index, on a local disk; empty: `index` in the mailbox.
 };
 
+/// Where the index of the mailbox at `path` is among all those that a host keeps in `directory`.
+/// Paths that lead to the same mailbox lead to the same index.
+IMA_API std::string index_in(const std::string& directory, const std::string& path);
+
 /// A mailbox as a post office or a reader sees it (docs/mailbox.md). All calls are safe from many
 /// threads (they wait for each other); any number of objects, processes and hosts may have the same
 /// mailbox open. What changes something is durable when it returns. The file system outlives it.

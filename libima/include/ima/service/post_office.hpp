@@ -37,6 +37,9 @@ struct post_office_options {
   bool queue = false;                ///< The sender can tell what waits.
   limits bounds;
   std::chrono::milliseconds watch_interval{400};  ///< How often a watched mailbox is looked at.
+  /// The directory that has the mailboxes' indexes, on a disk of this host; empty: each in its
+  /// mailbox, which no other host may then serve.
+  std::string indexes;
 };
 
 /// A post office over mailboxes on disk: what a retrieval server calls on its worker threads

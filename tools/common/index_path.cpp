@@ -1,0 +1,49 @@
+#include "index_path.hpp"
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+
+namespace ima::tools {
+namespace {
+
+// Empty where it is not set, or not to a place: the XDG specification ignores relative paths.
+std::filesystem::path place_in(const char* variable) {
+  const char* const value = std::getenv(variable);
+  if (value == nullptr || *value != '/') return {};
+  const std::string_view text(value);
+  return text.substr(0, text.find(':'));  // systemd may have made several
+}
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+}  // namespace
+
+std::filesystem::path default_index_path() {
+  if (const auto own = place_in("CACHE_DIRECTORY"); !own.empty()) return own / "index";
+  const auto below = std::filesystem::path("ima") / "index" / host_name();
+  if (const auto cache = place_in("XDG_CACHE_HOME"); !cache.empty()) return cache / below;
+  if (const auto home = place_in("HOME"); !home.empty()) return home / ".cache" / below;
+  return {};
+}
+
+result<void> make_index_path(const std::filesystem::path& directory) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory.parent_path(), failed);
+  if (!failed && (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST)) return {};
+  const std::string why = failed ? failed.message() : std::strerror(errno);
+  return error{fault::caller, "config-file", directory.string(),
+               "the directory for indexes cannot be made: " + why};
+}
+
+}  // namespace ima::tools
