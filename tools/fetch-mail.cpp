@@ -6,6 +6,7 @@
 #include "json.hpp"
 #include "mirror.hpp"
 #include "office_client.hpp"
+#include "output.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
@@ -51,12 +52,12 @@ class progress_line {
     const auto now = std::chrono::steady_clock::now();
     if (!terminal_ || now - shown_ < std::chrono::milliseconds(200)) return;
     shown_ = now;
-    fmt::print(stderr, "\r{}: {} messages, {:.1f} MiB\x1b[K", printable(p.folder), p.messages,
-               static_cast<double>(p.octets) / (1 << 20));
+    tools::print_error("\r{}: {} messages, {:.1f} MiB\x1b[K", printable(p.folder), p.messages,
+                       static_cast<double>(p.octets) / (1 << 20));
     drawn_ = true;
   }
   void clear() {
-    if (std::exchange(drawn_, false)) fmt::print(stderr, "\r\x1b[K");
+    if (std::exchange(drawn_, false)) tools::print_error("\r\x1b[K");
   }
 
  private:
@@ -71,11 +72,11 @@ void print(const tools::new_message& m, bool json) {
     out.object().key("folder").text(m.folder).key("id").text(m.id);
     out.key("verified-domain").text(m.verified_domain).key("from").text(m.from);
     out.key("subject").text(m.subject).end();
-    fmt::print("{}\n", out.str());
+    tools::print("{}\n", out.str());
   } else {
     const std::string domain = m.verified_domain.empty() ? "-" : printable(m.verified_domain);
-    fmt::print("{} {} {} {} {}\n", printable(m.folder), m.id, domain, printable(m.from),
-               printable(m.subject));
+    tools::print("{} {} {} {} {}\n", printable(m.folder), m.id, domain, printable(m.from),
+                 printable(m.subject));
   }
   std::fflush(stdout);  // whoever reads a pipe wants it now
 }
@@ -127,7 +128,7 @@ result<void> fetch(options& given) {
     const bool for_now =
         good.error().kind == fault::temporary || good.error().kind == fault::unknown;
     if (!given.watch || !for_now) return good;
-    fmt::print(stderr, "{}: {}\n", program, good.error().message());
+    tools::print_error("{}: {}\n", program, good.error().message());
     if (std::chrono::steady_clock::now() - began > std::chrono::minutes(5))
       pause = std::chrono::seconds(1);
     std::this_thread::sleep_for(pause);

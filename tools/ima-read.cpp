@@ -3,13 +3,13 @@
 #include "arguments.hpp"
 #include "exit_codes.hpp"
 #include "mirror.hpp"
+#include "output.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/mailbox/names.hpp>
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,7 +67,7 @@ result<void> show_folders(mailbox::mailbox& mail) {
   const auto folders = mail.folders();
   if (!folders) return folders.error();
   for (const auto& f : *folders)
-    fmt::print("{:>6} {:>6} new  {}\n", f.messages, f.unseen, printable(f.name));
+    tools::print("{:>6} {:>6} new  {}\n", f.messages, f.unseen, printable(f.name));
   return {};
 }
 
@@ -79,8 +79,8 @@ result<void> show_line(mailbox::mailbox& mail, const std::string& folder,
   const header_block& header = (*stored)->header;
   const char* mark = contains(entry.flags, "seen") ? " " : "N";
   const std::string date = header.date() ? header.date()->text() : std::string("-");
-  fmt::print("{} {} {:<25} {:<40} {}\n", mark, entry.id.substr(0, 12), date, sender_of(header),
-             printable(header.subject()));
+  tools::print("{} {} {:<25} {:<40} {}\n", mark, entry.id.substr(0, 12), date, sender_of(header),
+               printable(header.subject()));
   return {};
 }
 
@@ -120,14 +120,14 @@ result<mailbox::entry> find(mailbox::mailbox& mail, const options& given) {
 void show_header(const mailbox::stored_header& stored) {
   const header_block& header = stored.header;
   const auto domain = tools::record_value(stored.record, "verified-domain");
-  fmt::print("From: {}\n", sender_of(header));
-  fmt::print("Verified domain: {}\n", domain.empty() ? "none" : printable(domain));
+  tools::print("From: {}\n", sender_of(header));
+  tools::print("Verified domain: {}\n", domain.empty() ? "none" : printable(domain));
   for (const auto& [name, title] :
        {std::pair{"to", "To"}, std::pair{"cc", "Cc"}, std::pair{"bcc", "Bcc"},
         std::pair{"reply-to", "Reply to"}, std::pair{"date", "Date"}})
     for (const std::string_view value : header.all(name))
-      fmt::print("{}: {}\n", title, printable(value));
-  fmt::print("Subject: {}\n", printable(header.subject()));
+      tools::print("{}: {}\n", title, printable(value));
+  tools::print("Subject: {}\n", printable(header.subject()));
 }
 
 // Hands on a part's octets piece by piece.
@@ -155,11 +155,11 @@ result<void> show_text(mailbox::mailbox& mail, const options& given, const std::
     rest += piece;
     const std::size_t end = rest.size() < piece_size ? rest.rfind('\n') : rest.size() - 1;
     if (end == std::string::npos) return {};
-    fmt::print("{}", lines_of(std::string_view(rest).substr(0, end + 1)));
+    tools::print("{}", lines_of(std::string_view(rest).substr(0, end + 1)));
     rest.erase(0, end + 1);
     return {};
   });
-  fmt::print("{}", lines_of(rest));
+  tools::print("{}", lines_of(rest));
   return good;
 }
 
@@ -172,11 +172,11 @@ result<void> show_message(mailbox::mailbox& mail, const options& given, const st
   for (std::size_t i = 0; i < header.parts().size(); ++i) {
     const part_info& part = header.parts()[i];
     if (is_text(part)) {
-      fmt::print("\n");
+      tools::print("\n");
       if (auto good = show_text(mail, given, id, i + 1); !good) return good;
     } else {
-      fmt::print("\n[part {}: {}, {} octets, {}]\n", i + 1, printable(part.media_type), part.size,
-                 part.name.empty() ? "no name" : printable(part.name));
+      tools::print("\n[part {}: {}, {} octets, {}]\n", i + 1, printable(part.media_type), part.size,
+                   part.name.empty() ? "no name" : printable(part.name));
     }
   }
   return {};
@@ -202,7 +202,7 @@ result<void> save_part(mailbox::mailbox& mail, const options& given, const std::
     return {};
   });
   if (::close(fd) != 0 && good) good = failed(path);
-  if (good) fmt::print("{}\n", printable(path));
+  if (good) tools::print("{}\n", printable(path));
   return good;
 }
 

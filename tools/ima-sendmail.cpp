@@ -4,6 +4,7 @@
 #include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
+#include "output.hpp"
 
 #include <ima/translate/mail_file.hpp>
 #include <ima/translate/submission.hpp>
@@ -35,7 +36,7 @@ struct settings {
 
 // Exit codes here are those of sysexits.h, which callers of sendmail know.
 int complain(const error& problem) {
-  fmt::print(stderr, "{}: {}\n", program, problem.message());
+  tools::print_error("{}: {}\n", program, problem.message());
   if (problem.rule == "recipient-address") return EX_NOUSER;
   if (problem.rule == "mail-loop") return EX_UNAVAILABLE;
   return tools::exit_code_of(problem);
@@ -99,7 +100,7 @@ result<int> send(const translate::sendmail_request& request, const settings& s) 
   const auto header = translate::submission_header(made->header(), request, s.rules, now(), bounds);
   if (!header) return header.error();
   return translate::submit(s.command, *header, *made, [](std::string_view line) {
-    fmt::print(stderr, "{}\n", printable(line));
+    tools::print_error("{}\n", printable(line));
   });
 }
 
@@ -111,11 +112,12 @@ constexpr const char* usage =
 }  // namespace
 
 int main(int argc, char** argv) {
+  tools::guard_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
   const auto request = translate::read_sendmail_arguments({argv + 1, argv + argc});
   if (!request) return complain(request.error());
-  if (request->help) return fmt::print("{}", usage), EX_OK;
-  if (request->version) return fmt::print("{} (libima) {}\n", program, tools::version()), EX_OK;
+  if (request->help) return tools::print("{}", usage), EX_OK;
+  if (request->version) return tools::print("{} (libima) {}\n", program, tools::version()), EX_OK;
   const auto s = read_settings(settings_file(*request));
   if (!s) return complain(s.error());
   const auto status = send(*request, *s);

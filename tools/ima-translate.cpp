@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "exit_codes.hpp"
+#include "output.hpp"
 
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/service/message_file.hpp>
@@ -9,7 +10,6 @@
 #include <ima/translate/submission.hpp>
 #include <ima/translate/transfer.hpp>
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -50,31 +50,31 @@ class progress {
     if (one.problem) {
       ++failed_;
       clear();
-      fmt::print(stderr, "{}: {}: {}\n", program, printable(one.place), one.problem->message());
+      tools::print_error("{}: {}: {}\n", program, printable(one.place), one.problem->message());
     }
-    if (terminal_) fmt::print(stderr, "\r{} messages", count_);
+    if (terminal_) tools::print_error("\r{} messages", count_);
   }
   void print(const std::string& place, const translate::remark& remark) {
     clear();
     std::string where = place;
     if (!where.empty() && !remark.place.empty()) where += ": ";
     where += remark.place;
-    fmt::print(stderr, "{}: {}{}{} [{}]\n", program, printable(where), where.empty() ? "" : ": ",
-               printable(remark.text), remark.rule);
+    tools::print_error("{}: {}{}{} [{}]\n", program, printable(where), where.empty() ? "" : ": ",
+                       printable(remark.text), remark.rule);
   }
   // Of many messages a last line says how it went.
   int finish(bool many) {
     clear();
     if (many)
-      fmt::print(stderr, "{}: {} translated, {} there already, {} failed\n", program,
-                 count_ - already_ - failed_, already_, failed_);
+      tools::print_error("{}: {} translated, {} there already, {} failed\n", program,
+                         count_ - already_ - failed_, already_, failed_);
     if (failed_ == 0) return tools::exit_ok;
     return failed_ == count_ ? tools::exit_failed : tools::exit_mixed;
   }
 
  private:
   void clear() const {
-    if (terminal_ && count_ > 0) fmt::print(stderr, "\r\x1b[K");
+    if (terminal_ && count_ > 0) tools::print_error("\r\x1b[K");
   }
   bool terminal_ = ::isatty(STDERR_FILENO) == 1;
   std::uint64_t count_ = 0;
@@ -102,14 +102,14 @@ result<int> send(const options& given) {
   if (!message) return message.error();
   return translate::send_as_mail(
       {given.sendmail}, message->header(), *message, given.send,
-      [](std::string_view line) { fmt::print("{}\n", printable(line)); }, unbounded_body());
+      [](std::string_view line) { tools::print("{}\n", printable(line)); }, unbounded_body());
 }
 
 // The exit code of sendmail as a routing table's entry understands it.
 int send_one(const options& given) {
   const auto status = send(given);
   if (!status && status.error().kind == fault::refused) {
-    fmt::print("{}\n", status.error().message());
+    tools::print("{}\n", status.error().message());
     return tools::exit_failed;
   }
   if (!status) return tools::complain(program, status.error());
@@ -135,8 +135,8 @@ int mirror(const options& given) {
   const auto done = update_mirror(given, shown);
   shown.finish(false);
   if (!done) return tools::complain(program, done.error());
-  fmt::print("written {} removed {} flags-out {} flags-in {}\n", done->written, done->removed,
-             done->flags_out, done->flags_in);
+  tools::print("written {} removed {} flags-out {} flags-in {}\n", done->written, done->removed,
+               done->flags_out, done->flags_in);
   return tools::exit_ok;
 }
 
@@ -161,11 +161,11 @@ int main(int argc, char** argv) {
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
   std::signal(SIGPIPE, SIG_IGN);
   if (given.mirror && (given.from != "mailbox" || given.to != "maildir")) {
-    fmt::print(stderr, "{}: --mirror is for --from mailbox --to maildir\n", program);
+    tools::print_error("{}: --mirror is for --from mailbox --to maildir\n", program);
     return tools::exit_usage;
   }
   if (!given.send.empty() && (given.from != "ima" || given.to != "eml")) {
-    fmt::print(stderr, "{}: --send is for --from ima --to eml\n", program);
+    tools::print_error("{}: --send is for --from ima --to eml\n", program);
     return tools::exit_usage;
   }
   if (given.mirror) return mirror(given);

@@ -5,11 +5,11 @@
 #include "exit_codes.hpp"
 #include "handlers.hpp"
 #include "limits.hpp"
+#include "output.hpp"
 
 #include <ima/service/incoming.hpp>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include <cstdio>
 
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   const auto handler = tools::make_handler(settings, bounds);
   const auto peer = service::peer_from_environment();
   const auto print = [](std::string_view line) {
-    fmt::print("{}\n", line);
+    tools::print("{}\n", line);
     std::fflush(stdout);
   };
   if (check) {

@@ -6,6 +6,7 @@
 #include "hosts.hpp"
 #include "json.hpp"
 #include "log.hpp"
+#include "output.hpp"
 #include "queue_settings.hpp"
 #include "reload.hpp"
 #include "signals.hpp"
@@ -18,7 +19,6 @@
 #include <ima/service/queue.hpp>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include <cstdio>
 
@@ -53,11 +53,11 @@ std::string_view word_for(delivery::outcome what, bool queued) {
 
 void print(const net::host_report& host, bool queued) {
   for (const std::string& text : host.notes)
-    fmt::print("NOTE {}: {}\n", host.host, printable(text));
-  if (!host.problem.empty()) fmt::print("NOTE {}: {}\n", host.host, printable(host.problem));
+    tools::print("NOTE {}: {}\n", host.host, printable(text));
+  if (!host.problem.empty()) tools::print("NOTE {}: {}\n", host.host, printable(host.problem));
   for (const auto& r : host.results)
-    fmt::print("{} {}{}{}\n", word_for(r.what, queued), r.recipient.text(),
-               r.text.empty() ? "" : " ", printable(r.text));
+    tools::print("{} {}{}{}\n", word_for(r.what, queued), r.recipient.text(),
+                 r.text.empty() ? "" : " ", printable(r.text));
 }
 
 std::string_view to_string(net::send_report::outcome what) {
@@ -89,7 +89,7 @@ void print_json(const net::send_report& report) {
   out.key("queued").flag(report.queued).key("hosts").array();
   for (const auto& host : report.hosts) print_json(host, out);
   out.end().end();
-  fmt::print("{}\n", out.str());
+  tools::print("{}\n", out.str());
 }
 
 // What waits in a queue is as good as sent, as long as nobody was failed.

@@ -5,6 +5,7 @@
 #include "exit_codes.hpp"
 #include "json.hpp"
 #include "office_client.hpp"
+#include "output.hpp"
 
 #include <ima/service/message_file.hpp>
 
@@ -113,10 +114,10 @@ void print(const retrieval::recipient_outcome& o, bool json) {
     tools::json_writer out;
     out.object().key("recipient").text(o.recipient.text());
     out.key("result").text(to_string(o.what)).key("text").text(o.text).end();
-    fmt::print("{}\n", out.str());
+    tools::print("{}\n", out.str());
   } else {
-    fmt::print("{} {}{}{}\n", to_string(o.what), o.recipient.text(), o.text.empty() ? "" : " ",
-               printable(o.text));
+    tools::print("{} {}{}{}\n", to_string(o.what), o.recipient.text(), o.text.empty() ? "" : " ",
+                 printable(o.text));
   }
   std::fflush(stdout);
 }
@@ -125,9 +126,9 @@ void print_note(std::string_view host, std::string_view text, bool json) {
   if (json) {
     tools::json_writer out;
     out.object().key("note").text(text).key("host").text(host).end();
-    fmt::print("{}\n", out.str());
+    tools::print("{}\n", out.str());
   } else {
-    fmt::print("NOTE {}: {}\n", host.empty() ? "-" : host, printable(text));
+    tools::print("NOTE {}: {}\n", host.empty() ? "-" : host, printable(text));
   }
 }
 
@@ -150,7 +151,7 @@ void print_end(const retrieval::send_end& end, bool json) {
   if (!json) return;
   tools::json_writer out;
   out.object().key("verdict").text(to_string(end.what)).key("saved").text(end.saved).end();
-  fmt::print("{}\n", out.str());
+  tools::print("{}\n", out.str());
 }
 
 void print(const retrieval::queued_message& m, bool json) {
@@ -159,10 +160,10 @@ void print(const retrieval::queued_message& m, bool json) {
     tools::json_writer out;
     out.object().key("id").text(m.id).key("recipient").text(m.recipient.text());
     out.key("since").text(m.since.text()).key("next").text(next).key("text").text(m.text).end();
-    fmt::print("{}\n", out.str());
+    tools::print("{}\n", out.str());
   } else {
-    fmt::print("{} {} since {} next {}{}{}\n", m.id, m.recipient.text(), m.since.text(), next,
-               m.text.empty() ? "" : " ", printable(m.text));
+    tools::print("{} {} since {} next {}{}{}\n", m.id, m.recipient.text(), m.since.text(), next,
+                 m.text.empty() ? "" : " ", printable(m.text));
   }
 }
 

@@ -33,8 +33,10 @@ module_of() {
     [ -n "${below[$first]+known}" ] && [ "$first" != "$path" ] && echo "$first"
   elif [ "$first" != "$path" ]; then
     echo "$first"
+  elif [[ " error.hpp export.hpp small_file.hpp " == *" $path "* ]]; then
+    echo support
   else
-    echo message # the headers directly under ima/
+    echo message # the other headers directly under ima/
   fi
 }
 
@@ -77,6 +79,11 @@ for event in $events; do
   grep -qE "^\|.*\`$event\`.*\|" docs/operating.md ||
     complain "the table of docs/operating.md does not explain the event $event"
 done
+
+# fmt::print throws where a stream fails.
+while read -r file; do
+  complain "$file: prints otherwise than by tools/common/output.hpp"
+done < <(git grep -l 'fmt::print' -- 'tools/*.cpp')
 
 for program in $(sed -n "s/^ *'\([a-z-]*\)': .*/\1/p" tools/meson.build); do
   ls docs/man/"$program".[18].scd >/dev/null 2>&1 || complain "$program has no man page"

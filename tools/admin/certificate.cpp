@@ -2,14 +2,12 @@
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
+#include "output.hpp"
 
 #include <ima/address.hpp>
+#include <ima/small_file.hpp>
 #include <ima/tls/explain.hpp>
 
-#include <fmt/format.h>
-
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,28 +22,21 @@ struct question {
   std::string domain;
 };
 
-result<std::string> read_file(const std::string& name) {
-  std::ifstream in(name, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in.is_open() || in.bad()) return error{fault::caller, "no-input", name, "cannot be read"};
-  return text;
-}
-
 void print(const tls::explanation& told, const std::string& domain) {
-  fmt::print("certificate {}\nkey {}\n", told.certificate.fingerprint.hex(),
-             told.certificate.key.hex());
+  tools::print("certificate {}\nkey {}\n", told.certificate.fingerprint.hex(),
+               told.certificate.key.hex());
   for (const tls::step& s : told.steps)
-    fmt::print("{:<7} {:<25} {}\n", to_string(s.what), s.rule, printable(s.text));
+    tools::print("{:<7} {:<25} {}\n", to_string(s.what), s.rule, printable(s.text));
   if (told.refused)
-    fmt::print("refused: {}\n", told.refused->message());
+    tools::print("refused: {}\n", told.refused->message());
   else
-    fmt::print("proved: {}\n", domain);
+    tools::print("proved: {}\n", domain);
 }
 
 int check(const question& q) {
   const auto domain = hostpart_from_unicode(q.domain);
   if (!domain) return complain(program, domain.error());
-  const auto chain = read_file(q.chain_file);
+  const auto chain = read_small_file(q.chain_file, "no-input");
   if (!chain) return complain(program, chain.error());
   const auto context = tls::context::create(q.trust);
   if (!context) return complain(program, context.error());

@@ -3,11 +3,10 @@
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "index_path.hpp"
+#include "output.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
-
-#include <fmt/format.h>
 
 #include <cstdint>
 #include <functional>
@@ -40,12 +39,12 @@ using command = std::function<result<int>(const settings&)>;
 mailbox::file_system& disk() { return mailbox::posix_file_system(); }
 
 void print_names(const char* what, const std::vector<std::string>& names) {
-  for (const auto& name : names) fmt::print("{} {}\n", what, printable(name));
+  for (const auto& name : names) tools::print("{} {}\n", what, printable(name));
 }
 
 void print(const mailbox::report& found) {
-  fmt::print("torn {}\nunfinished {}\nstrays {}\ntombstones {}\n", found.torn, found.unfinished,
-             found.strays, found.tombstones);
+  tools::print("torn {}\nunfinished {}\nstrays {}\ntombstones {}\n", found.torn, found.unfinished,
+               found.strays, found.tombstones);
   print_names("missing", found.missing);
   print_names("unreadable", found.unreadable);
   print_names("odd", found.odd);
@@ -66,7 +65,7 @@ result<int> create(const settings& s) {
 result<int> check(const settings& s) {
   auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
   if (!box && box.error().rule == "journal-damaged") {
-    fmt::print("journal {}\n", printable(box.error().place));
+    tools::print("journal {}\n", printable(box.error().place));
     return exit_failed;
   }
   if (!box) return box.error();
@@ -96,8 +95,8 @@ result<int> stat(const settings& s) {
   const auto folders = box->folders();
   if (!folders) return folders.error();
   for (const auto& f : *folders)
-    fmt::print("folder messages={} unseen={} octets={} role={} {}\n", f.messages, f.unseen, f.size,
-               f.role.empty() ? "-" : f.role, printable(f.name));
+    tools::print("folder messages={} unseen={} octets={} role={} {}\n", f.messages, f.unseen,
+                 f.size, f.role.empty() ? "-" : f.role, printable(f.name));
   return exit_ok;
 }
 
@@ -114,8 +113,8 @@ result<int> quota(const settings& s) {
     now = box->quota();
     if (!now) return now.error();
   }
-  fmt::print("octets {} of {}\nmessages {} of {}\n", now->octets, now->limits.octets, now->messages,
-             now->limits.messages);
+  tools::print("octets {} of {}\nmessages {} of {}\n", now->octets, now->limits.octets,
+               now->messages, now->limits.messages);
   return exit_ok;
 }
 

@@ -3,12 +3,11 @@
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "json.hpp"
+#include "output.hpp"
 
 #include <ima/date.hpp>
 #include <ima/mailbox/file_system.hpp>
 #include <ima/service/queue.hpp>
-
-#include <fmt/format.h>
 
 #include <chrono>
 #include <functional>
@@ -60,28 +59,28 @@ void put(json_writer& out, const queued_message& m) {
 }
 
 void print(const queued_message& m) {
-  fmt::print("{} {} {}{}\n", m.id, date(m.created), m.originator, m.held ? " held" : "");
+  tools::print("{} {} {}{}\n", m.id, date(m.created), m.originator, m.held ? " held" : "");
   for (const queued_host& h : m.hosts) {
-    fmt::print("  {} {} tries={} next={}{}{}\n", h.host, state_of(h), h.tries, date(h.next),
-               h.problem.empty() ? "" : " ", printable(h.problem));
+    tools::print("  {} {} tries={} next={}{}{}\n", h.host, state_of(h), h.tries, date(h.next),
+                 h.problem.empty() ? "" : " ", printable(h.problem));
     for (const auto& r : h.results)
-      fmt::print("    {} {} {}\n", to_string(r.what), r.recipient.text(), printable(r.text));
+      tools::print("    {} {} {}\n", to_string(r.what), r.recipient.text(), printable(r.text));
   }
 }
 
 // Why a host's recipients do not have it yet, and what comes next.
 void explain(const queued_message& m, const queued_host& h) {
   if (!h.open()) {
-    fmt::print("{}: done with; {}\n", h.host,
-               h.failed() ? "some recipients were refused for good" : "all recipients have it");
+    tools::print("{}: done with; {}\n", h.host,
+                 h.failed() ? "some recipients were refused for good" : "all recipients have it");
     return;
   }
-  fmt::print("{}: ", h.host);
+  tools::print("{}: ", h.host);
   if (h.tries == 0)
-    fmt::print("not tried yet, or waiting with others for a host that is away");
+    tools::print("not tried yet, or waiting with others for a host that is away");
   else
-    fmt::print("tried {} times, last at {}: {}", h.tries, date(h.changed), printable(h.problem));
-  fmt::print("; {}\n", m.held ? "held until it is released" : "due at " + date(h.next));
+    tools::print("tried {} times, last at {}: {}", h.tries, date(h.changed), printable(h.problem));
+  tools::print("; {}\n", m.held ? "held until it is released" : "due at " + date(h.next));
 }
 
 int show(service::queue& queue, const queue_arguments& a) {
@@ -92,12 +91,12 @@ int show(service::queue& queue, const queue_arguments& a) {
     const auto header = queue.header(a.id);
     if (!header) return complain(program, header.error());
     for (const header_field& f : header->fields())
-      fmt::print("  {}: {}\n", f.name, printable(f.value));
+      tools::print("  {}: {}\n", f.name, printable(f.value));
     return exit_ok;
   }
   json_writer out;
   put(out, *m);
-  fmt::print("{}\n", out.str());
+  tools::print("{}\n", out.str());
   return exit_ok;
 }
 
@@ -105,7 +104,7 @@ int explain_message(service::queue& queue, const queue_arguments& a) {
   const auto m = queue.read(a.id);
   if (!m) return complain(program, m.error());
   if (a.json) return show(queue, a);
-  fmt::print("{} from {} since {}\n", m->id, m->originator, date(m->created));
+  tools::print("{} from {} since {}\n", m->id, m->originator, date(m->created));
   for (const queued_host& h : m->hosts) explain(*m, h);
   return exit_ok;
 }
@@ -125,7 +124,7 @@ int list(service::queue& queue, const queue_arguments& a) {
       print(*m);
   }
   out.end();
-  if (a.json) fmt::print("{}\n", out.str());
+  if (a.json) tools::print("{}\n", out.str());
   return exit_ok;
 }
 

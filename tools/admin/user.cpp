@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 #include "exit_codes.hpp"
+#include "output.hpp"
 #include "password_file.hpp"
 #include "users.hpp"
 #include "users_file.hpp"
@@ -9,6 +10,7 @@
 #include <ima/retrieval/types.hpp>
 #include <ima/service/accounts.hpp>
 #include <ima/service/compose.hpp>
+#include <ima/small_file.hpp>
 #include <ima/tls/identity.hpp>
 
 #include <fmt/format.h>
@@ -16,7 +18,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -61,10 +62,9 @@ result<std::string> hash_of(const std::string& password_path) {
 }
 
 result<std::string> key_of(const std::string& certificate) {
-  std::ifstream in(certificate, std::ios::binary);
-  const std::string pem{std::istreambuf_iterator<char>(in), {}};
-  if (!in) return error{fault::caller, "no-input", certificate, "cannot be read"};
-  const auto facts = tls::read_certificate(pem);
+  const auto pem = read_small_file(certificate, "no-input");
+  if (!pem) return pem.error();
+  const auto facts = tls::read_certificate(*pem);
   if (!facts) return facts.error();
   return facts->key.hex();
 }
@@ -172,8 +172,8 @@ void print(std::string_view name, const service::user_account& user) {
   const auto list = [](const std::vector<std::string>& words) {
     return words.empty() ? "-" : fmt::format("{}", fmt::join(words, ","));
   };
-  fmt::print("{} {} {} {}\n", printable(name), printable(user.mailbox), list(proofs),
-             list(addresses));
+  tools::print("{} {} {} {}\n", printable(name), printable(user.mailbox), list(proofs),
+               list(addresses));
 }
 
 result<void> list_users(const request& r) {

@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include "exit_codes.hpp"
+#include "output.hpp"
 
 namespace ima::tools {
 
@@ -13,6 +14,7 @@ void add_config_arguments(CLI::App& app, config_arguments& arguments) {
 const char* version() noexcept { return IMA_VERSION; }
 
 std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) {
+  guard_standard_streams();
   app.set_version_flag("--version", app.get_name() + " (libima) " IMA_VERSION);
   try {
     app.parse(argc, argv);

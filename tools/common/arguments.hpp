@@ -19,7 +19,8 @@ void add_config_arguments(CLI::App& app, config_arguments& arguments);
 /// The version of this libima.
 const char* version() noexcept;
 
-/// Adds `--version`, parses the command line and prints help or a complaint as needed. Returns the
+/// Called first: guards the standard streams (output.hpp), adds `--version`, parses the command
+/// line and prints help or a complaint as needed. Returns the
 /// exit code with which the program shall end at once, or nothing to go on.
 std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv);
 

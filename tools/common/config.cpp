@@ -2,13 +2,11 @@
 
 #include "quantities.hpp"
 
+#include <ima/small_file.hpp>
+
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <set>
 
@@ -208,24 +206,9 @@ void config_table::reject(std::string_view key, std::string_view problem) {
   content_.file.fail("config-value", at, content_.full(key), problem);
 }
 
-namespace {
-
-result<std::string> read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad() || std::filesystem::is_directory(path)) {
-    const int reason = std::filesystem::is_directory(path) ? EISDIR : errno;
-    return error{fault::caller, "config-file", path.string(),
-                 fmt::format("cannot be read: {}", std::strerror(reason))};
-  }
-  return text;
-}
-
-}  // namespace
-
 result<void> read_config(const std::filesystem::path& file, const config_table::reader& read_keys) {
-  auto text = read_text(file);
-  if (!text) return std::move(text).error();
+  const auto text = read_small_file(file.string(), "config-file");
+  if (!text) return text.error();
   file_state state{file, {}};
   try {
     const toml::table root = toml::parse(*text);

@@ -1,6 +1,6 @@
 #include "exit_codes.hpp"
 
-#include <fmt/format.h>
+#include "output.hpp"
 
 #include <algorithm>
 #include <array>
@@ -39,7 +39,7 @@ exit_code exit_code_of(const error& problem) {
 }
 
 exit_code complain(std::string_view program, const error& problem) {
-  fmt::print(stderr, "{}: {}\n", program, problem.message());
+  print_error("{}: {}\n", program, problem.message());
   return exit_code_of(problem);
 }
 

@@ -2,6 +2,8 @@
 
 #include "users.hpp"
 
+#include <ima/small_file.hpp>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -12,8 +14,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace ima::tools {
@@ -104,6 +104,9 @@ result<users_file> users_file::open(const std::filesystem::path& path) {
   std::error_code ignored;  // a file that does not exist yet is where it was said to be
   std::filesystem::path real = std::filesystem::canonical(path, ignored);
   if (real.empty()) real = path;
+  const auto kind = std::filesystem::symlink_status(real, ignored).type();
+  if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found)
+    return error{fault::caller, "config-file", path.string(), "is not a file"};
   const std::filesystem::path lock = beside(real, ".lock");
   const int held = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (held < 0) return failed(lock);
@@ -112,9 +115,9 @@ result<users_file> users_file::open(const std::filesystem::path& path) {
     if (errno != EINTR) return failed(lock);
   if (!std::filesystem::exists(real)) return file;
   if (auto good = read_users(real); !good) return good.error();
-  std::ifstream in(real, std::ios::binary);
-  file.text_.assign(std::istreambuf_iterator<char>(in), {});
-  if (!in) return error{fault::caller, "config-file", real.string(), "cannot be read"};
+  auto text = read_small_file(real.string(), "config-file");
+  if (!text) return text.error();
+  file.text_ = *std::move(text);
   return file;
 }
 

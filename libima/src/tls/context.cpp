@@ -4,13 +4,12 @@
 #include "tls/facts.hpp"
 #include "tls/revocation.hpp"
 
+#include <ima/small_file.hpp>
 #include <ima/tls/context.hpp>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace ima::tls {
@@ -19,13 +18,6 @@ namespace {
 error bad_file(std::string_view rule, const std::string& file, std::string why) {
   ERR_clear_error();
   return {fault::caller, rule, file, std::move(why)};
-}
-
-result<std::string> read_file(std::string_view rule, const std::string& name) {
-  std::ifstream in(name, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in.is_open() || in.bad()) return bad_file(rule, name, "cannot be read");
-  return text;
 }
 
 result<key_ptr> read_key(const std::string& name, X509* leaf) {
@@ -41,7 +33,7 @@ result<key_ptr> read_key(const std::string& name, X509* leaf) {
 }
 
 result<own_credential> load(const credential& files, common_name names) {
-  IMA_TRY(text, read_file("certificate-file", files.chain_file));
+  IMA_TRY(text, read_small_file(files.chain_file, "certificate-file"));
   auto chain = read_chain(text);
   if (!chain) return bad_file("certificate-file", files.chain_file, chain.error().text);
   IMA_TRY(key, read_key(files.key_file, chain->leaf.get()));
