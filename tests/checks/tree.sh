@@ -89,4 +89,13 @@ for program in $(sed -n "s/^ *'\([a-z-]*\)': .*/\1/p" tools/meson.build); do
   ls docs/man/"$program".[18].scd >/dev/null 2>&1 || complain "$program has no man page"
 done
 
+# Scripts are found before the standard library's modules by whatever is run beside them.
+shadows=$(git ls-files 'tests/programs/*.py' 'tests/crash/*.py' 'benchmarks/*.py' | python3 -c '
+import pathlib, sys
+for line in sys.stdin:
+    if pathlib.Path(line.strip()).stem in sys.stdlib_module_names: print(line.strip())')
+for script in $shadows; do
+  complain "$script has the name of a module of the standard library"
+done
+
 [ "$failures" -eq 0 ]
