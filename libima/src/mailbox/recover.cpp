@@ -6,7 +6,8 @@
 #include <set>
 
 // Looking through a whole mailbox, and putting right what crashes left (docs/mailbox.md section
-// 10). The lock is held for one shard at a time, so that others get their turns.
+// 10). The lock is held for one shard at a time, or several with few messages, so that others get
+// their turns.
 
 namespace ima::mailbox {
 
@@ -31,8 +32,8 @@ class mailbox::state::examination {
   result<report> run() {
     IMA_CHECK(in_turn([this] { return leftovers(); }));
     IMA_CHECK(in_turn([this] { return waiting(); }));
-    for (int i = 0; i < 256; ++i) {
-      IMA_CHECK(in_turn([this, i] { return shard(fmt::format("{:02x}", i)); }));
+    for (int next = 0; next < 256;) {
+      IMA_CHECK(in_turn([&] { return some_shards(next); }));
       // Reading takes long, and needs no lock: what goes meanwhile is not damaged.
       for (const auto& id : std::exchange(to_verify_, {})) IMA_CHECK(verify(id));
     }
@@ -89,6 +90,12 @@ class mailbox::state::examination {
     });
   }
 
+  result<void> some_shards(int& next) {
+    for (seen_ = 0; next < 256 && seen_ < batch; ++next)
+      IMA_CHECK(shard(fmt::format("{:02x}", next)));
+    return {};
+  }
+
   result<void> shard(const std::string& digits) {
     IMA_CHECK(messages(digits));
     return tombstones(state_.tree.tombstones() + "/" + digits);
@@ -99,6 +106,7 @@ class mailbox::state::examination {
     const std::string directory = state_.tree.messages() + "/" + digits;
     std::set<std::string> there;
     IMA_CHECK(disk.list(directory, [&](const std::string& each) -> result<void> {
+      ++seen_;
       const auto id = layout::id_in(each);
       if (id)
         there.emplace(*id);
@@ -109,7 +117,7 @@ class mailbox::state::examination {
     // Behind the last digit, so that every id with these two lies between.
     IMA_TRY(live, state_.cache->ids(digits, digits + "g"));
     for (const auto& id : live) IMA_CHECK(expect(directory, id, there));
-    if (contents_) to_verify_ = live;
+    if (contents_) to_verify_.insert(to_verify_.end(), live.begin(), live.end());
     for (const auto& id : there)
       if (!std::ranges::binary_search(live, id)) IMA_CHECK(stray(directory, id));
     return {};
@@ -156,6 +164,7 @@ class mailbox::state::examination {
   result<void> tombstones(const std::string& directory) {
     file_system& disk = state_.files;
     return disk.list(directory, [&](const std::string& each) -> result<void> {
+      ++seen_;
       IMA_TRY(status, disk.status(directory + "/" + each));
       if (!status || !older(*status, layout::tombstone_age)) return {};
       ++found_.tombstones;
@@ -166,6 +175,7 @@ class mailbox::state::examination {
   state& state_;
   bool repair_;
   bool contents_;
+  std::size_t seen_ = 0;  // names, in this turn
   std::vector<std::string> to_verify_;
   report found_;
 };

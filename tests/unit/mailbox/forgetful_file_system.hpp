@@ -3,6 +3,7 @@
 #include <ima/mailbox/file_system.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -23,7 +24,7 @@ struct node {
   std::string content;
   std::string synced;
   std::chrono::sys_seconds changed{};
-  using names = std::map<std::string, std::shared_ptr<node>>;
+  using names = std::map<std::string, std::shared_ptr<node>, std::less<>>;
   names entries;
   names durable;
   // Names that came by rename, and where they were durable.
@@ -189,7 +190,7 @@ class forgetful_file_system final : public mb::file_system {
     if (path == "/") return at;
     while (!path.empty()) {
       path.remove_prefix(1);
-      const std::string step(path.substr(0, path.find('/')));
+      const std::string_view step = path.substr(0, path.find('/'));
       const auto found = at->entries.find(step);
       if (found == at->entries.end()) return nullptr;
       at = found->second;
