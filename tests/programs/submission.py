@@ -2,6 +2,8 @@
 holds without a restart; what he sent is kept and marked."""
 
 import json
+import subprocess
+import time
 
 from harness import Domain, Tests, authority, run, stored
 
@@ -73,7 +75,19 @@ with Tests() as t:
     t.equal("holds at once", b.fetch("bob", copy).code, 0)
     t.equal("the users", user("list").out,
             f"bob {b.place / 'bob'} password bob@b.example\n")
+    # Who is connected when he is removed or locked is let go, whatever he does.
+    proved = office.text().count(" user-proved ")
+    watching = t.started(subprocess.Popen([t.program("fetch-mail"), "--config", b.place /
+                                           "bob.fetch.toml", "--watch", copy],
+                                          stderr=subprocess.PIPE, text=True))
+    for _ in range(600):
+        if office.text().count(" user-proved ") > proved:
+            break
+        time.sleep(0.05)
     t.equal("he goes", user("remove", "bob").code, 0)
+    t.equal("his watch ends", watching.wait(30), 1)
+    t.contains("as he cannot come in again", watching.stderr.read(), "[auth]")
+    t.true("it is in the log", office.wait_for(" user-dismissed .*user=bob"), office.text())
     t.equal("and is gone", b.fetch("bob", copy).code, 1)
     t.equal("twice", user("remove", "bob").code, 1)
     (b.place / "users.toml").write_text("nonsense")

@@ -160,6 +160,11 @@ result<std::string> listed_users::by_certificate(std::string_view user,
   return fresh()->by_certificate(user, facts);
 }
 
+bool listed_users::admits(std::string_view user, const std::string& mailbox,
+                          const std::optional<retrieval::certificate_facts>& proof) {
+  return fresh()->admits(user, mailbox, proof);
+}
+
 result<void> listed_users::change_password(std::string_view user, octets old_password,
                                            octets new_password) {
   const auto users = fresh();

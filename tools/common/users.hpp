@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,10 +28,10 @@ namespace ima::tools {
 /// Errors as read_config().
 result<service::accounts> read_users(const std::filesystem::path& file);
 
-/// The users of a file, which may change while a post office runs: before each proof it is looked
-/// at, and read again where it is another. A file that cannot be read changes nothing but the log.
-/// Passwords that cost a guesser less than they do now, and those that users change, are written
-/// back. Thread-safe.
+/// The users of a file, which may change while a post office runs: before each proof, and each time
+/// it is asked whether a user may go on, it is looked at, and read again where it is another. A
+/// file that cannot be read changes nothing but the log. Passwords that cost a guesser less than
+/// they do now, and those that users change, are written back. Thread-safe.
 class listed_users final : public service::user_directory {
  public:
   /// Errors as read_users(). `log` outlives it and may be null.
@@ -42,6 +43,8 @@ class listed_users final : public service::user_directory {
   result<std::string> by_password(std::string_view user, octets password) override;
   result<std::string> by_certificate(std::string_view user,
                                      const retrieval::certificate_facts& facts) override;
+  bool admits(std::string_view user, const std::string& mailbox,
+              const std::optional<retrieval::certificate_facts>& proof) override;
   result<void> change_password(std::string_view user, octets old_password,
                                octets new_password) override;
   std::vector<address> addresses_of(std::string_view user) const override;

@@ -93,6 +93,7 @@ awaitable<void> retrieval_service::serve() {
                                              office_->users.capabilities()});
   responder_.emplace(*session_, office_->users, client_certificate(), hooks());
   for (bool open = true; open;) {
+    if (dismissed_) co_return;
     if (stopping_) session_->shut_down();
     for (const auto& event : std::exchange(events_, {})) session_->event(event);
     auto event = session_->next_event();
@@ -126,7 +127,8 @@ retrieval::responder_hooks retrieval_service::hooks() {
           },
           [on_strand](const retrieval::watched_folder& now) {
             on_strand([now](retrieval_service& self) { self.tell(now); });
-          }};
+          },
+          [on_strand] { on_strand([](retrieval_service& self) { self.dismiss(); }); }};
 }
 
 void retrieval_service::tell(const retrieval::watched_folder& now) {
@@ -137,6 +139,13 @@ void retrieval_service::tell(const retrieval::watched_folder& now) {
   session_->event(now);
   pump();
   watch();  // a client who takes nothing does not stay
+}
+
+// He waits for what happens, and has no request that could be answered.
+void retrieval_service::dismiss() {
+  if (std::exchange(dismissed_, true)) return;
+  log(log_level::info, "user-dismissed", {});
+  if (reading_) connection_.close();  // else serve() sees it before the next wait
 }
 
 // Session to connection, as far as the connection takes it.
@@ -262,7 +271,9 @@ awaitable<bool> retrieval_service::work() {
         asio::use_awaitable);
     if (failed) {
       failed_rule_ = failed->rule;
-      if (failed->rule != "auth")  // prove() says that, with the name
+      if (failed->rule == "dismissed")
+        log(log_level::info, "user-dismissed", {});
+      else if (failed->rule != "auth")  // prove() says that, with the name
         log(log_level::warning, "request-failed",
             {{"rule", std::string(failed->rule)}, {"text", failed->message()}});
     }

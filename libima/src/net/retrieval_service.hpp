@@ -71,6 +71,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::optional<retrieval::certificate_facts> client_certificate() const;
   retrieval::responder_hooks hooks();
   void tell(const retrieval::watched_folder& now);
+  void dismiss();
   void pump();
   awaitable<bool> flush();
   void watch();
@@ -90,6 +91,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   std::string_view failed_rule_;                   // of the request that was worked on last
   bool stopping_ = false;
+  bool dismissed_ = false;  // the user may not go on
 };
 
 }  // namespace ima::net

@@ -30,7 +30,8 @@ result<void> account::change_password(octets, octets) { return unsupported(); }
 
 // An account that can watch keeps `tell`, so it is taken by value.
 // NOLINTNEXTLINE(performance-unnecessary-value-param)
-result<std::unique_ptr<subscription>> account::watch(std::span<const watched_folder>, tell_change) {
+result<std::unique_ptr<subscription>> account::watch(std::span<const watched_folder>, tell_change,
+                                                     std::function<void()>) {
   return unsupported();
 }
 

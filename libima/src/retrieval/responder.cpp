@@ -182,7 +182,7 @@ result<void> responder::state::answer(request::watch& r) {
   if (!hooks.changed) return refusal(reason::unsupported, "nobody passes on what is watched");
   watched.reset();
   if (!r.folders.empty()) {
-    IMA_TRY(made, mail->watch(r.folders, hooks.changed));
+    IMA_TRY(made, mail->watch(r.folders, hooks.changed, hooks.over));
     watched = std::move(made);
   }
   finished = true;
@@ -214,6 +214,14 @@ std::optional<error> responder::state::settle(result<void> outcome) {
   return failed;
 }
 
+std::optional<error> responder::state::dismiss() {
+  error why{fault::refused, "dismissed", user, "the user was removed, or his proof counts no more"};
+  if (const auto told = session.dismiss(why.text); !told) why = told.error();
+  request.reset();
+  watched.reset();
+  return why;
+}
+
 responder::responder(server& session, authenticator& users, std::optional<certificate_facts> facts,
                      responder_hooks hooks)
     : state_(new state(session, users, std::move(facts), std::move(hooks))) {}
@@ -224,12 +232,15 @@ responder::~responder() = default;
 result<void> responder::begin(any_request request) {
   if (busy()) return error{fault::caller, "out-of-turn", "", "a request is in hand"};
   state_->finished = false;
+  state_->fresh = true;
   state_->request = std::move(request);
   return {};
 }
 
 std::optional<error> responder::work() {
   if (!can_work()) return std::nullopt;
+  const bool fresh = std::exchange(state_->fresh, false);
+  if (fresh && state_->mail && !state_->mail->may_go_on()) return state_->dismiss();
   return state_->settle(
       std::visit([this](auto& r) { return state_->answer(r); }, *state_->request));
 }

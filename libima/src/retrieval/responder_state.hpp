@@ -83,6 +83,7 @@ struct responder::state {
   result<void> finish_send();
 
   std::optional<error> settle(result<void> outcome);
+  std::optional<error> dismiss();
 
   server& session;
   authenticator& users;
@@ -95,6 +96,7 @@ struct responder::state {
   std::size_t next_id = 0;
   std::optional<part_range> range;
   std::optional<incoming_message> message;
+  bool fresh = false;  // nothing was done for the request yet
   bool finished = false;
 };
 

@@ -233,4 +233,11 @@ result<void> server::fail(reason why, std::string_view text) {
   return proof ? state_->refuse_proof() : result<void>();
 }
 
+result<void> server::dismiss(std::string_view text) {
+  if (!state_->in_hand || state_->in_hand->part_begun) return out_of_turn("nothing can be refused");
+  state_->end_request(write_failure(reason::auth, text));
+  state_->close({});
+  return {};
+}
+
 }  // namespace ima::retrieval

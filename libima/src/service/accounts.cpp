@@ -67,6 +67,13 @@ result<std::string> accounts::by_password(std::string_view user, octets password
   return account->mailbox;
 }
 
+bool accounts::admits(std::string_view user, const std::string& mailbox,
+                      const std::optional<retrieval::certificate_facts>& proof) {
+  const user_account* const account = find(user);
+  if (account == nullptr || account->mailbox != mailbox) return false;
+  return proof ? proves(*account, user, *proof) : account->password.has_value();
+}
+
 std::vector<address> accounts::addresses_of(std::string_view user) const {
   const user_account* const account = find(user);
   return account == nullptr ? std::vector<address>() : account->addresses;

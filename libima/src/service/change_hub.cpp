@@ -7,12 +7,20 @@
 namespace ima::service {
 
 struct change_hub::watcher {
-  watcher(std::vector<retrieval::watched_folder> f, retrieval::account::tell_change t)
-      : folders(std::move(f)), tell(std::move(t)) {}
+  watcher(std::vector<retrieval::watched_folder> f, watch_calls c)
+      : folders(std::move(f)), calls(std::move(c)) {}
+
+  // Called with `mutex` held. False once the watch is over.
+  bool goes_on() {
+    if (!calls.tell || calls.may_go_on()) return calls.tell != nullptr;
+    calls.tell = nullptr;
+    calls.over();
+    return false;
+  }
 
   std::mutex mutex;  // guards what follows; held while the watcher is told
   std::vector<retrieval::watched_folder> folders;  // each with the state that was told last
-  retrieval::account::tell_change tell;            // empty once the watch is over
+  watch_calls calls;                               // `tell` is empty once the watch is over
   bool fresh = true;                               // has not been looked at since it began
 };
 
@@ -39,7 +47,7 @@ class change_hub::watch_handle : public retrieval::subscription {
   ~watch_handle() override {
     {
       const std::scoped_lock guard(who_->mutex);
-      who_->tell = nullptr;
+      who_->calls.tell = nullptr;
     }
     hub_.drop(path_, *who_);
   }
@@ -63,7 +71,7 @@ void change_hub::watched_mailbox::look(const std::vector<std::shared_ptr<watcher
 
 void change_hub::watched_mailbox::look(watcher& who, bool changed) const {
   const std::scoped_lock guard(who.mutex);
-  if (!who.tell || !(changed || std::exchange(who.fresh, false))) return;
+  if (!who.goes_on() || !(changed || std::exchange(who.fresh, false))) return;
   for (retrieval::watched_folder& folder : who.folders) {
     if (!has_changed(folder)) continue;
     auto now = mail->status(folder.folder);
@@ -71,7 +79,7 @@ void change_hub::watched_mailbox::look(watcher& who, bool changed) const {
     std::string token = now ? std::move(now->token) : std::string(retrieval::first_token);
     if (token == folder.token) continue;
     folder.token = std::move(token);
-    who.tell(folder);
+    who.calls.tell(folder);
   }
 }
 
@@ -91,8 +99,8 @@ change_hub::~change_hub() {
 
 std::unique_ptr<retrieval::subscription> change_hub::subscribe(
     const std::string& path, std::shared_ptr<mailbox::mailbox> mail,
-    std::vector<retrieval::watched_folder> folders, retrieval::account::tell_change tell) {
-  auto who = std::make_shared<watcher>(std::move(folders), std::move(tell));
+    std::vector<retrieval::watched_folder> folders, watch_calls calls) {
+  auto who = std::make_shared<watcher>(std::move(folders), std::move(calls));
   const std::scoped_lock guard(mutex_);
   auto& known = mailboxes_[path];
   if (!known) {

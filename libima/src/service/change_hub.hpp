@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,13 @@
 #include <vector>
 
 namespace ima::service {
+
+/// What a watcher is told, and what it is asked; all on a thread of the hub.
+struct watch_calls {
+  retrieval::account::tell_change tell;
+  std::function<bool()> may_go_on;
+  std::function<void()> over;  ///< Once, and nothing after it.
+};
 
 /// Tells watchers when folders change. However many watch a mailbox, it is looked at once in each
 /// interval (mailbox::watch: two status calls), by one of a few threads; that finds what other
@@ -33,7 +41,7 @@ class change_hub {
   std::unique_ptr<retrieval::subscription> subscribe(const std::string& path,
                                                      std::shared_ptr<mailbox::mailbox> mail,
                                                      std::vector<retrieval::watched_folder> folders,
-                                                     retrieval::account::tell_change tell);
+                                                     watch_calls calls);
 
  private:
   struct watcher;

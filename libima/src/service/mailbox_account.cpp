@@ -109,27 +109,31 @@ class stored_message : public retrieval::message_sink {
 
 class mailbox_account : public retrieval::account {
  public:
-  mailbox_account(office_parts parts, std::string user, std::string path,
+  mailbox_account(office_parts parts, proved_user user, std::string path,
                   std::shared_ptr<mailbox::mailbox> mail)
       : parts_(parts), user_(std::move(user)), path_(std::move(path)), mail_(std::move(mail)) {}
 
+  bool may_go_on() override {
+    return user_.name.empty() || parts_.users.admits(user_.name, path_, user_.certificate);
+  }
+
   result<std::vector<retrieval::folder_info>> folders() override {
-    IMA_TRY(found, mail_->folders());
+    IMA_TRY(found, mail().folders());
     std::vector<retrieval::folder_info> list;
     for (mailbox::folder& f : found) list.push_back({std::move(f.name), std::move(f.role)});
     return list;
   }
 
   result<retrieval::folder_status> status(std::string_view folder) override {
-    IMA_CHECK(mail_->take_in());
-    IMA_TRY(now, mail_->status(folder));
+    IMA_CHECK(mail().take_in());
+    IMA_TRY(now, mail().status(folder));
     return retrieval::folder_status{now.messages, now.unseen, now.size, std::move(now.token)};
   }
 
   result<retrieval::change_page> changes(std::string_view folder, std::string_view token,
                                          std::uint64_t page) override {
-    IMA_CHECK(mail_->take_in());
-    IMA_TRY(found, mail_->changes(folder, token, static_cast<std::size_t>(page)));
+    IMA_CHECK(mail().take_in());
+    IMA_TRY(found, mail().changes(folder, token, static_cast<std::size_t>(page)));
     retrieval::change_page out{{}, std::move(found.token), found.more};
     out.changes.reserve(found.entries.size());
     for (mailbox::entry& e : found.entries) out.changes.push_back(describe(std::move(e)));
@@ -138,7 +142,7 @@ class mailbox_account : public retrieval::account {
 
   result<std::optional<retrieval::stored_header>> header(std::string_view folder,
                                                          std::string_view id) override {
-    IMA_TRY(stored, mail_->header(folder, id));
+    IMA_TRY(stored, mail().header(folder, id));
     if (!stored) return std::optional<retrieval::stored_header>();
     return std::optional(
         retrieval::stored_header{std::string(stored->header.text()), std::move(stored->record)});
@@ -147,7 +151,7 @@ class mailbox_account : public retrieval::account {
   result<std::unique_ptr<retrieval::part_source>> open_part(std::string_view folder,
                                                             std::string_view id,
                                                             std::uint64_t part) override {
-    IMA_TRY(opened, mail_->open_part(folder, id, part));
+    IMA_TRY(opened, mail().open_part(folder, id, part));
     return std::unique_ptr<retrieval::part_source>(
         std::make_unique<stored_part>(std::move(opened)));
   }
@@ -155,7 +159,7 @@ class mailbox_account : public retrieval::account {
   result<std::vector<message_outcome>> flag(std::string_view folder,
                                             std::span<const std::string> ids,
                                             const retrieval::flag_change& what) override {
-    auto changed = mail_->set_flags(folder, ids, {what.add, what.remove, what.only_if_seq});
+    auto changed = mail().set_flags(folder, ids, {what.add, what.remove, what.only_if_seq});
     if (!changed && changed.error().rule == "flag")
       return refusal(reason::limit, changed.error().text);
     return describe(std::move(changed));
@@ -163,54 +167,54 @@ class mailbox_account : public retrieval::account {
 
   result<std::vector<message_outcome>> remove(std::string_view folder,
                                               std::span<const std::string> ids) override {
-    return describe(mail_->remove(folder, ids));
+    return describe(mail().remove(folder, ids));
   }
 
   result<std::vector<message_outcome>> move(std::string_view folder, std::string_view target,
                                             std::span<const std::string> ids) override {
-    return describe(mail_->move(folder, target, ids));
+    return describe(mail().move(folder, target, ids));
   }
 
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                         std::span<const std::string> ids) override {
-    return mail_->copy(folder, target, ids);
+    return mail().copy(folder, target, ids);
   }
 
   result<void> create_folder(std::string_view folder, std::string_view role) override {
-    IMA_TRY(all, mail_->folders());
+    IMA_TRY(all, mail().folders());
     if (all.size() >= parts_.most_folders)
       return refusal(reason::limit, "there are as many folders as may be");
-    return describe(mail_->create_folder(folder, role));
+    return describe(mail().create_folder(folder, role));
   }
 
   result<void> rename_folder(std::string_view folder, std::string_view target) override {
-    return describe(mail_->rename_folder(folder, target));
+    return describe(mail().rename_folder(folder, target));
   }
 
   result<void> delete_folder(std::string_view folder) override {
-    return describe(mail_->delete_folder(folder));
+    return describe(mail().delete_folder(folder));
   }
 
   result<std::unique_ptr<retrieval::message_sink>> append(const retrieval::append_target& what,
                                                           const header_block& header) override {
-    IMA_CHECK(mail_->status(what.folder));
+    IMA_CHECK(mail().status(what.folder));
     mailbox::record note;
     note.received = what.arrived.value_or(now());
     note.folder = what.folder;
     note.flags = what.flags;
-    IMA_TRY(begun, mail_->append(header, note));
+    IMA_TRY(begun, mail().append(header, note));
     return std::unique_ptr<retrieval::message_sink>(
         std::make_unique<stored_message>(mail_, std::move(begun)));
   }
 
   result<std::unique_ptr<retrieval::submission>> send(const retrieval::send_options& options,
                                                       const header_block& header) override {
-    if (parts_.sender == nullptr || user_.empty())
+    if (parts_.sender == nullptr || user_.name.empty())
       return refusal(reason::unsupported, "nothing can be sent here");
     IMA_CHECK(check_sender(header.from()));
     if (const auto mailer = header.mailer()) IMA_CHECK(check_sender(*mailer));
     if (header.recipients().empty()) return refusal(reason::recipients, "nobody is to get it");
-    if (!options.save.empty()) IMA_CHECK(mail_->status(options.save));
+    if (!options.save.empty()) IMA_CHECK(mail().status(options.save));
     return begin_submission(parts_.sent, *parts_.sender, mail_, {path_, header.id_digest()},
                             options, header);
   }
@@ -218,15 +222,15 @@ class mailbox_account : public retrieval::account {
   result<retrieval::search_page> search(std::string_view folder, std::string_view cursor,
                                         std::uint64_t page,
                                         const retrieval::search_query& query) override {
-    IMA_CHECK(mail_->take_in());
-    IMA_TRY(found, mail_->search(folder, describe(query), cursor, static_cast<std::size_t>(page)));
+    IMA_CHECK(mail().take_in());
+    IMA_TRY(found, mail().search(folder, describe(query), cursor, static_cast<std::size_t>(page)));
     retrieval::search_page out{{}, std::move(found.next)};
     for (mailbox::search_hit& hit : found.hits) out.ids.push_back(std::move(hit.message.id));
     return out;
   }
 
   result<retrieval::quota_status> quota() override {
-    IMA_TRY(now, mail_->quota());
+    IMA_TRY(now, mail().quota());
     const auto most = [](std::uint64_t limit) {
       return limit == 0 ? std::nullopt : std::optional(limit);
     };
@@ -235,37 +239,45 @@ class mailbox_account : public retrieval::account {
   }
 
   result<void> change_password(octets old_password, octets new_password) override {
-    return parts_.users.change_password(user_, old_password, new_password);
+    return parts_.users.change_password(user_.name, old_password, new_password);
   }
 
   result<std::unique_ptr<retrieval::subscription>> watch(
-      std::span<const retrieval::watched_folder> folders, tell_change tell) override {
-    return parts_.changes.subscribe(path_, mail_, {folders.begin(), folders.end()},
-                                    std::move(tell));
+      std::span<const retrieval::watched_folder> folders, tell_change tell,
+      std::function<void()> over) override {
+    return parts_.changes.subscribe(
+        path_, mail_, {folders.begin(), folders.end()},
+        {std::move(tell), [this] { return may_go_on(); }, std::move(over)});
   }
 
   result<std::vector<retrieval::queued_message>> queue() override {
     if (parts_.sender == nullptr) return refusal(reason::unsupported, "nothing can be sent here");
-    return parts_.sender->queued(parts_.users.addresses_of(user_));
+    return parts_.sender->queued(parts_.users.addresses_of(user_.name));
   }
 
  private:
   // The display name is the user's own business.
   result<void> check_sender(const named_address& sender) const {
-    const auto own = parts_.users.addresses_of(user_);
+    const auto own = parts_.users.addresses_of(user_.name);
     if (std::ranges::find(own, sender.addr) != own.end()) return {};
     return refusal(reason::from, std::string(sender.addr.text()) + " is not an address of yours");
   }
 
+  // Whoever asks for it uses it.
+  mailbox::mailbox& mail() {
+    parts_.indexer.used(mail_);
+    return *mail_;
+  }
+
   office_parts parts_;
-  std::string user_;
+  proved_user user_;
   std::string path_;
   std::shared_ptr<mailbox::mailbox> mail_;
 };
 
 }  // namespace
 
-std::unique_ptr<retrieval::account> make_account(office_parts parts, std::string user,
+std::unique_ptr<retrieval::account> make_account(office_parts parts, proved_user user,
                                                  std::string path,
                                                  std::shared_ptr<mailbox::mailbox> mail) {
   return std::make_unique<mailbox_account>(parts, std::move(user), std::move(path),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "service/change_hub.hpp"
+#include "service/idle_indexer.hpp"
 #include "service/submissions.hpp"
 
 #include <ima/mailbox/mailbox.hpp>
@@ -8,6 +9,7 @@
 #include <ima/service/post_office.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ima::service {
@@ -17,13 +19,19 @@ struct office_parts {
   user_directory& users;
   change_hub& changes;
   submissions& sent;
+  idle_indexer& indexer;
   mail_submitter* sender = nullptr;  ///< Null: nothing can be sent here.
   std::uint64_t most_folders = 0;
 };
 
-/// A user's mailbox as the retrieval protocol sees it. `user` is empty for an account that nobody
-/// proved: it can neither send nor change a password.
-std::unique_ptr<retrieval::account> make_account(office_parts parts, std::string user,
+/// Who an account was opened for.
+struct proved_user {
+  std::string name;  ///< Empty where nobody was proved: he can neither send nor change a password.
+  std::optional<retrieval::certificate_facts> certificate;  ///< Nothing: a password proved him.
+};
+
+/// A user's mailbox, which is at `path`, as the retrieval protocol sees it.
+std::unique_ptr<retrieval::account> make_account(office_parts parts, proved_user user,
                                                  std::string path,
                                                  std::shared_ptr<mailbox::mailbox> mail);
 

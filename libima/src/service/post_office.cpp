@@ -21,10 +21,10 @@ struct shared_mailbox {
 
 struct post_office::state {
   state(mailbox::file_system& d, user_directory& u, post_office_options o)
-      : disk(d), users(u), options(o), changes(d, o.watch_interval) {}
+      : disk(d), users(u), options(o), changes(d, o.watch_interval), indexer(o.idle) {}
 
   std::shared_ptr<shared_mailbox> find(const std::string& path);
-  result<std::unique_ptr<retrieval::account>> open(std::string user, const std::string& path);
+  result<std::unique_ptr<retrieval::account>> open(proved_user user, const std::string& path);
 
   mailbox::file_system& disk;
   user_directory& users;
@@ -33,6 +33,7 @@ struct post_office::state {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<shared_mailbox>> mailboxes;  // guarded by mutex
   change_hub changes;
+  idle_indexer indexer;
 };
 
 std::shared_ptr<shared_mailbox> post_office::state::find(const std::string& path) {
@@ -44,7 +45,7 @@ std::shared_ptr<shared_mailbox> post_office::state::find(const std::string& path
 
 // Opening happens under the mailbox's own lock: two connections at once must not follow one journal
 // twice, and a long journal must not keep other users waiting.
-result<std::unique_ptr<retrieval::account>> post_office::state::open(std::string user,
+result<std::unique_ptr<retrieval::account>> post_office::state::open(proved_user user,
                                                                      const std::string& path) {
   const auto known = find(path);
   const std::scoped_lock guard(known->mutex);
@@ -56,12 +57,17 @@ result<std::unique_ptr<retrieval::account>> post_office::state::open(std::string
     mail = std::make_shared<mailbox::mailbox>(std::move(opened));
     known->mail = mail;
   }
-  return make_account({users, changes, sent, options.sender, options.bounds.folders},
+  return make_account({users, changes, sent, indexer, options.sender, options.bounds.folders},
                       std::move(user), path, std::move(mail));
 }
 
 result<void> user_directory::change_password(std::string_view, octets, octets) {
   return retrieval::refusal(retrieval::reason::unsupported, "passwords are not changed here");
+}
+
+bool user_directory::admits(std::string_view, const std::string&,
+                            const std::optional<retrieval::certificate_facts>&) {
+  return true;
 }
 
 std::vector<address> user_directory::addresses_of(std::string_view) const { return {}; }
@@ -83,13 +89,13 @@ std::vector<std::string_view> post_office::capabilities() const {
 result<std::unique_ptr<retrieval::account>> post_office::by_password(std::string_view user,
                                                                      octets password) {
   IMA_TRY(path, state_->users.by_password(user, password));
-  return state_->open(std::string(user), path);
+  return state_->open({std::string(user), std::nullopt}, path);
 }
 
 result<std::unique_ptr<retrieval::account>> post_office::by_certificate(
     std::string_view user, const retrieval::certificate_facts& facts) {
   IMA_TRY(path, state_->users.by_certificate(user, facts));
-  return state_->open(std::string(user), path);
+  return state_->open({std::string(user), facts}, path);
 }
 
 result<std::unique_ptr<retrieval::account>> post_office::open(const std::string& path) {

@@ -219,6 +219,17 @@ TEST_CASE("a change is pushed to whoever watches, and requests go on in between"
   CHECK(client->watch({}));
 }
 
+TEST_CASE("a user who is removed while he watches is let go at once") {
+  office o;
+  auto bob = o.connect();
+  REQUIRE(bob);
+  REQUIRE(bob->authenticate("bob", "swordfish"));
+  REQUIRE(bob->watch(std::vector<watched_folder>{{"inbox", "0"}}));
+  o.store.remove_user();
+  CHECK_FALSE(bob->wait_for_change(std::chrono::minutes(1)));
+  CHECK_FALSE(bob->folders());
+}
+
 TEST_CASE("a refusal leaves the connection usable, a third wrong password does not") {
   office o;
   auto client = o.connect();

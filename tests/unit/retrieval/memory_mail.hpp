@@ -38,11 +38,18 @@ struct store {
   std::optional<submission::report> known;     // of a SEND before
   std::vector<std::string> sent;               // bodies
   std::mutex watch_mutex;
-  account::tell_change watcher;  // guarded by watch_mutex
+  account::tell_change watcher;       // guarded by watch_mutex
+  std::function<void()> over;         // the same
+  std::atomic<bool> removed = false;  // the user may not go on
 
   void tell(const watched_folder& now) {
     const std::scoped_lock guard(watch_mutex);
     if (watcher) watcher(now);
+  }
+  void remove_user() {
+    removed = true;
+    const std::scoped_lock guard(watch_mutex);
+    if (watcher) over();
   }
 };
 
@@ -136,6 +143,7 @@ class mail : public account {
  public:
   explicit mail(store& s) : store_(s) {}
 
+  bool may_go_on() override { return !store_.removed; }
   result<std::vector<folder_info>> folders() override {
     std::vector<folder_info> list;
     for (const auto& name : store_.folders) list.push_back({name, name == "inbox" ? name : ""});
@@ -186,10 +194,11 @@ class mail : public account {
     return {};
   }
 
-  result<std::unique_ptr<subscription>> watch(std::span<const watched_folder>,
-                                              tell_change tell) override {
+  result<std::unique_ptr<subscription>> watch(std::span<const watched_folder>, tell_change tell,
+                                              std::function<void()> over) override {
     const std::scoped_lock guard(store_.watch_mutex);
     store_.watcher = std::move(tell);
+    store_.over = std::move(over);
     return std::unique_ptr<subscription>(std::make_unique<watching>(store_));
   }
 

@@ -77,6 +77,18 @@ constexpr std::string_view login = "AUTH bob PASSWORD 9\nswordfish";
 
 }  // namespace
 
+TEST_CASE("a user who was removed is refused at his next request, and let go") {
+  post_office office;
+  REQUIRE(office.say(login) == "OK\n");
+  REQUIRE(office.say("FOLDERS\n").ends_with("OK\n"));
+  office.store.removed = true;
+  CHECK(office.say("STATUS inbox\nFOLDERS\n") ==
+        "FAIL auth the user was removed, or his proof counts no more\n");
+  CHECK(std::holds_alternative<closed>(office.session.next_event().value()));
+  REQUIRE(office.log.size() == 1);
+  CHECK(office.log[0].rule == "dismissed");
+}
+
 TEST_CASE("a wrong password is refused and the connection lives on") {
   post_office office;
   CHECK(office.say("AUTH bob PASSWORD 3\nabc") == "FAIL auth wrong user name or proof\n");

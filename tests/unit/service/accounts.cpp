@@ -96,6 +96,20 @@ TEST_CASE("a certificate counts by its key, or by the operator's name for this v
   CHECK_FALSE(users.by_certificate("dan", {digest::of("any"), {"bob"}}));
 }
 
+TEST_CASE("a connection may go on while its user is listed and his proof counts") {
+  auto users = with_bob();
+  const std::string path = users.find("bob")->mailbox;
+  CHECK(users.admits("bob", path, std::nullopt));
+  CHECK(users.admits("bob", path, retrieval::certificate_facts{digest::of("his key"), {}}));
+  CHECK_FALSE(users.admits("bob", path, retrieval::certificate_facts{digest::of("another"), {}}));
+  CHECK_FALSE(users.admits("bob", "/mail/other", std::nullopt));
+  CHECK_FALSE(users.admits("nobody", path, std::nullopt));
+  user_account eve;
+  eve.mailbox = "/mail/eve";
+  REQUIRE(users.add("eve", std::move(eve)));
+  CHECK_FALSE(users.admits("eve", "/mail/eve", std::nullopt));  // she has no password any more
+}
+
 TEST_CASE("a user sends only from addresses that are his, in either case of letters") {
   const auto users = with_bob();
   CHECK(users.may_send_from("bob", address::parse("bob@b.example").value()));

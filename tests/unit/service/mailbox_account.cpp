@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -28,9 +29,15 @@ class only_bob : public service::user_directory {
   result<std::string> by_certificate(std::string_view, const certificate_facts&) override {
     return path_;
   }
+  bool admits(std::string_view, const std::string&,
+              const std::optional<certificate_facts>&) override {
+    return !removed;
+  }
   std::vector<address> addresses_of(std::string_view) const override {
     return {address::parse("bob@b.example").value(), address::parse("boss@b.example").value()};
   }
+
+  std::atomic<bool> removed = false;
 
  private:
   std::string path_;
@@ -231,7 +238,7 @@ TEST_CASE("a change is told to whoever watches, whoever made it, and not after t
   changes all;
   const std::vector<watched_folder> folders{{"inbox", token},
                                             {"other", o.bob->status("other").value().token}};
-  auto watch = o.bob->watch(folders, all.hook());
+  auto watch = o.bob->watch(folders, all.hook(), [] {});
   REQUIRE(watch);
   auto elsewhere = mailbox::mailbox::open(o.disk, o.path, {o.folder + "/index"}).value();
   auto begun = elsewhere.append(message("A", "x"), {.received = {}, .folder = "inbox"});
@@ -256,13 +263,34 @@ TEST_CASE("a change between the token and the watch is told, and a folder that g
                                             {"other", o.bob->status("other").value().token}};
   o.append({"inbox", {}, {}}, message("A", "x"), "x");
   changes all;
-  const auto watch = o.bob->watch(folders, all.hook());
+  const auto watch = o.bob->watch(folders, all.hook(), [] {});
   REQUIRE(watch);
   CHECK(all.wait_for(1).at(0).folder == "inbox");
   REQUIRE(o.bob->delete_folder("other"));
   const auto seen = all.wait_for(2);
   REQUIRE(seen.size() == 2);
   CHECK(seen[1] == watched_folder{"other", "0"});
+}
+
+TEST_CASE("a watch is over, once, when its user may not go on") {
+  office o;
+  changes all;
+  std::atomic<int> over = 0;
+  const std::vector<watched_folder> folders{{"inbox", o.bob->status("inbox").value().token}};
+  const auto watch = o.bob->watch(folders, all.hook(), [&] {
+    const std::scoped_lock guard(all.mutex);
+    ++over;
+    all.told.notify_all();
+  });
+  REQUIRE(watch);
+  CHECK(o.bob->may_go_on());
+  o.users.removed = true;
+  CHECK_FALSE(o.bob->may_go_on());
+  {
+    std::unique_lock guard(all.mutex);
+    all.told.wait_for(guard, std::chrono::seconds(60), [&] { return over > 0; });
+  }
+  CHECK(over == 1);
 }
 
 TEST_CASE("a message is sent, saved once and marked, and told again when it comes again") {

@@ -90,6 +90,10 @@ class IMA_API account {
  public:
   virtual ~account() = default;
 
+  /// False once the user may not go on, as he was removed or his proof counts no more. Asked before
+  /// each of his requests; his connection ends then.
+  virtual bool may_go_on() { return true; }
+
   virtual result<std::vector<folder_info>> folders() = 0;
   virtual result<folder_status> status(std::string_view folder) = 0;
   /// At most `page` lines after `token`. Refusals: no_folder, resync.
@@ -134,10 +138,11 @@ class IMA_API account {
   /// Refusals: auth where the old one is wrong, limit where the new one is not good enough.
   virtual result<void> change_password(octets old_password, octets new_password);
   /// Calls `tell` on any thread, also before it returns, whenever a folder is no longer in the
-  /// state that was told last, first in that of its token. `tell` is quick.
+  /// state that was told last, first in that of its token; calls `over` in the same way, once, when
+  /// may_go_on() has become false. Both are quick.
   using tell_change = std::function<void(const watched_folder& now)>;
   virtual result<std::unique_ptr<subscription>> watch(std::span<const watched_folder> folders,
-                                                      tell_change tell);
+                                                      tell_change tell, std::function<void()> over);
   virtual result<std::vector<queued_message>> queue();
 };
 

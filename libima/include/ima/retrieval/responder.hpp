@@ -29,6 +29,8 @@ struct responder_hooks {
   /// A watched folder changed: give it to server::event(). Called on any thread, also while work()
   /// runs. Empty: WATCH is refused.
   account::tell_change changed;
+  /// The user who watches may not go on: end his connection. Called as `changed` is.
+  std::function<void()> over = {};
 };
 
 class IMA_API responder {
@@ -47,7 +49,8 @@ class IMA_API responder {
   result<void> take(const body_end& end);
   /// Works on the request until it is answered, the session's output is full, or more of a body is
   /// needed. Back end errors become replies; what is returned is for the log (nothing, or the error
-  /// of the back end).
+  /// of the back end). A user who may not go on (account::may_go_on()) is dismissed: the session
+  /// closes, and the error is fault::refused, rule `dismissed`.
   std::optional<error> work();
   /// A request is not yet answered to its end.
   bool busy() const noexcept;

@@ -222,6 +222,9 @@ class IMA_API server {
   /// is read and dropped.
   result<void> fail(reason why, std::string_view text);
 
+  /// Ends the request with `FAIL auth`, and the connection with it: the user may not go on.
+  result<void> dismiss(std::string_view text);
+
   /// A watched folder changed. Said between replies; of several for one folder the latest.
   void event(const watched_folder& now);
 

@@ -81,6 +81,9 @@ class IMA_API accounts : public user_directory {
   result<std::string> by_password(std::string_view user, octets password) override;
   result<std::string> by_certificate(std::string_view user,
                                      const retrieval::certificate_facts& facts) override;
+  /// True where he is listed with this mailbox and could still prove himself in this way.
+  bool admits(std::string_view user, const std::string& mailbox,
+              const std::optional<retrieval::certificate_facts>& proof) override;
   std::vector<address> addresses_of(std::string_view user) const override;
 
   /// The hash of a new password for a user who knows the old one; who keeps the accounts writes it

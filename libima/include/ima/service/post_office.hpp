@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ class IMA_API user_directory {
   virtual result<std::string> by_password(std::string_view user, octets password) = 0;
   virtual result<std::string> by_certificate(std::string_view user,
                                              const retrieval::certificate_facts& facts) = 0;
+  /// Whether the connection of a user may go on who proved himself for this mailbox, by a
+  /// certificate or (nothing) by a password. Asked before each request, and a few times a second
+  /// while he watches, so it is quick.
+  virtual bool admits(std::string_view user, const std::string& mailbox,
+                      const std::optional<retrieval::certificate_facts>& proof);
   /// Refusals: auth where the old one is wrong, limit where the new one is too short, unsupported.
   virtual result<void> change_password(std::string_view user, octets old_password,
                                        octets new_password);
@@ -40,6 +46,8 @@ struct post_office_options {
   /// The directory that has the mailboxes' indexes, on a disk of this host; empty: each in its
   /// mailbox, which no other host may then serve.
   std::string indexes;
+  /// A mailbox that was not used for so long is made searchable, a few messages at a time.
+  std::chrono::milliseconds idle{2'000};
 };
 
 /// A post office over mailboxes on disk: what a retrieval server calls on its worker threads
@@ -47,7 +55,8 @@ struct post_office_options {
 /// accounts it opened.
 ///
 /// Connections to the same mailbox share one mailbox object, so its journal is read once. New mail
-/// is taken in when STATUS, CHANGES or SEARCH is asked, and while somebody watches.
+/// is taken in when STATUS, CHANGES or SEARCH is asked, and while somebody watches. What came is
+/// made searchable when the mailbox is idle, by one thread of the post office's own.
 class IMA_API post_office : public retrieval::authenticator {
  public:
   post_office(mailbox::file_system& disk, user_directory& users, post_office_options options = {});
