@@ -4,6 +4,7 @@
 #include "download_folder.hpp"
 #include "exit_codes.hpp"
 #include "json.hpp"
+#include "maildir_view.hpp"
 #include "mirror.hpp"
 #include "office_client.hpp"
 #include "output.hpp"
@@ -29,6 +30,7 @@ constexpr const char* program = "fetch-mail";
 
 struct options {
   std::string directory;
+  std::string maildir;  // that shows the directory; empty: none
   tools::office_settings office;
   tools::mirror_options mirror;
   bool headers_only = false;
@@ -99,9 +101,17 @@ struct run {
       auto good = given.headers_only ? copy.list(report) : copy.update(report, show);
       progress.clear();
       if (!good) return good;
+      if (auto shown = show_maildir(); !shown) return shown;
       if (!given.watch) return office.done();
       if (auto change = wait(office, copy); !change) return change;
+      if (auto taken = show_maildir(); !taken) return taken;
     }
+  }
+
+  // Before an update it takes over the flags that were changed there, and shows what came after it.
+  result<void> show_maildir() const {
+    if (given.maildir.empty()) return {};
+    return tools::update_maildir(local, given.maildir);
   }
 
   // The longest wait lets both sides find out that the other is gone.
@@ -119,6 +129,7 @@ result<void> fetch(options& given) {
   auto downloads = tools::download_folder::open(given.directory);
   if (!downloads) return downloads.error();
   run work{given, *local, *downloads};
+  if (auto shown = work.show_maildir(); !shown) return shown;
   for (auto pause = std::chrono::seconds(1);;
        pause = std::min(2 * pause, std::chrono::seconds(300))) {
     const auto began = std::chrono::steady_clock::now();
@@ -139,6 +150,8 @@ void add_options(CLI::App& app, options& given) {
   app.add_option("DIRECTORY", given.directory, "The local mailbox; made where it does not exist");
   app.add_option("--folder", given.mirror.folders, "Only this folder; may be repeated")
       ->allow_extra_args(false);
+  auto* maildir = app.add_option("--maildir", given.maildir,
+                                 "Keep this Maildir as the directory is; flags go both ways");
   auto* two_way = app.add_flag("--two-way", given.mirror.two_way,
                                "Flags, moves and deletions made here go to the post office, too");
   auto* after = app.add_flag("--delete-after", given.mirror.delete_after,
@@ -146,7 +159,7 @@ void add_options(CLI::App& app, options& given) {
   auto* headers = app.add_flag("--headers-only", given.headers_only,
                                "Only say what is new there; keep nothing but that it was said");
   two_way->excludes(after);
-  headers->excludes(two_way)->excludes(after);
+  headers->excludes(two_way)->excludes(after)->excludes(maildir);
   app.add_flag("--watch", given.watch, "Stay, and bring what comes within a second");
   app.add_flag("--json", given.json, "Write one JSON object for each message");
 }

@@ -23,7 +23,7 @@ struct mirror_changes {
 };
 
 /// Makes a Maildir show what a mailbox holds, for mail programs that read Maildirs: mutt, notmuch,
-/// mblaze, Dovecot (docs/translation.md section 7). The mailbox is the truth: messages, folders and
+/// mblaze, Dovecot (docs/translation.md section 8). The mailbox is the truth: messages, folders and
 /// deletions go from there to the Maildir; flags go both ways, and where both sides changed those
 /// of one message, the Maildir's change is made last. Only files that a mirror wrote are touched.
 ///
