@@ -1,3 +1,4 @@
+#include "message/recipient_hosts.hpp"
 #include "net/all_of.hpp"
 #include "net/host_delivery.hpp"
 #include "net/worker.hpp"
@@ -27,14 +28,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 using hosts_in_hand = std::vector<std::unique_ptr<host_delivery>>;
-
-std::vector<std::string> hosts_of(const header_block& header) {
-  std::vector<std::string> hosts;
-  for (const address& a : header.recipients())
-    if (std::find(hosts.begin(), hosts.end(), a.host()) == hosts.end())
-      hosts.emplace_back(a.host());
-  return hosts;
-}
 
 std::vector<host_report> reports_of(const hosts_in_hand& hosts) {
   std::vector<host_report> out;
@@ -113,7 +106,7 @@ send_report::outcome sum_up(const hosts_in_hand& hosts) {
 
 result<send_report> send_message(const header_block& header, body_source& body,
                                  const tls::context& tls, const sender_options& options) {
-  const auto hosts = hosts_of(header);
+  const auto hosts = recipient_hosts(header);
   if (hosts.empty())
     return error{fault::caller, "recipients-missing", "", "the message names no recipient"};
   const std::string sender(header.originator().host());

@@ -45,6 +45,24 @@ void apply_result(queued_host& host, std::string_view rest) {
     if (r.recipient == *whose) r = {*whose, *what, std::string(rest)};
 }
 
+void apply(queued_host& host, std::string_view text) {
+  const std::string_view word = wire::take_word(text);
+  if (word == "recipient") {
+    if (auto whose = address::parse(text)) host.results.push_back({*whose, outcome::defer, ""});
+  } else if (word == "result") {
+    apply_result(host, text);
+  } else if (word == "try") {
+    host.changed = moment(wire::take_word(text));
+    host.next = moment(wire::take_word(text));
+    host.problem = text;
+    ++host.tries;
+  } else if (word == "due") {
+    host.next = moment(text);
+  } else if (word == "reported") {
+    host.reported = true;
+  }
+}
+
 }  // namespace
 
 std::string date(std::chrono::sys_seconds t) { return timestamp{t, {}}.text(); }
@@ -72,22 +90,11 @@ result<std::string> read_all(const mailbox::file& file) {
   return text;
 }
 
-void apply(queued_host& host, std::string_view text) {
-  const std::string_view word = wire::take_word(text);
-  if (word == "recipient") {
-    if (auto whose = address::parse(text)) host.results.push_back({*whose, outcome::defer, ""});
-  } else if (word == "result") {
-    apply_result(host, text);
-  } else if (word == "try") {
-    host.changed = moment(wire::take_word(text));
-    host.next = moment(wire::take_word(text));
-    host.problem = text;
-    ++host.tries;
-  } else if (word == "due") {
-    host.next = moment(text);
-  } else if (word == "reported") {
-    host.reported = true;
-  }
+result<queued_host> read_host(const mailbox::file& file, std::string_view host) {
+  IMA_TRY(text, read_all(file));
+  queued_host h{std::string(host), {}, 0, {}, {}, "", false};
+  read_lines(text, [&](std::string_view line) { apply(h, line); });
+  return h;
 }
 
 void apply(queued_message& message, std::string_view text) {

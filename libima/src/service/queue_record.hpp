@@ -26,9 +26,9 @@ result<std::string> read_all(const mailbox::file& file);
 
 std::string date(std::chrono::sys_seconds t);
 
-/// What the lines of a host's file say, one by one. Unknown lines change nothing.
-void apply(queued_host& host, std::string_view text);
-/// What the lines of `_entry` say.
+/// What a host's file says. Unknown lines change nothing.
+result<queued_host> read_host(const mailbox::file& file, std::string_view host);
+/// What a line of `_entry` says.
 void apply(queued_message& message, std::string_view text);
 
 std::string recipient_line(const address& recipient);
