@@ -62,6 +62,9 @@ class IMA_API queue_runner {
   void stop();
   /// New connections use `tls` from now on. Thread-safe.
   void use(const tls::context& tls);
+  /// From now on: hosts, bounds, retry, connections, per_host and scan of these options. Name
+  /// servers, workers and log stay as they were. Thread-safe.
+  void use(const queue_runner_options& options);
 
  private:
   struct state;

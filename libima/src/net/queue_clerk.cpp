@@ -1,0 +1,111 @@
+#include "net/queue_clerk.hpp"
+
+#include "net/queued_results.hpp"
+#include "support/try.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <utility>
+
+namespace ima::net {
+
+using std::chrono::sys_seconds;
+
+queue_clerk::queue_clerk(service::queue& queue, const limits& bounds,
+                         const service::retry_policy& retry, log_sink* log)
+    : queue_(queue), bounds_(bounds), retry_(retry), log_(log) {}
+
+void queue_clerk::log(log_level level, std::string_view name, std::string_view id,
+                      std::string_view host, std::string text) const {
+  if (log_ != nullptr)
+    log_->write(
+        {level,
+         name,
+         {{"message", std::string(id)}, {"host", std::string(host)}, {"text", std::move(text)}}});
+}
+
+sys_seconds queue_clerk::next_try_of(const lane& l) const {
+  return next_try(retry_, l.failures, now());
+}
+
+bool queue_clerk::too_old(sys_seconds created) const { return now() >= created + retry_.lifetime; }
+
+result<service::queued_message> queue_clerk::look_at(const std::string& id) const {
+  IMA_TRY(message, queue_.read(id));
+  for (const service::queued_host& h : message.hosts) {
+    if (h.open()) continue;
+    IMA_TRY(mine, queue_.claim(id, h.host));
+    if (mine) IMA_CHECK(queue_.settle(*mine));
+  }
+  return std::move(message);
+}
+
+result<service::message_file> queue_clerk::open(const std::string& id) const {
+  limits as_queued = bounds_;
+  as_queued.body = UINT64_MAX;  // it was small enough when it was queued
+  return service::message_file::open(queue_.message_path(id), as_queued);
+}
+
+// What the disk did not keep as it was given cannot be delivered; its sender is told.
+result<turn> queue_clerk::fail_damaged(service::host_claim& claim, const error& why) const {
+  host_report report;
+  report.host = claim.state().host;
+  report.permanent = true;
+  report.problem = "damaged in the queue: " + why.message();
+  IMA_CHECK(write_down(claim, report, now()));
+  return turn{};
+}
+
+result<turn> queue_clerk::take_up(const waiting& w, const std::string& host,
+                                  bool with_message) const {
+  turn t;
+  auto about = queue_.read(w.id);
+  if (!about && about.error().rule == "queue-id") return t;
+  if (!about) return std::move(about).error();
+  if (about->held) return t;
+  IMA_TRY(mine, queue_.claim(w.id, host));
+  if (!mine) {
+    t.later = now() + elsewhere;
+    return t;
+  }
+  if (!mine->state().open()) {
+    IMA_CHECK(queue_.settle(*mine));
+    return t;
+  }
+  if (mine->state().next > now()) {
+    t.later = mine->state().next;
+    return t;
+  }
+  if (with_message) {
+    auto message = open(w.id);
+    if (!message && message.error().kind == fault::peer)
+      return fail_damaged(*mine, message.error());
+    if (!message) return std::move(message).error();
+    t.message.emplace(std::move(*message));
+  }
+  t.claim.emplace(std::move(*mine));
+  return t;
+}
+
+result<next_due> queue_clerk::write_down(service::host_claim& claim, const host_report& report,
+                                         sys_seconds created) const {
+  const auto results = results_to_keep(report, claim.state(), too_old(created));
+  const sys_seconds next = next_try(retry_, claim.state().tries, now());
+  IMA_CHECK(claim.record(results, report.problem, next));
+  for (const auto& r : results)
+    log(log_level::info, "queue-result", claim.id(), report.host,
+        fmt::format("{} {} {}", to_string(r.what), r.recipient.text(), r.text));
+  if (claim.state().open()) return next_due(next);
+  IMA_CHECK(queue_.settle(claim));
+  return next_due();
+}
+
+result<next_due> queue_clerk::write_down_failure(const waiting& w,
+                                                 const host_report& report) const {
+  IMA_TRY(mine, take_up(w, report.host, false));
+  if (!mine.claim) return mine.later;
+  return write_down(*mine.claim, report, w.created);
+}
+
+}  // namespace ima::net

@@ -1,0 +1,165 @@
+#include "net/queue_lanes.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace ima::net {
+namespace {
+
+using std::chrono::sys_seconds;
+
+constexpr std::size_t most_known = 100'000;  // hosts that are remembered to answer
+constexpr std::size_t for_one_more = 8;      // messages due that are worth another connection
+
+std::string key_of(const std::string& host, const std::string& sender) {
+  return host + ' ' + sender;
+}
+
+bool due_before(const std::shared_ptr<lane>& a, const std::shared_ptr<lane>& b) {
+  return *a->queue.begin() < *b->queue.begin();
+}
+
+}  // namespace
+
+bool operator<(const waiting& a, const waiting& b) {
+  return std::tie(a.next, a.created, a.id) < std::tie(b.next, b.created, b.id);
+}
+
+bool lane::due(sys_seconds now) const {
+  return !queue.empty() && queue.begin()->next <= now && not_before <= now;
+}
+
+lane_table::lane_table(std::size_t connections, std::size_t per_host)
+    : most_(connections), per_host_(per_host) {}
+
+void lane_table::set_most(std::size_t connections, std::size_t per_host) {
+  most_ = connections;
+  per_host_ = per_host;
+}
+
+void lane_table::put(const std::string& host, const std::string& sender, waiting w) {
+  const std::string key = key_of(host, sender);
+  auto& l = all_[key];
+  if (!l) {
+    l = std::make_shared<lane>(lane{host, sender});
+    if (alive_.contains(key)) l->known = standing::answers;
+  }
+  l->queue.insert(std::move(w));
+}
+
+void lane_table::clear() {
+  for (auto& [key, l] : all_) {
+    l->queue.clear();
+    l->not_before = {};
+  }
+}
+
+// Each kind leaves room for the others: those that answer an eighth, and those that do not a
+// sixteenth, which only fresh ones may take, and as these have little time it is soon free again.
+bool lane_table::has_room(standing s) const {
+  const std::size_t taken = used_[0] + used_[1] + used_[2];
+  const std::size_t free = most_ - std::min(most_, taken);
+  const std::size_t unproved = used(standing::fresh) + used(standing::slow);
+  const bool room_for_unproved = unproved < std::max<std::size_t>(1, most_ * 3 / 4);
+  switch (s) {
+    case standing::answers:
+      return free > most_ / 8;
+    case standing::fresh:
+      return free > 0 && room_for_unproved;
+    case standing::slow:
+      return free > most_ / 16 && room_for_unproved &&
+             used(standing::slow) < std::max<std::size_t>(1, most_ / 2);
+  }
+  return false;
+}
+
+// How many connections a host should have.
+std::size_t lane_table::worth(const lane& l, sys_seconds now) const {
+  if (l.known != standing::answers) return 1;
+  const std::size_t enough = for_one_more * per_host_;
+  std::size_t count = 0;
+  for (auto w = l.queue.begin(); w != l.queue.end() && w->next <= now && count < enough; ++w)
+    ++count;
+  return std::min(per_host_, 1 + count / for_one_more);
+}
+
+lane_table::lanes lane_table::ready(standing s, sys_seconds now) const {
+  lanes found;
+  if (!has_room(s)) return found;
+  for (const auto& [key, l] : all_)
+    if (l->known == s && l->due(now) && l->running < worth(*l, now)) found.push_back(l);
+  return found;
+}
+
+void lane_table::take(const std::shared_ptr<lane>& l, std::vector<connection_slot>& out) {
+  ++l->running;
+  ++used(l->known);
+  out.push_back({l, l->known});
+}
+
+std::vector<connection_slot> lane_table::take_slots(sys_seconds now) {
+  std::erase_if(all_,
+                [](const auto& l) { return l.second->queue.empty() && l.second->running == 0; });
+  std::vector<connection_slot> out;
+  take_answering(now, out);
+  take_fresh(now, out);
+  take_slow(now, out);
+  return out;
+}
+
+void lane_table::take_answering(sys_seconds now, std::vector<connection_slot>& out) {
+  lanes l = ready(standing::answers, now);
+  std::sort(l.begin(), l.end(), due_before);
+  for (const auto& one : l)
+    while (one->running < worth(*one, now) && has_room(standing::answers)) take(one, out);
+}
+
+// The longest due and the latest take turns, so that a new host need not wait until a crowd before
+// it has been looked at, nor the crowd for those that come after it.
+void lane_table::take_fresh(sys_seconds now, std::vector<connection_slot>& out) {
+  lanes l = ready(standing::fresh, now);
+  const std::size_t most = std::min(l.size(), most_);
+  const auto middle = l.begin() + static_cast<std::ptrdiff_t>(most);
+  lanes oldest = l;
+  std::partial_sort(oldest.begin(), oldest.begin() + static_cast<std::ptrdiff_t>(most),
+                    oldest.end(), due_before);
+  std::partial_sort(l.begin(), middle, l.end(),
+                    [](const auto& a, const auto& b) { return due_before(b, a); });
+  for (std::size_t old = 0, late = 0; has_room(standing::fresh) && old < most && late < most;) {
+    const auto& one = std::exchange(newest_first_, !newest_first_) ? l[late++] : oldest[old++];
+    if (one->running == 0) take(one, out);
+  }
+}
+
+void lane_table::take_slow(sys_seconds now, std::vector<connection_slot>& out) {
+  lanes l = ready(standing::slow, now);
+  const std::size_t most = std::min(l.size(), most_);
+  std::partial_sort(l.begin(), l.begin() + static_cast<std::ptrdiff_t>(most), l.end(), due_before);
+  for (std::size_t i = 0; i < most && has_room(standing::slow); ++i) take(l[i], out);
+}
+
+void lane_table::give_back(const connection_slot& slot) {
+  --slot.to->running;
+  --used(slot.as);
+}
+
+void lane_table::answered(connection_slot& slot) {
+  if (alive_.size() > most_known) alive_.clear();
+  alive_.insert(key_of(slot.to->host, slot.to->sender));
+  slot.to->known = standing::answers;
+  slot.to->failures = 0;
+  --used(std::exchange(slot.as, standing::answers));
+  ++used(standing::answers);
+}
+
+void lane_table::failed(lane& l, sys_seconds not_before) {
+  alive_.erase(key_of(l.host, l.sender));
+  l.known = standing::slow;
+  l.not_before = not_before;
+  ++l.failures;
+}
+
+void lane_table::took_too_long(lane& l) { l.known = standing::slow; }
+
+}  // namespace ima::net

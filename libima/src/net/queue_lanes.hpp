@@ -1,0 +1,95 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+// Which host a queue runner connects to next (docs/queue.md section 6). Knows no socket and no
+// clock; used by one thread.
+
+namespace ima::net {
+
+/// A host's share of a message. Ordered by when it is due.
+struct waiting {
+  std::chrono::sys_seconds next;
+  std::chrono::sys_seconds created;
+  std::string id;
+
+  friend bool operator<(const waiting& a, const waiting& b);
+};
+
+/// What is known of a host.
+enum class standing : std::uint8_t {
+  answers,  ///< It did the last time.
+  fresh,    ///< Nothing yet: it is given a moment.
+  slow,     ///< It did not answer the last time, or not within that moment.
+};
+
+/// Everything that goes to one host under one of our domains.
+struct lane {
+  std::string host;
+  std::string sender;
+  std::set<waiting> queue{};
+  std::size_t running = 0;     ///< Connections.
+  std::uint64_t failures = 0;  ///< To connect, one after the other.
+  standing known = standing::fresh;
+  std::chrono::sys_seconds not_before{};
+
+  bool due(std::chrono::sys_seconds now) const;
+};
+
+/// One of the connections that a runner may have, on its way to a host or open.
+struct connection_slot {
+  std::shared_ptr<lane> to;
+  standing as;
+};
+
+/// All lanes, and who of them gets a connection: so shared that hosts which answer never wait for
+/// those that do not, and the ones nobody knows yet for neither.
+class lane_table {
+ public:
+  lane_table(std::size_t connections, std::size_t per_host);
+
+  void set_most(std::size_t connections, std::size_t per_host);
+  void put(const std::string& host, const std::string& sender, waiting w);
+  /// Forgets what waits, and that hosts are away: all is read anew.
+  void clear();
+
+  /// Those whose turn it is. Each slot is taken until it is given back.
+  std::vector<connection_slot> take_slots(std::chrono::sys_seconds now);
+  void give_back(const connection_slot& slot);
+  /// Its host answered.
+  void answered(connection_slot& slot);
+  /// Its host did not, and is left alone until `not_before`.
+  void failed(lane& l, std::chrono::sys_seconds not_before);
+  /// Its host did not within the first moment; it is tried again with more patience.
+  void took_too_long(lane& l);
+
+ private:
+  using lanes = std::vector<std::shared_ptr<lane>>;
+
+  bool has_room(standing s) const;
+  std::size_t worth(const lane& l, std::chrono::sys_seconds now) const;
+  lanes ready(standing s, std::chrono::sys_seconds now) const;
+  void take(const std::shared_ptr<lane>& l, std::vector<connection_slot>& out);
+  void take_answering(std::chrono::sys_seconds now, std::vector<connection_slot>& out);
+  void take_fresh(std::chrono::sys_seconds now, std::vector<connection_slot>& out);
+  void take_slow(std::chrono::sys_seconds now, std::vector<connection_slot>& out);
+  std::size_t& used(standing s) { return used_[static_cast<std::size_t>(s)]; }
+  std::size_t used(standing s) const { return used_[static_cast<std::size_t>(s)]; }
+
+  std::size_t most_;
+  std::size_t per_host_;
+  std::unordered_map<std::string, std::shared_ptr<lane>> all_;
+  std::unordered_set<std::string> alive_;  // lanes whose host answered last time
+  std::size_t used_[3] = {0, 0, 0};        // slots, by standing
+  bool newest_first_ = false;              // whose turn it is among fresh hosts
+};
+
+}  // namespace ima::net
