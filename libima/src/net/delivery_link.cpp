@@ -24,6 +24,9 @@ std::chrono::milliseconds body_patience(std::size_t octets, const limits& bounds
   return bounds.body_grace * static_cast<std::int64_t>((octets + step - 1) / step);
 }
 
+// The body could not be read, and where it lies is nobody else's business.
+error our_fault(const error& why) { return {why.kind, why.rule, "", why.text}; }
+
 bool has_expired(const tls::certificate_facts& certificate) {
   return std::chrono::system_clock::now() > certificate.not_after;
 }
@@ -215,7 +218,7 @@ awaitable<void> delivery_link::send_pieces(const header_block& header, body_sour
     auto got =
         co_await on_worker(means_.workers, [&] { return body.read_at(at, piece.data(), count); });
     if (about.over) co_return;
-    if (!got) co_return end(std::move(got).error());
+    if (!got) co_return end(our_fault(got.error()));
     at += count;
     if (auto good = session_->body(octets(piece.data(), count)); !good)
       co_return end(std::move(good).error());

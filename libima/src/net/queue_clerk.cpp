@@ -1,6 +1,7 @@
 #include "net/queue_clerk.hpp"
 
 #include "net/queued_results.hpp"
+#include "support/told.hpp"
 #include "support/try.hpp"
 
 #include <fmt/format.h>
@@ -52,7 +53,7 @@ result<turn> queue_clerk::fail_damaged(service::host_claim& claim, const error& 
   host_report report;
   report.host = claim.state().host;
   report.permanent = true;
-  report.problem = "damaged in the queue: " + why.message();
+  report.problem = "damaged in the queue: " + told(why);
   IMA_CHECK(write_down(claim, report, now()));
   return turn{};
 }

@@ -2,6 +2,7 @@
 #include "net/all_of.hpp"
 #include "net/host_delivery.hpp"
 #include "net/worker.hpp"
+#include "support/told.hpp"
 #include "support/try.hpp"
 
 #include <ima/net/sender.hpp>
@@ -77,7 +78,7 @@ awaitable<void> conduct(const hosts_in_hand& hosts, asio::thread_pool& workers,
     const auto known = reports_of(hosts);
     const auto go =
         co_await on_worker(workers, [&] { return options.observer->before_bodies(known); });
-    if (!go) withdraw_all(hosts, go.error().kind == fault::refused, go.error().message());
+    if (!go) withdraw_all(hosts, go.error().kind == fault::refused, told(go.error()));
   }
   co_await bodies(hosts, workers, options);
   std::vector<awaitable<void>> closing;

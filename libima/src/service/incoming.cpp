@@ -1,3 +1,4 @@
+#include "support/told.hpp"
 #include "support/try.hpp"
 #include "wire/words.hpp"
 
@@ -101,7 +102,7 @@ int handle_message(message_file& message, delivery::handler& handler,
   if (answer.what != kind::accept) return refuse(answer, write);
   if (auto good = stream_body(message, [&](const part_slice& s) { return transaction->body(s); });
       !good) {
-    write(fmt::format("NOTE {}", good.error().message()));
+    write(fmt::format("NOTE {}", told(good.error())));
     return good.error().kind == fault::peer ? 1 : exit_deferred;
   }
   line_sink sink(write);
