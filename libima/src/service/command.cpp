@@ -159,22 +159,23 @@ struct running_command::state {
     finish();
   }
 
-  bool wait(bool writing);
+  bool attend(bool writing);
   void write_some(octets& more);
   void read_some();
   bool has_ended() const;
   command_end finish();
 };
 
-// Waits until something can be done; false when the time is over. Time counts while we wait for the
-// command, not while it waits for us.
-bool running_command::state::wait(bool writing) {
+// Waits until something can be done and takes what the command says; false when the time is over.
+// Time counts while we wait for the command or listen to it, not while it waits for us.
+bool running_command::state::attend(bool writing) {
   if (left.count() <= 0) return false;
   const auto before = clock::now();
   const auto most = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   std::array<pollfd, 2> on{{{from.get(), POLLIN, 0}, {writing ? to.get() : life.get(), 0, 0}}};
   on[1].events = writing ? POLLOUT : POLLIN;
   ::poll(on.data(), on.size(), static_cast<int>(std::min<long>(most, 60'000)));
+  read_some();
   left -= clock::now() - before;
   return true;
 }
@@ -185,16 +186,21 @@ void running_command::state::write_some(octets& more) {
   if (errno != EAGAIN && errno != EINTR) to.reset();  // it reads no more, which is its right
 }
 
+// At most what a pipe holds: a command that talks without end must not keep us from looking at the
+// time, nor what it left running from ending.
 void running_command::state::read_some() {
   std::array<char, 16 * 1024> text;
-  while (from.get() >= 0) {
+  constexpr std::size_t pipe = 64 * 1024;
+  for (std::size_t taken = 0; from.get() >= 0 && taken < pipe;) {
     const ssize_t count = ::read(from.get(), text.data(), text.size());
-    if (count > 0)
+    if (count > 0) {
       lines.add({text.data(), static_cast<std::size_t>(count)});
-    else if (count == 0 || (errno != EINTR && errno != EAGAIN))
+      taken += static_cast<std::size_t>(count);
+    } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
       from.reset();
-    else if (errno == EAGAIN)
+    } else if (errno == EAGAIN) {
       return;
+    }
   }
 }
 
@@ -209,12 +215,10 @@ command_end running_command::state::finish() {
   to.reset();
   bool asked = false;
   while (!has_ended()) {
-    if (!wait(false)) {
-      ::kill(-child, asked ? SIGKILL : SIGTERM);
-      asked = true;
-      left = grace;
-    }
-    read_some();
+    if (attend(false)) continue;
+    ::kill(-child, asked ? SIGKILL : SIGTERM);
+    asked = true;
+    left = grace;
   }
   read_some();
   lines.finish();
@@ -255,9 +259,8 @@ result<running_command> running_command::start(const command& what, command_line
 result<void> running_command::write(octets more) {
   state& s = *state_;
   while (!more.empty() && s.to.get() >= 0) {
-    if (!s.wait(true)) return error{fault::temporary, "command-time", s.name, "it took too long"};
+    if (!s.attend(true)) return error{fault::temporary, "command-time", s.name, "it took too long"};
     s.write_some(more);
-    s.read_some();
   }
   return {};
 }

@@ -107,6 +107,20 @@ TEST_CASE("a command that exits is over, whatever it leaves running with its out
   CHECK(std::chrono::steady_clock::now() - before < 15s);
 }
 
+TEST_CASE("a command that talks without end is ended when its time is over") {
+  command loud = shell("yes; sleep 60");
+  loud.time = 300ms;
+  auto running = running_command::start(loud, [](std::string_view) {}).value();
+  CHECK(running.finish().timed_out);
+  auto another = running_command::start(loud, [](std::string_view) {}).value();
+  const std::string much(1'000'000, 'x');
+  CHECK(another.write(much).error().rule == "command-time");
+}
+
+TEST_CASE("a command that exits is over, whatever it leaves talking without end") {
+  CHECK(try_command(shell("yes & exit 3")).end.value().status == 3);
+}
+
 TEST_CASE("a command that does not read makes us wait no longer than its time") {
   command stuck = shell("sleep 60");
   stuck.time = 100ms;
