@@ -1,7 +1,9 @@
 #include "delivery/grammar.hpp"
 #include "delivery/states.hpp"
+#include "support/told.hpp"
 #include "wire/input.hpp"
 #include "wire/output.hpp"
+#include "wire/paced_run.hpp"
 #include "wire/words.hpp"
 
 #include <ima/delivery/server.hpp>
@@ -36,8 +38,7 @@ struct server::state {
   wire::output out;
   server_state now = server_state::ready;
   std::uint64_t steps = 0;
-  std::uint64_t left = 0;    // octets of the run that is coming
-  std::uint64_t window = 0;  // of these, the octets due within the next body_grace
+  wire::paced_run run;  // octets that are coming
   bool stopping = false;
   std::optional<header_block> header;
   std::optional<body_reader> body;
@@ -75,8 +76,7 @@ struct server::state {
   server_event refuse(error why);
   std::optional<server_event> take_body();
   std::optional<server_event> drop();
-  std::size_t take_run(std::size_t taken);
-  void begin_window();
+  void took(std::size_t count);
   void dropped();
   void spoil(std::string note, verdict answer);
   server_event offer(header_block valid);
@@ -140,8 +140,8 @@ std::optional<server_event> server::state::obey(const grammar::command& c) {
   const auto bad = [](std::string_view rule, std::string text) {
     return error{fault::peer, rule, "", std::move(text)};
   };
-  left = c.count;
-  begin_window();
+  run = wire::paced_run(c.count, options.bounds);
+  ++steps;
   switch (transition(now, c.what)) {
     case action::illegal:
       return close(bad("command-order", "the command is not legal here"));
@@ -174,7 +174,7 @@ std::optional<server_event> server::state::obey(const grammar::command& c) {
 }
 
 std::optional<server_event> server::state::take_header() {
-  const auto block = in.exactly(static_cast<std::size_t>(left));
+  const auto block = in.exactly(static_cast<std::size_t>(run.left()));
   if (!block) return server_needs_input{};
   return offered(*block);
 }
@@ -206,8 +206,8 @@ server_event server::state::refuse(error why) {
 
 std::optional<server_event> server::state::take_body() {
   if (unread_body.empty()) {
-    unread_body = in.some(left);
-    take_run(unread_body.size());
+    unread_body = in.some(run.left());
+    took(unread_body.size());
   }
   auto slice = body->next(unread_body);
   if (!slice) {
@@ -221,21 +221,9 @@ std::optional<server_event> server::state::take_body() {
   return body_complete{};
 }
 
-// Counts octets of a run. The minimum rate is kept by windows: each wait lasts body_grace, and a
-// new one begins when what is due in that time at the minimum rate has come.
-std::size_t server::state::take_run(std::size_t taken) {
-  left -= taken;
-  window -= std::min<std::uint64_t>(window, taken);
-  if (window == 0 && left > 0) begin_window();
-  return taken;
-}
-
-void server::state::begin_window() {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options.bounds.body_grace);
-  const std::uint64_t due = options.bounds.body_rate *
-                            static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
-  window = std::min(left, due);
-  ++steps;
+// Octets of the run came; each window of its minimum rate is a new wait.
+void server::state::took(std::size_t count) {
+  if (run.take(count)) ++steps;
 }
 
 void server::state::spoil(std::string note, verdict answer) {
@@ -243,13 +231,14 @@ void server::state::spoil(std::string note, verdict answer) {
   spoiled_note = std::move(note);
   spoiled_verdict = answer;
   enter(server_state::spoiled);
-  if (left == 0) dropped();
+  if (run.left() == 0) dropped();
 }
 
 std::optional<server_event> server::state::drop() {
-  const std::size_t taken = take_run(in.some(left).size());
-  if (left > 0 && taken == 0) return server_needs_input{};
-  if (left > 0) return std::nullopt;
+  const std::size_t taken = in.some(run.left()).size();
+  took(taken);
+  if (run.left() > 0 && taken == 0) return server_needs_input{};
+  if (run.left() > 0) return std::nullopt;
   if (now == server_state::oversized)
     return refuse(
         {fault::peer, "header-limit", "",
@@ -349,9 +338,7 @@ result<void> server::abandon(const error& why) {
   if (state_->now != server_state::body && state_->now != server_state::finishing)
     return out_of_turn("abandon");
   const bool later = why.kind != fault::peer && why.kind != fault::refused;
-  error shown = why;
-  shown.place.clear();  // a path of ours, which is no business of the peer's
-  state_->spoil(shown.message(), later ? verdict::defer : verdict::fail);
+  state_->spoil(told(why), later ? verdict::defer : verdict::fail);
   return {};
 }
 
