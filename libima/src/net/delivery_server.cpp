@@ -6,7 +6,16 @@
 namespace ima::net {
 
 struct delivery_server::state : server_loop<delivery_service> {
-  using server_loop::server_loop;
+  using office_pointer = std::shared_ptr<delivery_office>;
+
+  state(const tls::context& tls, const delivery_server_options& options, office_pointer shared)
+      : server_loop(tls, options,
+                    [shared](connection from, asio::thread_pool& workers) {
+                      return std::make_shared<delivery_service>(std::move(from), shared, workers);
+                    }),
+        office(std::move(shared)) {}
+
+  office_pointer office;
 };
 
 delivery_server::delivery_server(std::shared_ptr<state> s) : state_(std::move(s)) {}
@@ -16,11 +25,8 @@ delivery_server::~delivery_server() = default;
 result<delivery_server> delivery_server::create(const delivery_server_options& options,
                                                 const tls::context& tls,
                                                 delivery::handler& handler) {
-  auto made = std::make_shared<state>(
-      tls, options, [options, &handler](connection from, asio::thread_pool& workers) {
-        return std::make_shared<delivery_service>(std::move(from), options.bounds, handler, workers,
-                                                  options.log);
-      });
+  auto made =
+      std::make_shared<state>(tls, options, std::make_shared<delivery_office>(options, handler));
   IMA_CHECK(made->listen(options.listen));
   IMA_CHECK(made->expose(options.metrics_listen, options.metrics));
   return delivery_server(std::move(made));
@@ -34,8 +40,20 @@ const std::string& delivery_server::metrics_address() const noexcept {
   return state_->metrics_address();
 }
 
-void delivery_server::run() { state_->run(); }
+void delivery_server::run() {
+  state_->run();
+  state_->office->programs.join();
+}
+
 void delivery_server::stop() { state_->stop(); }
 void delivery_server::use(const tls::context& tls) { state_->use(tls); }
+
+void delivery_server::use(const limits& bounds, std::size_t connections,
+                          std::size_t connections_per_peer) {
+  state_->on_loop([s = state_.get(), bounds, connections, connections_per_peer] {
+    s->office->bounds = bounds;
+    s->set_most(connections, connections_per_peer);
+  });
+}
 
 }  // namespace ima::net

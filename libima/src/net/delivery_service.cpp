@@ -1,5 +1,7 @@
 #include "net/delivery_service.hpp"
 
+#include "net/worker.hpp"
+
 #include <fmt/format.h>
 
 #include <atomic>
@@ -42,44 +44,46 @@ class result_queue : public delivery::reply_sink {
 
 }  // namespace
 
-delivery_service::delivery_service(connection c, const limits& bounds, delivery::handler& handler,
-                                   asio::thread_pool& workers, log_sink* log)
+delivery_service::delivery_service(connection c, std::shared_ptr<delivery_office> office,
+                                   asio::thread_pool& workers)
     : connection_(std::move(c)),
       executor_(connection_.executor()),
-      bounds_(bounds),
-      handler_(handler),
-      worker_(asio::make_strand(workers.get_executor())),
-      log_(log),
+      office_(std::move(office)),
+      bounds_(office_->bounds),
+      workers_(asio::make_strand(workers.get_executor())),
+      programs_(asio::make_strand(office_->programs.get_executor())),
       lapse_(executor_),
       began_(clock::now()),
       stop_patience_(executor_) {}
 
-// Runs `work` on a worker thread and comes back to the connection's strand with what it returned.
-template <class Work>
-awaitable<std::invoke_result_t<Work>> delivery_service::on_worker(Work work) {
-  co_return co_await asio::co_spawn(
-      worker_,
-      [](Work w) -> awaitable<std::invoke_result_t<Work>> { co_return w(); }(std::move(work)),
-      asio::use_awaitable);
+// Where the transaction's next call is made.
+delivery_service::strand& delivery_service::threads() {
+  return transaction_->waits_for_programs() ? programs_ : workers_;
 }
 
 // Dropping a transaction removes files and may wait for a command. Where the sender is answered
 // after it, drop() comes first: he may offer the message again at once, on another connection, and
 // must not be told that it is in hand.
 awaitable<void> delivery_service::drop() {
-  if (transaction_) co_await on_worker([this] { transaction_.reset(); });
+  if (!transaction_) co_return;
+  co_await on_worker(threads(), [this] {
+    transaction_.reset();
+    return true;
+  });
 }
 
 void delivery_service::forget() {
-  if (transaction_) asio::post(worker_, [dropped = std::move(transaction_)] {});
+  if (!transaction_) return;
+  strand& on = threads();
+  asio::post(on, [dropped = std::move(transaction_)] {});
 }
 
 void delivery_service::log(log_level level, std::string_view name, fields more) const {
-  if (log_ == nullptr) return;
+  if (office_->log == nullptr) return;
   log_event event{level, name, {{"peer", peer_.address}}};
   if (!message_.empty()) event.fields.emplace_back("message", message_);
   for (auto& field : more) event.fields.push_back(std::move(field));
-  log_->write(event);
+  office_->log->write(event);
 }
 
 awaitable<void> delivery_service::run() {
@@ -209,16 +213,21 @@ result<void> delivery_service::check_originator(const header_block& header) cons
 }
 
 // An offer that nobody had time for until the sender has lost patience is not looked at: he will
-// come again.
-delivery::header_answer delivery_service::judge(const header_block& header,
-                                                clock::time_point asked) {
-  if (clock::now() - asked > bounds_.line / 2) {
-    delivery::header_answer busy;
-    busy.why = delivery::reason::busy;
-    return busy;
-  }
-  transaction_ = handler_.open(header, peer_);
-  return transaction_->judge();
+// come again. Nor is one that had to wait so long for a place among the programs.
+awaitable<delivery::header_answer> delivery_service::judge(const header_block& header) {
+  using answer = std::optional<delivery::header_answer>;
+  const auto too_late = [until = clock::now() + bounds_.line / 2] { return clock::now() > until; };
+  delivery::header_answer busy;
+  busy.why = delivery::reason::busy;
+  auto judged = co_await on_worker(workers_, [&]() -> answer {
+    if (too_late()) return busy;
+    transaction_ = office_->handler.open(header, peer_);
+    if (transaction_->waits_for_programs()) return std::nullopt;
+    return transaction_->judge();
+  });
+  if (judged) co_return *judged;
+  co_return co_await on_worker(programs_,
+                               [&] { return too_late() ? busy : transaction_->judge(); });
 }
 
 // A connection that offered enough is closed once what it offered is answered.
@@ -235,7 +244,7 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
   peer_.verified_domain = offered.header.originator().host();
   delivery::header_answer answer;
   if (auto proved = check_originator(offered.header); proved) {
-    answer = co_await on_worker([&, asked = clock::now()] { return judge(offered.header, asked); });
+    answer = co_await judge(offered.header);
   } else {
     answer.what = delivery::header_answer::kind::reject;
     answer.why = delivery::reason::identity;
@@ -269,7 +278,7 @@ awaitable<bool> delivery_service::handle(delivery::offer_refused refused) {
 awaitable<bool> delivery_service::handle(delivery::body_received received) {
   watch();
   connection_.pause();
-  auto taken = co_await on_worker([&] { return transaction_->body(received.slice); });
+  auto taken = co_await on_worker(threads(), [&] { return transaction_->body(received.slice); });
   connection_.resume();
   if (taken) co_return true;
   log(log_level::error, "body-failed", {{"text", taken.error().message()}});
@@ -291,7 +300,8 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
       [this](const std::string& text) {
         if (session_->note(text)) pump();
       });
-  const auto final_word = co_await on_worker([&] { return transaction_->finish(results); });
+  const auto final_word =
+      co_await on_worker(threads(), [&] { return transaction_->finish(results); });
   co_await drop();
   log(log_level::info, "message-finished",
       {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))},

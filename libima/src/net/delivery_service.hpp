@@ -7,24 +7,35 @@
 #include <ima/delivery/server.hpp>
 #include <ima/limits.hpp>
 #include <ima/log.hpp>
+#include <ima/net/delivery_server.hpp>
 
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace ima::net {
 
+/// What the connections of one receiver share.
+struct delivery_office {
+  delivery_office(const delivery_server_options& o, delivery::handler& h)
+      : bounds(o.bounds), handler(h), log(o.log), programs(o.commands) {}
+
+  limits bounds;  // of the connections that come; used on the loop's thread alone
+  delivery::handler& handler;
+  log_sink* log;
+  asio::thread_pool programs;  // for what waits for programs
+};
+
 /// Serves one IMDP connection: moves octets between the connection and the session, asks the
 /// handler on worker threads, keeps the deadlines. Runs on the connection's strand.
 class delivery_service : public std::enable_shared_from_this<delivery_service> {
  public:
-  delivery_service(connection c, const limits& bounds, delivery::handler& handler,
-                   asio::thread_pool& workers, log_sink* log);
+  delivery_service(connection c, std::shared_ptr<delivery_office> office,
+                   asio::thread_pool& workers);
 
   asio::any_io_executor executor() { return executor_; }
   awaitable<void> run();
@@ -35,6 +46,7 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
 
  private:
   using fields = std::vector<std::pair<std::string_view, std::string>>;
+  using strand = asio::strand<asio::thread_pool::executor_type>;  // one thing after another
 
   awaitable<void> serve();
   awaitable<bool> flush();
@@ -49,10 +61,8 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   awaitable<bool> handle(delivery::server_closed closed);
 
   result<void> check_originator(const header_block& header) const;
-  delivery::header_answer judge(const header_block& header,
-                                std::chrono::steady_clock::time_point asked);
-  template <class Work>
-  awaitable<std::invoke_result_t<Work>> on_worker(Work work);
+  awaitable<delivery::header_answer> judge(const header_block& header);
+  strand& threads();
   awaitable<void> drop();
   void forget();
   void count_offer(std::size_t recipients);
@@ -63,10 +73,10 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
 
   connection connection_;
   asio::any_io_executor executor_;
+  std::shared_ptr<delivery_office> office_;
   limits bounds_;
-  delivery::handler& handler_;
-  asio::strand<asio::thread_pool::executor_type> worker_;  // one thing after another
-  log_sink* log_;
+  strand workers_;
+  strand programs_;
   std::optional<delivery::server> session_;
   std::unique_ptr<delivery::transaction> transaction_;
   delivery::peer_info peer_;

@@ -86,6 +86,21 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
     });
   }
 
+  /// From now on; connections that are open stay.
+  void set_most(std::size_t connections, std::size_t of_a_peer) {
+    most_ = connections;
+    most_of_a_peer_ = of_a_peer;
+    room_.cancel();
+  }
+
+  /// Calls `change` on the loop's thread, unless the loop has ended.
+  template <class Change>
+  void on_loop(Change change) {
+    asio::post(loop_, [weak = this->weak_from_this(), change = std::move(change)] {
+      if (const auto self = weak.lock()) change();
+    });
+  }
+
   void use(const tls::context& tls) {
     const std::lock_guard lock(mutex_);
     tls_ = tls;

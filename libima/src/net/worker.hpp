@@ -8,10 +8,11 @@
 
 namespace ima::net {
 
-/// Runs `work` on a worker thread and comes back to the caller's executor with what it returned.
-/// The workers are joined before the caller's event loop goes.
-template <class Work>
-awaitable<std::invoke_result_t<Work>> on_worker(asio::thread_pool& workers, Work work) {
+/// Runs `work` on one of `workers`, a thread pool or a strand of one, and comes back to the
+/// caller's executor with what it returned. The workers are joined before the caller's event loop
+/// goes.
+template <class Workers, class Work>
+awaitable<std::invoke_result_t<Work>> on_worker(Workers& workers, Work work) {
   using outcome = std::optional<std::invoke_result_t<Work>>;
   outcome out;
   co_await asio::co_spawn(

@@ -61,6 +61,7 @@ class command_transaction : public delivery::transaction {
   header_answer judge() override;
   ima::result<void> body(const part_slice& slice) override;
   delivery::final_answer finish(delivery::reply_sink& sink) override;
+  bool waits_for_programs() const override { return true; }
 
  private:
   command what(std::vector<std::string> arguments) const;

@@ -41,11 +41,11 @@ class local_transaction : public delivery::transaction {
   header_answer judge() override;
   ima::result<void> body(const part_slice& slice) override;
   delivery::final_answer finish(delivery::reply_sink& sink) override;
+  bool waits_for_programs() const override;
 
  private:
   result<void> begin();
   result<void> begin_mailboxes();
-  bool needs_spool() const;
   mailbox::record record_for(const address& a) const;
   void finish_mailboxes();
   command_input whole(const header_block& header) const;
@@ -98,7 +98,8 @@ mailbox::record local_transaction::record_for(const address& a) const {
   return made;
 }
 
-bool local_transaction::needs_spool() const {
+// Known once it is judged; until then it waits for nothing but the disk.
+bool local_transaction::waits_for_programs() const {
   return std::any_of(to_.waiting.begin(), to_.waiting.end(), [](const local_recipient& r) {
     return !r.commands.empty() || !r.elsewhere.empty();
   });
@@ -111,7 +112,7 @@ result<void> local_transaction::begin() {
     IMA_TRY(stored, with_received(header_, peer_, state_->disk.now(), state_->options.bounds));
     header_ = stored;
   }
-  if (needs_spool()) {
+  if (waits_for_programs()) {  // each of which reads it from the start
     IMA_TRY(made, spool::create());
     spool_.emplace(std::move(made));
   }

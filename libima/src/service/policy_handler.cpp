@@ -59,6 +59,7 @@ class policy_transaction : public delivery::transaction {
         peer_(std::move(peer)) {}
 
   header_answer judge() override {
+    judged_ = true;
     header_answer answer = inside_->judge();
     if (answer.what != kind::accept) return answer;
     if (policy_.only_with_mailer && !header_.mailer()) return answer;
@@ -69,12 +70,14 @@ class policy_transaction : public delivery::transaction {
   delivery::final_answer finish(delivery::reply_sink& sink) override {
     return inside_->finish(sink);
   }
+  bool waits_for_programs() const override { return !judged_ || inside_->waits_for_programs(); }
 
  private:
   std::unique_ptr<delivery::transaction> inside_;
   policy_options policy_;
   header_block header_;
   delivery::peer_info peer_;
+  bool judged_ = false;
 };
 
 }  // namespace

@@ -61,6 +61,9 @@ class transaction {
   virtual ima::result<void> body(const part_slice& slice) = 0;
   /// The body is complete and verified. Durable when it returns OK.
   virtual final_answer finish(reply_sink& sink) = 0;
+  /// True where the calls that follow may wait for a program, and so for minutes. A server makes
+  /// these on threads of their own, so that no other message waits. Must not wait itself.
+  virtual bool waits_for_programs() const { return false; }
 };
 
 class handler {

@@ -20,6 +20,7 @@ struct delivery_server_options {
   std::vector<std::string> listen{"[::]:20025"};
   limits bounds;
   std::size_t workers = 4;         ///< Threads for handlers and the disk.
+  std::size_t commands = 16;       ///< Threads for what waits for programs, which bounds these.
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
   /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
   std::size_t connections_per_peer = 100;
@@ -52,6 +53,8 @@ class IMA_API delivery_server {
   void stop();
   /// New connections use `tls` from now on; running ones keep theirs. Thread-safe.
   void use(const tls::context& tls);
+  /// New connections are within `bounds` from now on, and the most of them are these. Thread-safe.
+  void use(const limits& bounds, std::size_t connections, std::size_t connections_per_peer);
 
  private:
   struct state;
