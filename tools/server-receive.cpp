@@ -37,14 +37,27 @@ result<void> read_settings(const std::string& file, settings& s) {
     config.require("listen");
     config.read("listen", s.server.listen);
     config.read("metrics", s.server.metrics_listen);
+    tools::read_count(config, "commands", s.server.commands);
+    if (s.server.commands > 1000) config.reject("commands", "must be from 1 to 1000");
     tools::read_server_limits(config, s.server);
     tools::read_handler(config, s.handler);
+    if (!s.handler.database.empty()) s.watched.databases.insert(s.handler.database);
     tools::read_server_tls(config, s.tls, s.watched);
   });
 }
 
-// Takes up changed certificates, handlers and routes, all or nothing.
-result<void> reload(const std::string& file, net::delivery_server& server,
+// What a server is made with once and for all.
+void log_what_needs_a_restart(const settings& now, const settings& fresh, log_sink& log) {
+  const auto& a = now.server;
+  const auto& b = fresh.server;
+  tools::log_restart(log, {{"listen", a.listen != b.listen},
+                           {"metrics", a.metrics_listen != b.metrics_listen},
+                           {"workers", a.workers != b.workers},
+                           {"commands", a.commands != b.commands}});
+}
+
+// Takes up changed certificates, limits, handlers and routes, all or nothing.
+result<void> reload(const std::string& file, const settings& first, net::delivery_server& server,
                     service::handler_switch& handler, tools::watched_files& read, log_sink& log) {
   settings fresh;
   const auto good = read_settings(file, fresh);
@@ -53,8 +66,10 @@ result<void> reload(const std::string& file, net::delivery_server& server,
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
   server.use(*context);
+  server.use(fresh.server.bounds, fresh.server.connections, fresh.server.connections_per_peer);
   handler.use(tools::make_handler(fresh.handler, fresh.server.bounds));
   tools::log_certificates(*context, log);
+  log_what_needs_a_restart(first, fresh, log);
   return {};
 }
 
@@ -78,7 +93,7 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
   tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { server->stop(); },
-      [&](tools::watched_files& read) { return reload(file, *server, handler, read, log); },
+      [&](tools::watched_files& read) { return reload(file, s, *server, handler, read, log); },
       s.watched, log);
   server->run();
   log.write({log_level::info, "stopped", {}});

@@ -149,9 +149,9 @@ net::queue_runner_options runner_options(const settings& s) {
   return options;
 }
 
-// Takes up changed certificates.
-result<void> reload(const std::string& file, net::queue_runner& runner, tools::watched_files& read,
-                    log_sink& log) {
+// Takes up changed certificates, hosts, limits and intervals, all or nothing.
+result<void> reload(const std::string& file, const settings& first, net::queue_runner& runner,
+                    tools::watched_files& read, log_sink& log) {
   settings fresh;
   const auto good = read_settings(file, fresh);
   read = fresh.watched;
@@ -159,7 +159,10 @@ result<void> reload(const std::string& file, net::queue_runner& runner, tools::w
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
   runner.use(*context);
+  runner.use(runner_options(fresh));
   tools::log_certificates(*context, log);
+  tools::log_restart(log, {{"queue.path", first.queue.path != fresh.queue.path},
+                           {"dns", first.sender.dns != fresh.sender.dns}});
   return {};
 }
 
@@ -177,7 +180,8 @@ int run_queue(const std::string& file, const settings& s, bool once) {
   tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { runner->stop(); },
-      [&](tools::watched_files& read) { return reload(file, *runner, read, log); }, s.watched, log);
+      [&](tools::watched_files& read) { return reload(file, s, *runner, read, log); }, s.watched,
+      log);
   if (!once) log.write({log_level::info, "running", {{"queue", s.queue.path}}});
   const auto good = once ? runner->run_once() : runner->run();
   return good ? tools::exit_ok : tools::complain(program, good.error());
@@ -201,9 +205,9 @@ int main(int argc, char** argv) {
   app.add_flag("--json", json, "Print the results as one JSON object");
   app.add_flag("--trace", trace, "Show the exchange with each host on standard error");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  tools::stderr_log log(trace ? log_level::debug : log_level::info);
+  tools::stderr_log log(trace ? log_level::debug : runs_queue ? log_level::info : log_level::error);
   settings s;
-  if (trace || runs_queue) s.sender.log = &log;
+  s.sender.log = &log;
   if (auto good = read_settings(arguments.file, s); !good)
     return tools::complain(program, good.error());
   if (arguments.check_only) return tools::exit_ok;

@@ -21,7 +21,7 @@ void read_policy(config_table& config, service::policy_options& policy) {
 }  // namespace
 
 void read_local_handler(config_table& config, handler_settings& s) {
-  read_routes(config, *s.routes);
+  read_routes(config, *s.routes, s.database);
   config.read("send-command", s.local.send_command);
   config.read("command-time", s.local.command_time);
   s.outside.command_time = s.local.command_time;

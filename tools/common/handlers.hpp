@@ -20,6 +20,7 @@ struct handler_settings {
   service::local_handler_options local;
   service::policy_options policy;  ///< Its command is empty where there is no policy.
   std::shared_ptr<service::routing_table> routes = std::make_shared<service::routing_table>();
+  std::string database;  ///< The file of `routes-database`; empty where there is none.
 };
 
 /// Reads what the built-in handler goes by: `hostparts`, `[routes]`, `routes-database`,

@@ -7,10 +7,12 @@
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ima::tools {
 
@@ -18,6 +20,8 @@ namespace ima::tools {
 /// (0: never).
 struct watched_files {
   std::set<std::string> files;  ///< A directory stands for the files in it.
+  /// Of these only that another file stands in its place: what changes inside is seen anyway.
+  std::set<std::string> databases;
   std::chrono::milliseconds every{0};
 };
 
@@ -47,5 +51,9 @@ class reload_watch {
   log_sink& log_;
   signal_watch signals_;  // last: its thread uses the others
 };
+
+/// Says which settings have changed and count only after a restart (`restart-needed`).
+void log_restart(log_sink& log,
+                 std::initializer_list<std::pair<std::string_view, bool>> changed_settings);
 
 }  // namespace ima::tools

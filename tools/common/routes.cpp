@@ -42,18 +42,19 @@ void read_route(std::string_view key, config_table& one, service::routing_table&
     one.reject("mailbox", added.error().text);
 }
 
-void read_database(config_table& config, service::routing_table& routes) {
+void read_database(config_table& config, service::routing_table& routes, std::string& database) {
   std::filesystem::path path;
   config.read("routes-database", path);
-  if (path.empty()) return;
-  auto opened = service::open_route_database(path.string());
+  database = path.string();
+  if (database.empty()) return;
+  auto opened = service::open_route_database(database);
   if (!opened) return config.reject("routes-database", opened.error().text);
   routes.add_source(*std::move(opened));
 }
 
 }  // namespace
 
-void read_routes(config_table& config, service::routing_table& routes) {
+void read_routes(config_table& config, service::routing_table& routes, std::string& database) {
   std::vector<std::string> hostparts;
   config.read("hostparts", hostparts);
   for (const std::string& written : hostparts) {
@@ -61,7 +62,7 @@ void read_routes(config_table& config, service::routing_table& routes) {
     if (!hostpart) return config.reject("hostparts", "\"" + written + "\" is not a hostpart");
     routes.add_host(*hostpart);
   }
-  read_database(config, routes);
+  read_database(config, routes, database);
   config.table("routes", [&](config_table& table) {
     table.each_table(
         [&](std::string_view key, config_table& one) { read_route(key, one, routes); });

@@ -113,7 +113,8 @@ awaitable<result<void>> queue_runner::state::scan() {
 }
 
 awaitable<void> queue_runner::state::take_in(std::vector<std::string> ids) {
-  const auto found = co_await on_worker(workers, [&, by = clerk] {
+  const auto by = clerk;
+  const auto found = co_await on_worker(workers, [&] {
     std::vector<result<service::queued_message>> out;
     for (const std::string& id : ids) out.push_back(by->look_at(id));
     return out;

@@ -12,6 +12,8 @@ struct dns_options {
   std::vector<std::string> servers;
   std::chrono::milliseconds timeout{3'000};  ///< For the first try of a question.
   std::chrono::milliseconds total{15'000};   ///< For one question with all its tries.
+
+  friend bool operator==(const dns_options&, const dns_options&) = default;
 };
 
 }  // namespace ima::net
