@@ -27,18 +27,15 @@ std::chrono::milliseconds body_patience(std::size_t octets, const limits& bounds
 // The body could not be read, and where it lies is nobody else's business.
 error our_fault(const error& why) { return {why.kind, why.rule, "", why.text}; }
 
-bool has_expired(const tls::certificate_facts& certificate) {
-  return std::chrono::system_clock::now() > certificate.not_after;
-}
-
 }  // namespace
 
-result<void> check_own_certificate(const tls::context& tls, std::string_view domain) {
+result<void> check_own_certificate(const tls::context& tls, std::string_view domain,
+                                   std::chrono::system_clock::time_point now) {
   const tls::certificate_facts* const ours = tls.own_certificate(domain);
   if (ours == nullptr)
     return error{fault::caller, "no-certificate", "",
                  fmt::format("none of our certificates proves '{}'", domain)};
-  if (has_expired(*ours))
+  if (now > ours->not_after)
     return error{fault::temporary, "certificate-expired", "",
                  fmt::format("our certificate for '{}' has expired", domain)};
   return {};
@@ -52,7 +49,7 @@ delivery_link::delivery_link(sending_means& means, std::string host, std::string
 
 awaitable<result<void>> delivery_link::open(clock::time_point until) {
   until_ = until;
-  if (auto ours = check_own_certificate(means_.tls, sender_); !ours) co_return ours;
+  if (auto ours = check_own_certificate(means_.tls, sender_, means_.now()); !ours) co_return ours;
   destination to{host_, service, default_port, &means_.hosts};
   // Named, as g++ 12 destroys such a temporary of a co_await expression twice.
   take_socket take_one = [self = shared_from_this()](tcp::socket s) {
@@ -99,9 +96,10 @@ awaitable<result<void>> delivery_link::greeting() {
 bool delivery_link::usable() const {
   if (ended_ || current_ != nullptr || body_open_) return false;
   if (clock::now() - began_ > means_.bounds.connection) return false;
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  return check_own_certificate(means_.tls, sender_) &&
-         tls::vouches_for(connection_->tls().peer(), host_, now);
+  const auto now = means_.now();
+  return check_own_certificate(means_.tls, sender_, now) &&
+         tls::vouches_for(connection_->tls().peer(), host_,
+                          std::chrono::floor<std::chrono::seconds>(now));
 }
 
 // The session says how long the wait it is in may last; what comes meanwhile does not prolong it.

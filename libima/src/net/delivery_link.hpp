@@ -30,11 +30,14 @@ struct sending_means {
   tls::context tls;
   const std::map<std::string, std::string, std::less<>>& hosts;
   limits bounds;
+  /// The time by which certificates are judged.
+  std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
 };
 
-/// Our certificate for `domain`, looked at before it is shown. Errors: fault::caller
-/// `no-certificate`; fault::temporary `certificate-expired`.
-result<void> check_own_certificate(const tls::context& tls, std::string_view domain);
+/// Our certificate for `domain`, looked at before it is shown, at the time `now`. Errors:
+/// fault::caller `no-certificate`; fault::temporary `certificate-expired`.
+result<void> check_own_certificate(const tls::context& tls, std::string_view domain,
+                                   std::chrono::system_clock::time_point now);
 
 /// What has come back about one message.
 struct exchange {

@@ -208,7 +208,7 @@ awaitable<bool> delivery_service::handle(delivery::server_waits) { co_return tru
 
 // The rule of docs/delivery.md section 5 that needs the connection.
 result<void> delivery_service::check_originator(const header_block& header) const {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto now = std::chrono::floor<std::chrono::seconds>(office_->now());
   return tls::vouches_for(connection_.tls().peer(), header.originator().host(), now);
 }
 

@@ -10,6 +10,7 @@
 #include <ima/net/delivery_server.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,11 +23,12 @@ namespace ima::net {
 /// What the connections of one receiver share.
 struct delivery_office {
   delivery_office(const delivery_server_options& o, delivery::handler& h)
-      : bounds(o.bounds), handler(h), log(o.log), programs(o.commands) {}
+      : bounds(o.bounds), handler(h), log(o.log), now(o.now), programs(o.commands) {}
 
   limits bounds;  // of the connections that come; used on the loop's thread alone
   delivery::handler& handler;
   log_sink* log;
+  std::function<std::chrono::system_clock::time_point()> now;
   asio::thread_pool programs;  // for what waits for programs
 };
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -111,7 +112,7 @@ result<send_report> send_message(const header_block& header, body_source& body,
   if (hosts.empty())
     return error{fault::caller, "recipients-missing", "", "the message names no recipient"};
   const std::string sender(header.originator().host());
-  IMA_CHECK(check_own_certificate(tls, sender));
+  IMA_CHECK(check_own_certificate(tls, sender, std::chrono::system_clock::now()));
   asio::io_context loop(1);
   asio::thread_pool workers(1);
   IMA_TRY(dns, resolver::create(loop, options.dns));

@@ -50,14 +50,16 @@ struct willing : delivery::handler {
   std::condition_variable changed;
   bool held = false;
   bool waiting = false;  // somebody is held back
+  std::string slow;      // only messages of this subject are held, and wait for a program
   std::size_t talk = 0;
   std::atomic<int> finished{0};
   std::atomic<int> dropped{0};
 
   struct transaction : delivery::transaction {
     willing& all;
+    bool slow;
     bool done = false;
-    explicit transaction(willing& w) : all(w) {}
+    transaction(willing& w, bool waits) : all(w), slow(waits) {}
     ~transaction() override { all.dropped += done ? 0 : 1; }
     header_answer judge() override {
       header_answer answer;
@@ -68,17 +70,20 @@ struct willing : delivery::handler {
     delivery::final_answer finish(delivery::reply_sink& sink) override {
       for (std::size_t i = 0; i < all.talk; ++i) sink.note(std::string(400, 'x'));
       std::unique_lock lock(all.mutex);
-      all.waiting = all.held;
-      all.changed.notify_all();
-      all.changed.wait(lock, [&] { return !all.held; });
+      if (slow || all.slow.empty()) {
+        all.waiting = all.held;
+        all.changed.notify_all();
+        all.changed.wait(lock, [&] { return !all.held; });
+      }
       ++all.finished;
       done = true;
       return {verdict::ok, false};
     }
+    bool waits_for_programs() const override { return slow; }
   };
-  std::unique_ptr<delivery::transaction> open(const header_block&,
+  std::unique_ptr<delivery::transaction> open(const header_block& header,
                                               const delivery::peer_info&) override {
-    return std::make_unique<transaction>(*this);
+    return std::make_unique<transaction>(*this, !slow.empty() && header.subject() == slow);
   }
   void hold(bool on) {
     const std::lock_guard lock(mutex);
@@ -348,6 +353,25 @@ TEST_CASE("a connection past its age is closed when it is asked for more") {
   CHECK(p.line() == "(end)");
 }
 
+TEST_CASE("a certificate that ends while the connection lives proves nothing any more") {
+  std::atomic<std::chrono::hours> later = 0h;
+  net::delivery_server_options options;
+  options.now = [&] { return std::chrono::system_clock::now() + later.load(); };
+  host h(options);
+  peer p(h);
+  p.greet();
+  REQUIRE(p.say(whole(1)));
+  CHECK(p.line() == "ACCEPT");
+  CHECK(p.line() == "OK");
+  later = 24h * 3650;
+  REQUIRE(p.say(offer(2)));
+  CHECK(p.line().starts_with("REJECT identity"));
+  later = 0h;
+  REQUIRE(p.say(whole(3)));
+  CHECK(p.line() == "ACCEPT");
+  CHECK(p.line() == "OK");
+}
+
 TEST_CASE("a connection is closed after as many offers, or recipients, as are allowed") {
   limits offers;
   offers.offers = 2;
@@ -362,6 +386,57 @@ TEST_CASE("a connection is closed after as many offers, or recipients, as are al
       CHECK(p.line() == wanted);
     CHECK(h.handler.finished == 2);
   }
+}
+
+TEST_CASE("messages that wait for a program keep no other from being delivered") {
+  net::delivery_server_options options;
+  options.workers = options.commands = 1;
+  host h(options);
+  h.handler.slow = "1";
+  h.handler.hold(true);
+  peer slow(h);
+  slow.greet();
+  REQUIRE(slow.say(whole(1)));
+  CHECK(slow.line() == "ACCEPT");
+  h.handler.wait_until_held();
+  peer behind(h);
+  behind.greet();
+  REQUIRE(behind.say(whole(1)));
+  peer other(h);
+  other.greet();
+  for (int i = 2; i < 5; ++i) {
+    REQUIRE(other.say(whole(i)));
+    CHECK(other.line() == "ACCEPT");
+    CHECK(other.line() == "OK");
+  }
+  h.handler.hold(false);
+  CHECK(slow.line() == "OK");
+  CHECK(behind.line() == "ACCEPT");
+  CHECK(behind.line() == "OK");
+}
+
+TEST_CASE("limits that are exchanged count for connections that come after") {
+  host h;
+  peer before(h);
+  before.greet();
+  limits bounds;
+  bounds.offers = 1;
+  h.server.use(bounds, 1000, 2);
+  peer after(h);
+  after.greet();
+  for (peer* p : {&before, &after}) REQUIRE(p->say(whole(1)));
+  CHECK(after.line() == "ACCEPT");
+  CHECK(after.line() == "OK");
+  CHECK(after.line() == "CLOSE shutdown");
+  CHECK(before.line() == "ACCEPT");
+  CHECK(before.line() == "OK");
+  REQUIRE(before.say(whole(2)));
+  CHECK(before.line() == "ACCEPT");
+  CHECK(before.line() == "OK");
+  peer second(h);
+  second.greet();
+  peer third(h);
+  CHECK_FALSE(third.handshake());
 }
 
 TEST_CASE("one peer gets as many connections as are allowed, and another when one ends") {

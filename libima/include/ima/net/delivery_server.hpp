@@ -7,6 +7,7 @@
 #include <ima/log.hpp>
 #include <ima/tls/context.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -28,6 +29,8 @@ struct delivery_server_options {
   std::string metrics_listen;
   std::function<std::string()> metrics;  ///< Makes that text.
   log_sink* log = nullptr;               ///< Not owned; outlives the server.
+  /// The time by which a certificate's validity is judged with each message.
+  std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
 };
 
 /// Receives mail from other servers (docs/delivery.md): accepts connections, proves both sides, and

@@ -1,0 +1,69 @@
+#include "net/delivery_link.hpp"
+
+#include "domains.hpp"
+#include "receiver.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+using namespace ima;
+using namespace net_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using steady = std::chrono::steady_clock;
+using system_clock = std::chrono::system_clock;
+
+// A sender's means, with a clock of the test's.
+struct sending {
+  explicit sending(const receiver& to) : hosts{{"b.example", to.address()}} {
+    means.now = [this] { return now; };
+  }
+  // Opens a link, and says whether it is of use before and after so long.
+  std::pair<bool, bool> usable_after(system_clock::duration later) {
+    std::pair<bool, bool> found{false, true};
+    const auto link = std::make_shared<net::delivery_link>(means, "b.example", "a.example");
+    const auto look = [&]() -> net::awaitable<void> {
+      const auto open = co_await link->open(steady::now() + 60s);
+      CHECK(open);
+      found.first = link->usable();
+      now += later;
+      found.second = link->usable();
+      co_await link->close();
+    };
+    asio::co_spawn(loop, look(), [](const std::exception_ptr& thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+    });
+    loop.run();
+    return found;
+  }
+
+  asio::io_context loop{1};
+  asio::thread_pool workers{1};
+  net::resolver dns = net::resolver::create(loop, {}).value();
+  std::map<std::string, std::string, std::less<>> hosts;
+  system_clock::time_point now = system_clock::now();
+  net::sending_means means{loop, dns, workers, imdp("a.example"), hosts, {}};
+};
+
+}  // namespace
+
+TEST_CASE("a connection is of use for the next message as long as both certificates are good") {
+  receiver b("b.example");
+  CHECK(sending(b).usable_after(1s) == std::pair(true, true));
+  CHECK(sending(b).usable_after(24h * 3650) == std::pair(true, false));
+}
+
+TEST_CASE("a connection past its age is of no use for the next message") {
+  receiver b("b.example");
+  sending s(b);
+  s.means.bounds.connection = 0ms;
+  CHECK_FALSE(s.usable_after(0s).second);
+}
