@@ -150,21 +150,21 @@ def a_crowd(s):
 
 
 def commands_out_of_order(s):
-    block = header("alice@a.example", "bob@b.example", lines=("subject: order",))
-    mail, body = b"MAIL %d\n" % len(block) + block, b"DATA 6\nhello\n"
     most = str(2**64 - 1).encode()
+    body = b"DATA 6\nhello\n"
     for what, said, rule in (
-            ("DATA after CANCEL", mail + b"CANCEL\n" + body, "command-order"),
-            ("CANCEL first", b"CANCEL\n", "command-order"),
-            ("CANCEL twice", mail + b"CANCEL\nCANCEL\n", "command-order"),
-            ("DATA twice", mail + body + body, "command-order"),
-            ("MAIL after ACCEPT", mail + mail, "command-order"),
-            ("DONE after ACCEPT", mail + b"DONE\n", "command-order"),
-            ("the largest count of a header", b"MAIL " + most + b"\n", "header-limit"),
-            ("the largest count of a body", b"MAIL 1\nxDATA " + most + b"\n", "data-length"),
-            ("the largest count of an accepted body", mail + b"DATA " + most + b"\n", "data-length")):
+            ("DATA after CANCEL", b"%sCANCEL\n" + body, "command-order"),
+            ("CANCEL first", b"CANCEL\n%s", "command-order"),
+            ("CANCEL twice", b"%sCANCEL\nCANCEL\n", "command-order"),
+            ("DATA twice", b"%s" + body + body, "command-order"),
+            ("MAIL after ACCEPT", b"%sMAIL 1\nx", "command-order"),
+            ("DONE after ACCEPT", b"%sDONE\n", "command-order"),
+            ("the largest count of a header", b"MAIL " + most + b"\n%s", "header-limit"),
+            ("the largest count of a body", b"MAIL 1\nxDATA " + most + b"\n%s", "data-length"),
+            ("the largest count of an accepted body", b"%sDATA " + most + b"\n", "data-length")):
+        block = header("alice@a.example", "bob@b.example", lines=(f"subject: {what}",))
         peer = s.peer()
-        peer.say(said)
+        peer.say(said % (b"MAIL %d\n" % len(block) + block))
         lines = []
         while (line := peer.line()) is not None:
             lines.append(line)

@@ -46,6 +46,7 @@ def receiver(t, a, b):
     t.contains("the next limit", peer().greeting, "max-size=4000")
     t.equal("an open connection keeps its own",
             held.offer(header("alice@a.example", "bob@b.example", parts=(b"x" * 5000,)))[-1], "ACCEPT")
+    held.close()
     reload("max-size = 4000\n" + settings.replace(":0", ":1"), "another port")
     t.true("needs a restart", server.wait_for(r"warning restart-needed settings=listen\n"))
     reload("workers = 2\nmetrics = '127.0.0.1:0'\n" + settings, "threads and counters")

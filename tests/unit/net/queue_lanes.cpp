@@ -27,12 +27,6 @@ void put_crowd(lane_table& table, const std::string& name, int count, sys_second
   for (int i = 0; i < count; ++i) put(table, name + std::to_string(i), 1, due);
 }
 
-std::multiset<std::string> hosts(const std::vector<connection_slot>& slots) {
-  std::multiset<std::string> names;
-  for (const connection_slot& s : slots) names.insert(s.to->host);
-  return names;
-}
-
 // Makes a host one that answered, with nothing waiting for it.
 void let_answer(lane_table& table, const std::string& host) {
   put(table, host);
