@@ -15,6 +15,7 @@
 #include <ima/mailbox/file_system.hpp>
 #include <ima/net/retrieval_server.hpp>
 #include <ima/net/submission.hpp>
+#include <ima/service/event_counters.hpp>
 #include <ima/service/post_office.hpp>
 #include <ima/service/queue.hpp>
 
@@ -54,6 +55,7 @@ void read_submission(tools::config_table& config, settings& s) {
 void read_keys(tools::config_table& config, settings& s) {
   config.require("listen");
   config.read("listen", s.server.listen);
+  config.read("metrics", s.server.metrics_listen);
   tools::read_server_limits(config, s.server);
   s.sender.bounds = s.server.bounds;
   config.require("users");
@@ -107,26 +109,54 @@ struct running {
   net::submitter* sender;
 };
 
-// Takes up changed certificates and users. Which file holds the users does not change.
-result<void> reload(const std::string& file, running& now, tools::watched_files& read,
-                    log_sink& log) {
+// What a post office is made with once and for all.
+void log_what_needs_a_restart(const settings& first, const settings& fresh, log_sink& log) {
+  const auto& a = first.server;
+  const auto& b = fresh.server;
+  tools::log_restart(log, {{"listen", a.listen != b.listen},
+                           {"metrics", a.metrics_listen != b.metrics_listen},
+                           {"workers", a.workers != b.workers},
+                           {"users", first.users_file != fresh.users_file},
+                           {"index-path", first.index_path != fresh.index_path},
+                           {"trust-issued-names", a.trust_issued_names != b.trust_issued_names},
+                           {"submission", first.submission != fresh.submission},
+                           {"submission.queue.path", first.queue.path != fresh.queue.path}});
+}
+
+// Takes up changed certificates, users, limits, and how users' mail is sent.
+result<void> reload(const std::string& file, const settings& first, running& now,
+                    tools::watched_files& read, log_sink& log) {
   settings fresh;
+  fresh.sender.log = first.sender.log;
   const auto good = read_settings(file, fresh);
   read = fresh.watched;
   if (!good) return good;
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
-  if (now.sender != nullptr) {
+  if (now.sender != nullptr && fresh.submission) {
     const auto sending = tls::context::create(fresh.sender_tls);
     if (!sending) return sending.error();
     now.sender->use(*sending);
+    now.sender->use(fresh.sender, fresh.queue.retry);
   }
   now.server.use(*context);
+  now.server.use(fresh.server.bounds, fresh.server.connections, fresh.server.connections_per_peer);
   tools::log_certificates(*context, log);
+  log_what_needs_a_restart(first, fresh, log);
   return now.users.reload();
 }
 
-int serve(const std::string& file, settings& s, tools::stderr_log& log) {
+void log_addresses(const net::retrieval_server& server, log_sink& log) {
+  for (const std::string& where : server.addresses())
+    log.write({log_level::info, "listening", {{"address", where}}});
+  if (!server.metrics_address().empty())
+    log.write({log_level::info, "metrics-listening", {{"address", server.metrics_address()}}});
+}
+
+int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
+  service::event_counters log(&errors);
+  s.server.log = s.sender.log = &log;
+  s.server.metrics = [&log] { return log.open_metrics(); };
   const auto context = tls::context::create(s.tls);
   if (!context) return tools::complain(program, context.error());
   const auto users = tools::listed_users::open(s.users_file, &log);
@@ -143,13 +173,12 @@ int serve(const std::string& file, settings& s, tools::stderr_log& log) {
                                .indexes = s.index_path.string()});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
-  for (const std::string& where : server->addresses())
-    log.write({log_level::info, "listening", {{"address", where}}});
+  log_addresses(*server, log);
   tools::log_certificates(*context, log);
   running now{*server, **users, sender};
   const tools::reload_watch watch(
       [&] { server->stop(); },
-      [&](tools::watched_files& read) { return reload(file, now, read, log); }, s.watched, log);
+      [&](tools::watched_files& read) { return reload(file, s, now, read, log); }, s.watched, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;
@@ -166,8 +195,6 @@ int main(int argc, char** argv) {
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
   tools::stderr_log log;
   settings s;
-  s.server.log = &log;
-  s.sender.log = &log;
   if (auto good = read_settings(arguments.file, s); !good)
     return tools::complain(program, good.error());
   return arguments.check_only ? tools::exit_ok : serve(arguments.file, s, log);

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import sqlite3
+from urllib.request import urlopen
 
 from harness import Domain, QueueRunner, Tests, authority, stored
 from imdp import Peer, header
@@ -67,6 +69,25 @@ def receiver(t, a, b):
     t.equal("the receiver ends in order", server.stop(), 0)
 
 
+def post_office(t, b):
+    office = b.start("server-post-office", 'metrics = "127.0.0.1:0"\n')
+    where = office.wait_for(r"metrics-listening address=(\S+)").group(1)
+    t.equal("mail is fetched", b.fetch("bob", t.work / "copy").code, 0)
+    with urlopen(f"http://{where}/metrics", timeout=20) as answer:
+        text = answer.read().decode()
+    t.contains("users are counted", text, 'ima_events_total{event="user-proved"} 1\n')
+    config = b.place / "server-post-office.toml"
+    config.write_text(config.read_text().replace(
+        "[tls]\n", "[limits]\nconnections-per-peer = 1\n[tls]\n", 1).replace(":0", ":1"))
+    office.signal(signal.SIGHUP)
+    t.true("what needs a restart", office.wait_for("restart-needed settings=listen,metrics\n"))
+    with socket.create_connection(("127.0.0.1", office.port), 30) as one, \
+            socket.create_connection(("127.0.0.1", office.port), 30) as two:
+        t.equal("a limit counts at once", two.recv(1), b"")
+        one.close()
+    t.equal("the post office ends in order", office.stop(), 0)
+
+
 def runner(t, a, b):
     """A queue's host is found where the settings say, from the reload on."""
     server = b.start("server-receive")
@@ -91,4 +112,5 @@ with Tests() as tests:
     sender, receiving = Domain(tests, ca, "a.example"), Domain(tests, ca, "b.example")
     receiving.add_user("bob")
     receiver(tests, sender, receiving)
+    post_office(tests, receiving)
     runner(tests, sender, receiving)

@@ -6,7 +6,15 @@
 namespace ima::net {
 
 struct retrieval_server::state : server_loop<retrieval_service> {
-  using server_loop::server_loop;
+  state(const tls::context& tls, const retrieval_server_options& options,
+        retrieval::authenticator& users)
+      : server_loop(tls, options,
+                    [this](connection from, asio::thread_pool& workers) {
+                      return std::make_shared<retrieval_service>(std::move(from), office, workers);
+                    }),
+        office(std::make_shared<retrieval_office>(options, users, executor())) {}
+
+  std::shared_ptr<retrieval_office> office;
 };
 
 retrieval_server::retrieval_server(std::shared_ptr<state> s) : state_(std::move(s)) {}
@@ -16,13 +24,9 @@ retrieval_server::~retrieval_server() = default;
 result<retrieval_server> retrieval_server::create(const retrieval_server_options& options,
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
-  auto office = std::make_shared<std::shared_ptr<retrieval_office>>();
-  auto made =
-      std::make_shared<state>(tls, options, [office](connection from, asio::thread_pool& workers) {
-        return std::make_shared<retrieval_service>(std::move(from), *office, workers);
-      });
-  *office = std::make_shared<retrieval_office>(options, users, made->executor());
+  auto made = std::make_shared<state>(tls, options, users);
   IMA_CHECK(made->listen(options.listen));
+  IMA_CHECK(made->expose(options.metrics_listen, options.metrics));
   return retrieval_server(std::move(made));
 }
 
@@ -30,8 +34,20 @@ const std::vector<std::string>& retrieval_server::addresses() const noexcept {
   return state_->addresses();
 }
 
+const std::string& retrieval_server::metrics_address() const noexcept {
+  return state_->metrics_address();
+}
+
 void retrieval_server::run() { state_->run(); }
 void retrieval_server::stop() { state_->stop(); }
 void retrieval_server::use(const tls::context& tls) { state_->use(tls); }
+
+void retrieval_server::use(const limits& bounds, std::size_t connections,
+                           std::size_t connections_per_peer) {
+  state_->on_loop([s = state_.get(), bounds, connections, connections_per_peer] {
+    s->office->options.bounds = bounds;
+    s->set_most(connections, connections_per_peer);
+  });
+}
 
 }  // namespace ima::net

@@ -79,45 +79,53 @@ class teller : public send_observer {
 }  // namespace
 
 struct submitter::state {
-  tls::context tls;  // guarded by mutex
-  submitter_options options;
+  // What one message is sent by.
+  struct manner {
+    tls::context tls;
+    submitter_options options;
+  };
+
+  manner now;  // guarded by mutex
   std::mutex mutex;
 
-  tls::context current() {
+  manner current() {
     const std::scoped_lock guard(mutex);
-    return tls;
+    return now;
   }
 };
 
 submitter::submitter(const tls::context& tls, submitter_options options)
-    : state_(new state{tls, std::move(options), {}}) {}
+    : state_(new state{{tls, std::move(options)}, {}}) {}
 submitter::~submitter() = default;
 
 result<send_verdict> submitter::send(const header_block& header, body_source& body,
                                      const retrieval::submission::tell_outcome& outcome,
                                      const retrieval::submission::tell_note& note) {
   teller told(header, outcome, note);
-  sender_options options = state_->options.sender;
-  options.observer = &told;
-  options.policy = send_policy::all_or_none;
-  service::queue* const queue = state_->options.queue;
-  const tls::context tls = state_->current();
-  IMA_CHECK(queue == nullptr
-                ? send_message(header, body, tls, options)
-                : send_or_queue(header, body, *queue, tls, options, state_->options.retry));
+  auto [tls, by] = state_->current();
+  by.sender.observer = &told;
+  by.sender.policy = send_policy::all_or_none;
+  IMA_CHECK(by.queue == nullptr ? send_message(header, body, tls, by.sender)
+                                : send_or_queue(header, body, *by.queue, tls, by.sender, by.retry));
   return told.verdict();
 }
 
 result<std::vector<retrieval::queued_message>> submitter::queued(
     const std::vector<address>& senders) {
-  if (state_->options.queue == nullptr) return mail_submitter::queued(senders);
-  return service::queued_mail(*state_->options.queue, senders,
-                              state_->options.sender.bounds.queued);
+  const submitter_options by = state_->current().options;
+  if (by.queue == nullptr) return mail_submitter::queued(senders);
+  return service::queued_mail(*by.queue, senders, by.sender.bounds.queued);
 }
 
 void submitter::use(const tls::context& tls) {
   const std::scoped_lock guard(state_->mutex);
-  state_->tls = tls;
+  state_->now.tls = tls;
+}
+
+void submitter::use(const sender_options& sender, const service::retry_policy& retry) {
+  const std::scoped_lock guard(state_->mutex);
+  state_->now.options.sender = sender;
+  state_->now.options.retry = retry;
 }
 
 }  // namespace ima::net

@@ -9,6 +9,7 @@
 #include <ima/tls/context.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,10 @@ struct retrieval_server_options {
   /// The DNS names in a client certificate that verifies are user names. Only for a context that
   /// trusts nothing but the operator's own authority: any other could issue any name.
   bool trust_issued_names = false;
-  log_sink* log = nullptr;  ///< Not owned; outlives the server.
+  /// Where OpenMetrics text is given over HTTP, an address on loopback; empty for nowhere.
+  std::string metrics_listen;
+  std::function<std::string()> metrics;  ///< Makes that text.
+  log_sink* log = nullptr;               ///< Not owned; outlives the server.
 };
 
 /// A post office (docs/retrieval.md): accepts users' connections and answers them from a back end
@@ -36,7 +40,7 @@ struct retrieval_server_options {
 class IMA_API retrieval_server {
  public:
   /// Opens the listening sockets. `users` is not owned and outlives the server. Errors:
-  /// fault::caller, rule `listen`.
+  /// fault::caller, rules `listen`, `metrics-address`.
   static result<retrieval_server> create(const retrieval_server_options& options,
                                          const tls::context& tls, retrieval::authenticator& users);
   retrieval_server(retrieval_server&&) noexcept;
@@ -45,12 +49,17 @@ class IMA_API retrieval_server {
   /// The addresses that are listened on, with their ports.
   const std::vector<std::string>& addresses() const noexcept;
 
+  /// Where the counters are given; empty where they are not.
+  const std::string& metrics_address() const noexcept;
+
   /// Serves until stop(), then until the requests in hand are answered. Blocks.
   void run();
   /// Takes no more connections or requests and lets run() return. Thread-safe.
   void stop();
   /// New connections use `tls` from now on; running ones keep theirs. Thread-safe.
   void use(const tls::context& tls);
+  /// New connections are within `bounds` from now on, and the most of them are these. Thread-safe.
+  void use(const limits& bounds, std::size_t connections, std::size_t connections_per_peer);
 
  private:
   struct state;

@@ -32,6 +32,8 @@ class IMA_API submitter : public service::mail_submitter {
 
   /// Messages that are sent from now on use `tls`. Thread-safe.
   void use(const tls::context& tls);
+  /// And go by `sender` and `retry`. Thread-safe.
+  void use(const sender_options& sender, const service::retry_policy& retry);
 
  private:
   struct state;
