@@ -1,6 +1,5 @@
 // Gives users their mail (docs/man/server-post-office.8.scd).
 
-#include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
 #include "hosts.hpp"
@@ -9,6 +8,7 @@
 #include "log.hpp"
 #include "queue_settings.hpp"
 #include "reload.hpp"
+#include "server_main.hpp"
 #include "tls_settings.hpp"
 #include "users.hpp"
 
@@ -187,15 +187,6 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tools::block_watched_signals();
-  CLI::App app("Gives users their IMA mail.", program);
-  tools::config_arguments arguments;
-  tools::add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
-  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  tools::stderr_log log;
-  settings s;
-  if (auto good = read_settings(arguments.file, s); !good)
-    return tools::complain(program, good.error());
-  return arguments.check_only ? tools::exit_ok : serve(arguments.file, s, log);
+  return tools::server_main<settings>(program, "Gives users their IMA mail.", argc, argv,
+                                      read_settings, serve);
 }

@@ -1,22 +1,17 @@
 // Receives mail from other servers and gives it to a handler, built in or a command.
 
-#include "arguments.hpp"
 #include "config.hpp"
 #include "exit_codes.hpp"
 #include "handlers.hpp"
 #include "limits.hpp"
 #include "log.hpp"
 #include "reload.hpp"
+#include "server_main.hpp"
 #include "tls_settings.hpp"
 
 #include <ima/net/delivery_server.hpp>
 #include <ima/service/event_counters.hpp>
 #include <ima/service/handler_switch.hpp>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
-
-#include <cstdio>
 
 namespace {
 
@@ -103,15 +98,6 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tools::block_watched_signals();
-  CLI::App app("Receives IMA mail from other servers.", program);
-  tools::config_arguments arguments;
-  tools::add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
-  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  tools::stderr_log log;
-  settings s;
-  if (auto good = read_settings(arguments.file, s); !good)
-    return tools::complain(program, good.error());
-  return arguments.check_only ? tools::exit_ok : serve(arguments.file, s, log);
+  return tools::server_main<settings>(program, "Receives IMA mail from other servers.", argc, argv,
+                                      read_settings, serve);
 }

@@ -9,6 +9,7 @@
 #include "output.hpp"
 #include "queue_settings.hpp"
 #include "reload.hpp"
+#include "result_json.hpp"
 #include "signals.hpp"
 #include "tls_settings.hpp"
 
@@ -70,17 +71,9 @@ void print_json(const net::host_report& host, tools::json_writer& out) {
   out.key("permanent").flag(host.permanent).key("unknown").flag(host.unknown);
   out.key("withdrawn").flag(host.withdrawn).key("notes").array();
   for (const std::string& text : host.notes) out.text(text);
-  out.end().key("results").array();
-  for (const auto& r : host.results)
-    out.object()
-        .key("recipient")
-        .text(r.recipient.text())
-        .key("result")
-        .text(to_string(r.what))
-        .key("text")
-        .text(r.text)
-        .end();
-  out.end().end();
+  out.end().key("results");
+  tools::put_results(out, host.results);
+  out.end();
 }
 
 void print_json(const net::send_report& report) {

@@ -4,6 +4,7 @@
 #include "exit_codes.hpp"
 #include "json.hpp"
 #include "output.hpp"
+#include "result_json.hpp"
 
 #include <ima/date.hpp>
 #include <ima/mailbox/file_system.hpp>
@@ -37,17 +38,9 @@ std::string_view state_of(const queued_host& host) {
 void put(json_writer& out, const queued_host& host) {
   out.object().key("host").text(host.host).key("state").text(state_of(host));
   out.key("tries").number(host.tries).key("next").text(date(host.next));
-  out.key("problem").text(host.problem).key("results").array();
-  for (const auto& r : host.results)
-    out.object()
-        .key("recipient")
-        .text(r.recipient.text())
-        .key("result")
-        .text(to_string(r.what))
-        .key("text")
-        .text(r.text)
-        .end();
-  out.end().end();
+  out.key("problem").text(host.problem).key("results");
+  put_results(out, host.results);
+  out.end();
 }
 
 void put(json_writer& out, const queued_message& m) {

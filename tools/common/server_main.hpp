@@ -1,0 +1,32 @@
+#pragma once
+
+#include "arguments.hpp"
+#include "exit_codes.hpp"
+#include "log.hpp"
+#include "signals.hpp"
+
+#include <ima/error.hpp>
+
+#include <string>
+
+namespace ima::tools {
+
+/// The `main` of a server: reads its settings with `read(file, settings)` and, unless they are only
+/// to be checked, runs `serve(file, settings, log)`.
+template <class Settings, class Read, class Serve>
+int server_main(const char* program, const char* about, int argc, char** argv, Read read,
+                Serve serve) {
+  block_watched_signals();
+  CLI::App app(about, program);
+  config_arguments arguments;
+  add_config_arguments(app, arguments);
+  app.get_option("--config")->required();
+  if (const auto status = parse_arguments(app, argc, argv)) return *status;
+  stderr_log log;
+  Settings s;
+  const result<void> good = read(arguments.file, s);
+  if (!good) return complain(program, good.error());
+  return arguments.check_only ? exit_ok : serve(arguments.file, s, log);
+}
+
+}  // namespace ima::tools
