@@ -1,6 +1,7 @@
 #include "net/queue_lanes.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <tuple>
 #include <utility>
 
@@ -18,6 +19,17 @@ std::string key_of(const std::string& host, const std::string& sender) {
 
 bool due_before(const std::shared_ptr<lane>& a, const std::shared_ptr<lane>& b) {
   return *a->queue.begin() < *b->queue.begin();
+}
+
+// Without going below nothing.
+std::size_t less(std::size_t from, std::size_t what) { return from - std::min(from, what); }
+
+// Sorts the first `count` to the front; returns where the others begin.
+template <class Iterator, class Before>
+Iterator sort_first(Iterator from, Iterator to, std::size_t count, Before before) {
+  const Iterator end = from + static_cast<std::ptrdiff_t>(count);
+  std::partial_sort(from, end, to, before);
+  return end;
 }
 
 }  // namespace
@@ -57,21 +69,20 @@ void lane_table::clear() {
 
 // Each kind leaves room for the others: those that answer an eighth, and those that do not a
 // sixteenth, which only fresh ones may take, and as these have little time it is soon free again.
-bool lane_table::has_room(standing s) const {
-  const std::size_t taken = used_[0] + used_[1] + used_[2];
-  const std::size_t free = most_ - std::min(most_, taken);
-  const std::size_t unproved = used(standing::fresh) + used(standing::slow);
-  const bool room_for_unproved = unproved < std::max<std::size_t>(1, most_ * 3 / 4);
+std::size_t lane_table::room(standing s) const {
+  const std::size_t free = less(most_, used_[0] + used_[1] + used_[2]);
+  const std::size_t unproved =
+      less(std::max<std::size_t>(1, most_ * 3 / 4), used(standing::fresh) + used(standing::slow));
   switch (s) {
     case standing::answers:
-      return free > most_ / 8;
+      return less(free, most_ / 8);
     case standing::fresh:
-      return free > 0 && room_for_unproved;
+      return std::min(free, unproved);
     case standing::slow:
-      return free > most_ / 16 && room_for_unproved &&
-             used(standing::slow) < std::max<std::size_t>(1, most_ / 2);
+      return std::min({less(free, most_ / 16), unproved,
+                       less(std::max<std::size_t>(1, most_ / 2), used(standing::slow))});
   }
-  return false;
+  return 0;
 }
 
 // How many connections a host should have.
@@ -86,7 +97,7 @@ std::size_t lane_table::worth(const lane& l, sys_seconds now) const {
 
 lane_table::lanes lane_table::ready(standing s, sys_seconds now) const {
   lanes found;
-  if (!has_room(s)) return found;
+  if (room(s) == 0) return found;
   for (const auto& [key, l] : all_)
     if (l->known == s && l->due(now) && l->running < worth(*l, now)) found.push_back(l);
   return found;
@@ -112,31 +123,26 @@ void lane_table::take_answering(sys_seconds now, std::vector<connection_slot>& o
   lanes l = ready(standing::answers, now);
   std::sort(l.begin(), l.end(), due_before);
   for (const auto& one : l)
-    while (one->running < worth(*one, now) && has_room(standing::answers)) take(one, out);
+    while (one->running < worth(*one, now) && room(standing::answers) > 0) take(one, out);
 }
 
-// The longest due and the latest take turns, so that a new host need not wait until a crowd before
-// it has been looked at, nor the crowd for those that come after it.
+// The longest due and the latest get as many each, so that a new host need not wait until a crowd
+// before it has been looked at, nor the crowd for those that come after it.
 void lane_table::take_fresh(sys_seconds now, std::vector<connection_slot>& out) {
   lanes l = ready(standing::fresh, now);
-  const std::size_t most = std::min(l.size(), most_);
-  const auto middle = l.begin() + static_cast<std::ptrdiff_t>(most);
-  lanes oldest = l;
-  std::partial_sort(oldest.begin(), oldest.begin() + static_cast<std::ptrdiff_t>(most),
-                    oldest.end(), due_before);
-  std::partial_sort(l.begin(), middle, l.end(),
-                    [](const auto& a, const auto& b) { return due_before(b, a); });
-  for (std::size_t old = 0, late = 0; has_room(standing::fresh) && old < most && late < most;) {
-    const auto& one = std::exchange(newest_first_, !newest_first_) ? l[late++] : oldest[old++];
-    if (one->running == 0) take(one, out);
-  }
+  const std::size_t count = std::min(l.size(), room(standing::fresh));
+  const std::size_t latest = (count + (latest_has_turn_ ? 1 : 0)) / 2;
+  if (count % 2 == 1) latest_has_turn_ = !latest_has_turn_;
+  const auto rest = sort_first(l.begin(), l.end(), count - latest, due_before);
+  sort_first(rest, l.end(), latest, [](const auto& a, const auto& b) { return due_before(b, a); });
+  for (std::size_t i = 0; i < count; ++i) take(l[i], out);
 }
 
 void lane_table::take_slow(sys_seconds now, std::vector<connection_slot>& out) {
   lanes l = ready(standing::slow, now);
-  const std::size_t most = std::min(l.size(), most_);
-  std::partial_sort(l.begin(), l.begin() + static_cast<std::ptrdiff_t>(most), l.end(), due_before);
-  for (std::size_t i = 0; i < most && has_room(standing::slow); ++i) take(l[i], out);
+  const std::size_t count = std::min(l.size(), room(standing::slow));
+  sort_first(l.begin(), l.end(), count, due_before);
+  for (std::size_t i = 0; i < count; ++i) take(l[i], out);
 }
 
 void lane_table::give_back(const connection_slot& slot) {

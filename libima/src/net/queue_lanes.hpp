@@ -74,7 +74,7 @@ class lane_table {
  private:
   using lanes = std::vector<std::shared_ptr<lane>>;
 
-  bool has_room(standing s) const;
+  std::size_t room(standing s) const;
   std::size_t worth(const lane& l, std::chrono::sys_seconds now) const;
   lanes ready(standing s, std::chrono::sys_seconds now) const;
   void take(const std::shared_ptr<lane>& l, std::vector<connection_slot>& out);
@@ -89,7 +89,7 @@ class lane_table {
   std::unordered_map<std::string, std::shared_ptr<lane>> all_;
   std::unordered_set<std::string> alive_;  // lanes whose host answered last time
   std::size_t used_[3] = {0, 0, 0};        // slots, by standing
-  bool newest_first_ = false;              // whose turn it is among fresh hosts
+  bool latest_has_turn_ = false;           // of fresh hosts, where one more is taken
 };
 
 }  // namespace ima::net
