@@ -1,6 +1,7 @@
 #include "net/retrieval_service.hpp"
 
 #include "net/listen.hpp"
+#include "net/worker.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -22,6 +23,11 @@ std::string network_of(const std::string& endpoint) {
   if (!address.to_v6().is_v4_mapped())
     std::fill(octets.begin() + octets.size() / 2, octets.end(), std::uint8_t{0});
   return asio::ip::address_v6(octets).to_string();
+}
+
+bool only_reads(const retrieval::any_request& request) noexcept {
+  return std::holds_alternative<retrieval::request::fetch>(request) ||
+         std::holds_alternative<retrieval::request::headers>(request);
 }
 
 // One of the places for proofs that workers look at.
@@ -96,6 +102,11 @@ awaitable<void> retrieval_service::serve() {
     if (dismissed_) co_return;
     if (stopping_) session_->shut_down();
     for (const auto& event : std::exchange(events_, {})) session_->event(event);
+    if (!co_await flush()) co_return;
+    if (next_) {
+      open = co_await handle(*std::exchange(next_, std::nullopt));
+      continue;
+    }
     auto event = session_->next_event();
     if (!event || !co_await flush()) co_return;
     open = co_await std::visit([this](auto& e) { return handle(std::move(e)); }, *event);
@@ -211,8 +222,9 @@ awaitable<bool> retrieval_service::handle(retrieval::any_request request) {
   }
   if (std::holds_alternative<retrieval::request::password>(request))
     co_return co_await prove(std::move(request), std::string(responder_->user()));
+  const bool together = only_reads(request);
   if (!responder_->begin(std::move(request))) co_return false;
-  co_return co_await work();
+  co_return co_await work(together);
 }
 
 // A proof waits its time without a thread, and half the workers are left for the mail.
@@ -260,26 +272,42 @@ awaitable<bool> retrieval_service::handle(retrieval::body_end end) {
 }
 
 // Lets the responder work on worker threads until it needs the client again.
-awaitable<bool> retrieval_service::work() {
+awaitable<bool> retrieval_service::work(bool together) {
   connection_.disarm();
   watched_.reset();
   failed_rule_ = {};
   while (responder_->can_work()) {
     asio::thread_pool& pool = responder_->will_send() ? office_->senders : workers_;
-    const auto failed = co_await asio::co_spawn(
-        pool, [this]() -> awaitable<std::optional<error>> { co_return responder_->work(); },
-        asio::use_awaitable);
-    if (failed) {
-      failed_rule_ = failed->rule;
-      if (failed->rule == "dismissed")
+    const auto job = [this, together] { return answer(together); };
+    const auto failed = co_await on_worker(pool, job);
+    for (const error& each : failed) {
+      failed_rule_ = each.rule;
+      if (each.rule == "dismissed")
         log(log_level::info, "user-dismissed", {});
-      else if (failed->rule != "auth")  // prove() says that, with the name
+      else if (each.rule != "auth")  // prove() says that, with the name
         log(log_level::warning, "request-failed",
-            {{"rule", std::string(failed->rule)}, {"text", failed->message()}});
+            {{"rule", std::string(each.rule)}, {"text", each.message()}});
     }
     if (!co_await flush()) co_return false;
   }
   co_return true;
+}
+
+// On a worker, which has the session meanwhile. Requests that read messages are answered together
+// where they came together: a trip to a worker and a TLS record for each small answer would cost
+// more than the answers.
+std::vector<error> retrieval_service::answer(bool together) {
+  std::vector<error> failed;
+  while (true) {
+    if (auto problem = responder_->work()) failed.push_back(*std::move(problem));
+    if (!together || responder_->busy()) return failed;
+    auto event = session_->next_event();  // one that is no request comes again
+    auto* request = event ? std::get_if<retrieval::any_request>(&*event) : nullptr;
+    if (request == nullptr) return failed;
+    next_ = std::move(*request);
+    if (!only_reads(*next_)) return failed;
+    (void)responder_->begin(*std::exchange(next_, std::nullopt));  // it is not busy
+  }
 }
 
 awaitable<bool> retrieval_service::handle(retrieval::closed closed) {

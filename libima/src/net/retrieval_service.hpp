@@ -65,7 +65,8 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   awaitable<bool> handle(retrieval::body_octets piece);
   awaitable<bool> handle(retrieval::body_end end);
   awaitable<bool> prove(retrieval::any_request request, std::string user);
-  awaitable<bool> work();
+  awaitable<bool> work(bool together = false);
+  std::vector<error> answer(bool together);
   awaitable<bool> handle(retrieval::closed closed);
 
   std::optional<retrieval::certificate_facts> client_certificate() const;
@@ -87,6 +88,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::optional<retrieval::responder> responder_;
   // The wait whose deadline is armed; nothing where none is.
   std::optional<std::pair<std::uint64_t, std::chrono::milliseconds>> watched_;
+  std::optional<retrieval::any_request> next_;     // taken from the session, to be begun
   bool reading_ = false;                           // waiting for the client, so the session is ours
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   std::string_view failed_rule_;                   // of the request that was worked on last
