@@ -164,8 +164,9 @@ result<change_page> mailbox::changes(std::string_view folder, std::string_view t
 
 result<std::optional<entry>> mailbox::state::find(std::string_view name, std::string_view id) {
   return reading([&]() -> result<std::optional<entry>> {
-    IMA_TRY(found, folder(name));
-    return cache->find(found.number, id);
+    IMA_TRY(found, cache->find_in(name, id));
+    if (!found) IMA_CHECK(folder(name));
+    return found;
   });
 }
 

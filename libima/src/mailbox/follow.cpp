@@ -102,6 +102,7 @@ result<void> mailbox::state::follow_once(bool own) {
 // be at its place, one that goes with this object does, and serves as well.
 result<void> mailbox::state::open_index() {
   cache.reset();
+  indexed_to.reset();
   auto opened = index::open(index_path);
   if (!opened && opened.error().rule == "index") {
     index::remove(index_path);
@@ -155,6 +156,7 @@ result<void> mailbox::state::open_journal() {
   IMA_TRY(now, files.status(tree.journal()));
   if (log && now && now->identity == log->identity()) return {};
   log.reset();
+  indexed_to.reset();
   IMA_TRY(opened, journal::open(files, tree.journal()));
   log.emplace(std::move(opened));
   return {};
@@ -174,10 +176,16 @@ result<void> mailbox::state::follow(bool own) {
 
 result<void> mailbox::state::follow() { return follow(false); }
 
+// An index that was seen at the end of a journal is there as long as both are the same and the
+// journal does not grow.
 bool mailbox::state::is_current(const file_status& journal_now) {
   if (!log || !cache || journal_now.identity != log->identity() || !cache->in_place()) return false;
+  if (indexed_to == journal_now.size) return true;
   const auto was = cache->where();
-  return was && was->generation == log->generation() && was->place.offset == journal_now.size;
+  const bool current =
+      was && was->generation == log->generation() && was->place.offset == journal_now.size;
+  if (current) indexed_to = journal_now.size;
+  return current;
 }
 
 result<void> mailbox::state::refresh() {

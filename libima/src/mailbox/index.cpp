@@ -228,6 +228,15 @@ result<std::optional<entry>> index::find(std::uint64_t folder, std::string_view 
   return found;
 }
 
+result<std::optional<entry>> index::find_in(std::string_view folder, std::string_view id) {
+  std::optional<entry> found;
+  IMA_CHECK(db_->each(
+      "SELECT id, seq, message.size, arrived, flags FROM message"
+      " JOIN folder ON folder = number WHERE id = ?2 AND name = ?1",
+      [&](sqlite3_stmt* row) { found = entry_at(row); }, folder, id));
+  return found;
+}
+
 // A copy's id is the digest, `-` and digits, so all of one message lie between these two.
 result<std::optional<entry>> index::find_digest(std::uint64_t folder, std::string_view digest) {
   std::optional<entry> found;

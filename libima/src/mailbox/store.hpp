@@ -31,6 +31,8 @@ struct mailbox::state {
   std::unique_ptr<file> lock_file;
   std::optional<journal> log;
   std::optional<index> cache;
+  std::optional<std::uint64_t>
+      indexed_to;          // the journal's size where the index was seen at its end
   std::uint64_t torn = 0;  // octets cut off since the last report
 
   state(file_system& f, std::string root) : files(f), tree{std::move(root)} {}
