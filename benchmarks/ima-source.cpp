@@ -139,6 +139,7 @@ int main(int argc, char** argv) {
   part_description part;
   part.size = p.size;
   part.sha256 = digest_of_body(p.size);
+  part.media_type = "text/plain";
   std::uint64_t done = 0;
   const double seconds = p.queue.empty() ? send(p, part, done) : fill(p, part, done);
   fmt::print("messages={} octets={} seconds={:.3f}\n", done, done * p.size, seconds);
