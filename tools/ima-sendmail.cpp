@@ -6,6 +6,7 @@
 #include "exit_codes.hpp"
 #include "output.hpp"
 
+#include <ima/service/compose.hpp>
 #include <ima/translate/mail_file.hpp>
 #include <ima/translate/submission.hpp>
 
@@ -18,7 +19,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace {
@@ -42,28 +45,71 @@ int complain(const error& problem) {
   return tools::exit_code_of(problem);
 }
 
+// The environment's value, or nothing where it is not set or empty.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : value;
+}
+
 std::string settings_file(const translate::sendmail_request& request) {
   if (!request.settings.empty()) return request.settings;
-  const char* named = std::getenv("IMA_SENDMAIL_CONFIG");
-  return named != nullptr ? named : "/etc/ima/ima-sendmail.toml";
+  if (auto named = environment("IMA_SENDMAIL_CONFIG"); !named.empty()) return named;
+  const std::string home = environment("HOME");
+  const std::string own = home + "/.config/ima/ima-sendmail.toml";
+  const bool there = !home.empty() && ::access(own.c_str(), F_OK) == 0;
+  return there ? own : "/etc/ima/ima-sendmail.toml";
+}
+
+// submit-mail as it lies beside this program: cron's PATH, for one, may not have it.
+std::vector<std::string> submission_command(const std::string& office, const std::string& save) {
+  std::error_code unknown;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  std::vector<std::string> words{self.parent_path() / "submit-mail", "--config", office};
+  if (!save.empty()) words.insert(words.end(), {"--save", save});
+  return words;
+}
+
+void read_command(tools::config_table& config, settings& s) {
+  std::filesystem::path office;
+  std::string save;
+  config.read("command", s.command);
+  config.read("post-office", office);
+  config.read("save", save);
+  if (office.empty()) {
+    config.require("command");
+    if (s.command.empty()) config.reject("command", "names no program");
+    if (!save.empty()) config.reject("save", "is for a post-office");
+    return;
+  }
+  if (!s.command.empty()) config.reject("post-office", "does not go with command");
+  s.command = submission_command(office.string(), save);
+}
+
+void read_author(tools::config_table& config, settings& s) {
+  config.read("author", s.rules.author);
+  config.read("domain", s.domain);
+  if (s.rules.author.empty()) config.require("domain");
+  if (!s.rules.author.empty() && !service::address_from_person(s.rules.author))
+    config.reject("author", "is no address");
+  if (!s.domain.empty()) s.rules.domains.push_back(s.domain);
+}
+
+std::string caller() {
+  const passwd* user = ::getpwuid(::getuid());
+  return user == nullptr ? "nobody" : user->pw_name;
 }
 
 result<settings> read_settings(const std::string& file) {
   settings s;
   auto good = tools::read_config(file, [&](tools::config_table& config) {
-    config.read("command", s.command);
-    config.require("command");
-    config.read("domain", s.domain);
-    config.require("domain");
+    read_command(config, s);
     config.read("mailer", s.rules.mailer);
     config.read("domains", s.rules.domains);
     config.read_octets("max-size", s.max_size);
-    if (s.command.empty()) config.reject("command", "names no program");
+    read_author(config, s);
   });
   if (!good) return good.error();
-  s.rules.domains.push_back(s.domain);
-  const passwd* user = ::getpwuid(::getuid());
-  s.rules.author = fmt::format("{}@{}", user == nullptr ? "nobody" : user->pw_name, s.domain);
+  if (s.rules.author.empty()) s.rules.author = caller() + "@" + s.domain;
   return s;
 }
 

@@ -1,5 +1,5 @@
-"""sendmail PROGRAMS: git send-email, mutt and mailx send IMA messages through ima-sendmail; its
-options, its exit codes. A program that is not installed is left out, with a word about it."""
+"""sendmail PROGRAMS: git send-email, mutt and mailx send IMA messages through ima-sendmail, by a
+command and by a post office; its options, its exit codes. A program that is not installed is left out, with a word about it."""
 
 import shutil
 import subprocess
@@ -27,6 +27,24 @@ class Setting:
         self.env = {"IMA_SENDMAIL_CONFIG": str(self.config), "HOME": str(t.work),
                     "EMAIL": "alice@a.example", "LC_ALL": "C.UTF-8"}
         self.seen = set()
+
+    def use_post_office(self):
+        """From now on alice's post office sends; her settings are where her home has them."""
+        a = self.a
+        self.boxes["alice"] = a.add_user("alice")
+        a.admin("user", "address", "alice", "--add", "alice@a.example", "--users",
+                a.place / "users.toml")
+        a.start("server-post-office", sections=(
+            "[submission]\n" + a.host_table(a.hosts).replace("[hosts]", "[submission.hosts]") +
+            a.tls().replace("tls", "submission.tls")))
+        a.write("fetch-mail.toml", a.fetch_settings("alice"))
+        place = self.t.work / "home" / ".config" / "ima"
+        place.mkdir(parents=True)
+        self.config = place / "ima-sendmail.toml"
+        self.config.write_text('author = "Alice Ä <alice@a.example>"\nsave = "inbox"\n'
+                               f'post-office = "{a.place}/fetch-mail.toml"\n')
+        del self.env["IMA_SENDMAIL_CONFIG"]
+        self.env["HOME"] = str(self.t.work / "home")
 
     @staticmethod
     def settings(command):
@@ -85,7 +103,7 @@ def options(t, s):
 
 
 def git(t, s):
-    where = t.work / "repository"
+    where = t.work / f"repository{len(s.seen)}"
     env = {**s.env, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
 
     def run_git(*words):
@@ -120,7 +138,7 @@ def mutt(t, s):
         print("mutt is not installed: left out")
         return
     picture = t.work / "picture in Kyōto.png"
-    picture.write_bytes(bytes(range(256)))
+    picture.write_bytes(bytes(range(256)) * (1 + len(s.seen)))  # another each time
     settings = t.work / "muttrc"
     settings.write_text(f'set sendmail="{s.program} -oem -oi"\nset from="alice@a.example"\n'
                         'set realname="Alice Ä"\nset copy=no\nset charset="utf-8"\n'
@@ -162,9 +180,44 @@ def mailx(t, s):
     t.contains("mailx: the text", got[0], "from a script\n")
 
 
+def post_office(t, s):
+    """What a user without a server of his own expects."""
+    s.use_post_office()
+    s.news("carol")
+    mail = b"To: bob@b.example\nBcc: carol@b.example\nSubject: by cron\n\ntext\n"
+    done = s.send("-t", "-i", stdin=mail)
+    t.equal("by the post office", (done.code, done.err), (0, "OK bob@b.example\nOK carol@b.example\n"))
+    got = s.news("bob")[0]
+    t.contains("the author is the settings'", got, "\nfrom: Alice Ä <alice@a.example>\n")
+    t.true("nobody sees a hidden recipient", "carol@" not in got, got)
+    t.equal("he has it too", len(s.news("carol")), 1)
+    kept = s.news("alice")
+    t.equal("a copy is kept", len(kept), 1)
+    t.equal("another's name is refused",
+            s.send("-i", "bob@b.example", stdin=b"From: eve@a.example\n\nx\n").code, 69)
+    t.equal("an unknown recipient", s.send("-i", "nobody@b.example", stdin=b"\nx\n").code, 69)
+    wrong = s.config.with_name("wrong.toml")
+    for text, key in (('command = ["true"]\npost-office = "x"\ndomain = "a.example"\n', "post-office"),
+                      ('domain = "a.example"\n', "command"), ('post-office = "x"\n', "domain"),
+                      ('command = ["true"]\ndomain = "a.example"\nsave = "x"\n', "save")):
+        wrong.write_text(text)
+        done = s.send("-C", wrong, "bob@b.example", stdin=b"\nx\n")
+        t.equal(f"settings {text!r}", (done.code, f" {key}: " in done.err), (78, True))
+
+
+def post_office_away(t, s):
+    s.a.servers["server-post-office"].stop()
+    t.equal("while it is away", s.send("-i", "bob@b.example", stdin=b"\nx\n").code, 75)
+
+
 with Tests() as tests:
     setting = Setting(tests)
     options(tests, setting)
     git(tests, setting)
     mutt(tests, setting)
     mailx(tests, setting)
+    post_office(tests, setting)
+    git(tests, setting)
+    mutt(tests, setting)
+    mailx(tests, setting)
+    post_office_away(tests, setting)

@@ -61,9 +61,14 @@ result<named_address> author_of(const header_block& mail, const sendmail_request
                                 const submission_rules& rules) {
   named_address from = mail.from();
   if (from.addr.text() != unknown_author) return from;
-  const bool sender = !request.sender.empty() && request.sender != "<>";
-  IMA_TRY(addr, recipient_address(sender ? request.sender : rules.author));
-  from.addr = addr;
+  if (!request.sender.empty() && request.sender != "<>") {
+    IMA_TRY(addr, recipient_address(request.sender));
+    from.addr = addr;
+  } else {
+    IMA_TRY(author, service::address_from_person(rules.author));
+    from.addr = author.addr;
+    if (from.display_name.empty()) from.display_name = author.display_name;
+  }
   if (!request.author_name.empty()) from.display_name = request.author_name;
   return from;
 }

@@ -32,8 +32,8 @@ IMA_API result<sendmail_request> read_sendmail_arguments(const std::vector<std::
 
 /// What the settings say about submitted mail.
 struct submission_rules {
-  std::string author;                ///< Address of who calls, where the mail does not name one.
-  std::string mailer;                ///< Address that sends for authors of other domains; or empty.
+  std::string author;  ///< Who calls, maybe with a name, where the mail does not name an author.
+  std::string mailer;  ///< Address that sends for authors of other domains; or empty.
   std::vector<std::string> domains;  ///< Hostparts whose authors send for themselves.
 };
 
