@@ -199,6 +199,7 @@ cd $work
 echo 'Hello' | make-ima-message --from alice@a.example --to bob@b.example --subject Hi --text - |
   server-send-mail --config a.example/server-send-mail.toml
 fetch-mail --config b.example/fetch-mail.toml fetched
+ima-read fetched inbox
 END
   wait
 }

@@ -149,9 +149,15 @@ std::string check_format(const std::string& name) {
 int main(int argc, char** argv) {
   CLI::App app("Translates Internet mail to IMA messages and back.", program);
   options given;
-  const CLI::Validator known(check_format, "FORMAT");
-  app.add_option("--from", given.from, "The format that is read")->required()->check(known);
-  app.add_option("--to", given.to, "The format that is written")->required()->check(known);
+  const CLI::Validator known(check_format, "");
+  app.add_option("--from", given.from, "The format that is read")
+      ->required()
+      ->type_name("FORMAT")
+      ->check(known);
+  app.add_option("--to", given.to, "The format that is written")
+      ->required()
+      ->type_name("FORMAT")
+      ->check(known);
   app.add_option("IN", given.in, "What is read; standard input where it is - or left out");
   app.add_option("OUT", given.out, "What is written; standard output where it is - or left out");
   app.add_flag("--mirror", given.mirror,

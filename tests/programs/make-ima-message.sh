@@ -46,6 +46,18 @@ cmp message.ima wanted.ima || failures=$((failures + 1))
 expect 'an id is made' 1 "$(grep -c '^id: [0-9A-Z]*@b\.example$' generated.ima)"
 expect 'a date is made' 1 "$(grep -c '^date: 20..-..-..T..:..:..Z$' generated.ima)"
 
+# name_of FILE: what the message calls it.
+name_of() {
+  printf x >"$1"
+  "$program" --from a@b.example --attach "$1" | sed -n 's/^part: .* role=attachment *//p'
+}
+expect 'a space at the end' 'name=end' "$(name_of 'end ')"
+expect 'a name of spaces' '' "$(name_of '  ')"
+expect 'control characters' 'name=a�[31m�b' "$(name_of $'a\e[31m\nb')"
+expect 'octets that are not UTF-8' 'name=��.x' "$(name_of $'\xff\xfe.x')"
+expect 'a dash first' 'name=-a' "$(name_of -a)"
+expect 'a long name' "name=$(printf 'x%.0s' {1..255})" "$(name_of "$(printf 'x%.0s' {1..255})")"
+
 # refuse CODE ARGUMENTS...: one line of complaint and nothing on standard output.
 refuse() {
   local code=$1 output
@@ -56,6 +68,8 @@ refuse() {
 }
 refuse 64 --to bob@b.example
 refuse 64 --from nobody
+refuse 64 --from alice@a.example --text ''
+refuse 64 --from alice@a.example --attach ''
 refuse 64 --from alice@a.example --header nonsense
 refuse 65 --from alice@a.example --header 'Upper: case'
 refuse 65 --from alice@a.example --header $'subject: two\nlines'

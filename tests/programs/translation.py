@@ -97,6 +97,33 @@ def signatures(t):
     t.contains("what was encrypted can be decrypted", done.out, "I owe you.")
 
 
+def old_mboxes(t):
+    """What other programs write into an mbox."""
+    head = "From a@a.example Mon Jan  1 10:00:00 2024\nFrom: a@a.example\nSubject: {}\n"
+    two = head.format(2) + "\ntwo\n"
+    forged = "From x\n\nFrom: boss@a.example\n\n>From y\n"
+    counted = head.format(1) + f"Content-Length: {len(forged)}\n\n"
+    wrong = counted.replace(str(len(forged)), "20")
+    for name, text, count, part in (
+            ("without a last line end", head.format(1) + "\none\n\n" + two[:-1], 2, "\none\n"),
+            ("with blank lines first", "\n\r\n" + two, 1, "\ntwo\n"),
+            ("with lines that no blank one precedes", head.format(1) + "\na\nFrom b\n", 1,
+             "\na\nFrom b\n"),
+            ("with CRLF", (head.format(1) + "\n>From a\n\n" + two).replace("\n", "\r\n"), 2,
+             "\nFrom a\n"),
+            ("mboxcl2", counted + forged + "\n" + two, 2, "\n" + forged),
+            ("mboxcl2 without separators", counted + forged + two, 2, "\n" + forged),
+            ("mboxcl2 with a last message", two + "\n" + counted + forged, 2, "\n" + forged),
+            ("a length that is wrong", wrong + "x\n>From y\n\n" + two, 2, "\nx\nFrom y\n"),
+            ("a length beyond the end", wrong.replace("20", "9" * 19) + "x\n\n" + two, 2, "\nx\n")):
+        file, box = t.work / "old.mbox", t.work / name.replace(" ", "-")
+        file.write_bytes(text.encode())
+        done = translate(t, "mbox", "mailbox", file, box)
+        t.contains(f"mbox {name}", done.err, f"{count} translated, 0 there already, 0 failed")
+        found = [p.read_text(newline="") for p in box.rglob("*.ima")]
+        t.true(f"mbox {name}: whole", any(one.endswith(part) for one in found), found)
+
+
 def make_maildir(t, count):
     place = t.work / "maildir"
     box = mailbox.Maildir(place, create=True)
@@ -222,5 +249,6 @@ with Tests() as tests:
     single_mails(tests)
     signatures(tests)
     folders(tests)
+    old_mboxes(tests)
     interruption(tests)
     memory(tests)

@@ -8,9 +8,10 @@
 #include <ima/small_file.hpp>
 #include <ima/tls/explain.hpp>
 
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ima::tools::admin {
 namespace {
@@ -47,23 +48,29 @@ int check(const question& q) {
   return told->refused ? exit_failed : exit_ok;
 }
 
+// One of two words; `take` is told whether it is the first.
+CLI::Option& add_choice(CLI::App& command, const std::string& name,
+                        const std::vector<std::string>& words, const std::string& help,
+                        const std::function<void(bool)>& take) {
+  const auto read = [take, first = words[0]](const std::string& word) { take(word == first); };
+  return *command.add_option_function<std::string>(name, read, help)
+              ->type_name(words[0] + "|" + words[1])
+              ->check(CLI::IsMember(words).description(""));
+}
+
 void add_options(CLI::App& command, question& q) {
-  const std::map<std::string, tls::peer_role> roles{{"client", tls::peer_role::client},
-                                                    {"server", tls::peer_role::server}};
-  command
-      .add_option("--peer", q.peer, "Whether the certificate's owner connects or is connected to")
-      ->required()
-      ->transform(CLI::CheckedTransformer(roles));
+  add_choice(command, "--peer", {"client", "server"},
+             "Whether the certificate's owner connects or is connected to",
+             [&q](bool first) { q.peer = first ? tls::peer_role::client : tls::peer_role::server; })
+      .required();
   command.add_option("--ca", q.trust.ca_file, "Our own authorities (PEM)");
   command.add_option("--crl", q.trust.crl, "Revocation lists: a file or a directory");
   command.add_flag("--no-system-store{false}", q.trust.system_store,
                    "Do not trust the system's authorities");
-  const std::map<std::string, tls::common_name> rules{{"fallback", tls::common_name::fallback},
-                                                      {"never", tls::common_name::never}};
-  command
-      .add_option("--common-name", q.trust.names,
-                  "Whether a commonName counts where there is no subjectAltName")
-      ->transform(CLI::CheckedTransformer(rules));
+  add_choice(command, "--common-name", {"fallback", "never"},
+             "Whether a commonName counts where there is no subjectAltName", [&q](bool first) {
+               q.trust.names = first ? tls::common_name::fallback : tls::common_name::never;
+             });
   command.add_option("CHAIN", q.chain_file, "The certificate and those behind it (PEM)")
       ->required();
   command.add_option("DOMAIN", q.domain, "The hostpart that it is to prove")->required();

@@ -71,7 +71,7 @@ result<std::string> key_of(const std::string& certificate) {
 
 result<std::string> address_of(const std::string& text) {
   auto read = service::address_from_person(text);
-  if (!read) return read.error();
+  if (!read) return error{fault::caller, read.error().rule, text, read.error().text};
   return std::string(read->addr.text());
 }
 

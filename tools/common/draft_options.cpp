@@ -73,7 +73,7 @@ void add_parts(draft& message, const draft_options& given) {
   }
   for (const std::string& file : given.attachments) {
     const std::string name = file == "-" ? "" : std::filesystem::path(file).filename().string();
-    message.parts.push_back({file, "", "attachment", name});
+    message.parts.push_back({file, "", "attachment", service::name_from_file(name)});
   }
 }
 
@@ -103,8 +103,16 @@ CLI::Option* add_draft_options(CLI::App& app, draft_options& given) {
   add_list("--cc", given.cc, "A recipient of a copy; may be repeated");
   add_list("--bcc", given.bcc, "A recipient that the others do not see; may be repeated");
   app.add_option("--subject", given.subject, "The subject");
-  app.add_option("--text", given.text_file, "The text; '-' is standard input")->type_name("FILE");
-  add_list("--attach", given.attachments, "A file to attach; may be repeated");
+  // What a shell makes of a variable that is not set must not pass for "no text".
+  const CLI::Validator named(
+      [](const std::string& path) { return path.empty() ? "names no file" : ""; }, "");
+  app.add_option("--text", given.text_file, "The text; '-' is standard input")
+      ->type_name("FILE")
+      ->check(named);
+  app.add_option("--attach", given.attachments, "A file to attach; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("FILE")
+      ->check(named);
   add_list("--header", given.headers, "Another header, 'name: value'; may be repeated");
   return from;
 }

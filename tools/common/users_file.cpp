@@ -160,7 +160,8 @@ result<void> users_file::remove(std::string_view user) {
   const toml::table root = toml::parse(text_);
   auto table = editable(root, text_, user);
   if (!table) return table.error();
-  const std::size_t from = line_begin(text_, (*table)->source().begin.line);
+  std::size_t from = line_begin(text_, (*table)->source().begin.line);
+  if (std::string_view(text_).substr(0, from).ends_with("\n\n")) --from;  // the blank line before
   const std::size_t to = line_begin(text_, last_line(**table) + 1);
   text_.erase(from, to - from);
   return {};

@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 #include <support/try.hpp>
+#include <wire/words.hpp>
 
 #include <array>
 #include <cstddef>
@@ -69,6 +70,12 @@ std::string_view guess_media_type(std::string_view file_name) noexcept {
     if (ends_with_folded(file_name, ending)) return type;
   }
   return "application/octet-stream";
+}
+
+std::string name_from_file(std::string_view file_name) {
+  std::string name = wire::clean_text(file_name, std::string_view::npos);
+  while (name.ends_with(' ')) name.pop_back();
+  return name;
 }
 
 result<std::string> new_message_id(std::string_view host) {

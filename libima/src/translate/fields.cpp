@@ -201,8 +201,8 @@ field_translator::lines field_translator::other(const mime_field& field) {
 std::vector<owned_line> field_translator::translate(const mime_field& field) {
   const std::string name = lower(field.name);
   if (is_structural(name)) return {};
-  if (!is_utf8(field.value))
-    remarks_.push_back({"field-text", field.name, "holds octets that are not UTF-8"});
+  if (!is_utf8(field.value) || field.value.find('\0') != std::string::npos)
+    remarks_.push_back({"field-text", field.name, "holds octets that are not UTF-8, or NUL"});
   if (name == "from") return author(field);
   if (name == "to" || name == "cc" || name == "bcc" || name == "reply-to")
     return mailboxes(name, field);

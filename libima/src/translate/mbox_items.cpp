@@ -1,12 +1,15 @@
 // mbox files, of the kind mboxrd: each message stands behind a line that begins with "From ", and a
-// line of a message that does so, or has ">" before it, gets one more ">".
+// line of a message that does so, or has ">" before it, gets one more ">". Read is mboxcl2 too,
+// whose messages have a Content-Length and nothing quoted.
 
 #include "service/spool.hpp"
 #include "support/try.hpp"
 #include "translate/item.hpp"
 #include "translate/line_reader.hpp"
+#include "translate/mime_words.hpp"
 #include "translate/output_file.hpp"
 #include "translate/read_fully.hpp"
+#include "wire/words.hpp"
 
 #include <ima/translate/mail_file.hpp>
 
@@ -15,6 +18,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 namespace ima::translate {
@@ -53,6 +57,12 @@ void read_status(std::string_view line, std::vector<std::string>& flags) {
       flags.emplace_back(flag);
 }
 
+std::optional<std::uint64_t> content_length(std::string_view line) {
+  constexpr std::string_view name = "content-length:";
+  if (lower(line.substr(0, name.size())) != name) return std::nullopt;
+  return wire::parse_number(trim(line.substr(name.size())));
+}
+
 class mbox_source : public item_source {
  public:
   mbox_source(std::string path, mail_file file)
@@ -62,6 +72,15 @@ class mbox_source : public item_source {
 
  private:
   result<bool> skip_to_first();
+  result<std::uint64_t> counted_end(std::uint64_t body, std::optional<std::uint64_t> length);
+  // How far a message was read.
+  struct reading {
+    std::uint64_t blank = 0;    // octets of a blank line that may be the last
+    std::uint64_t counted = 0;  // up to here all is the message's, as it is
+    std::optional<std::uint64_t> length;
+    bool header = true;
+  };
+  result<void> look(const text_line& line, reading& now, item& one);
   result<void> take_lines(spooled& into, item& one);
 
   std::string path_;
@@ -74,30 +93,62 @@ class mbox_source : public item_source {
 
 result<bool> mbox_source::skip_to_first() {
   if (std::exchange(begun_, true)) return more_;
-  IMA_TRY(line, reader_.next());
-  if (line && !line->front.starts_with("From "))
+  while (true) {
+    IMA_TRY(line, reader_.next());
+    if (!line) return false;
+    if (line->front.empty()) continue;
+    if (line->front.starts_with("From ")) return true;
     return error{fault::peer, "mbox", path_, "does not begin with a 'From ' line"};
-  return line.has_value();
+  }
+}
+
+// Where the body ends by its Content-Length, if the file ends there or a "From " line comes, or
+// else 0: a length that is wrong counts for nothing.
+result<std::uint64_t> mbox_source::counted_end(std::uint64_t body,
+                                               std::optional<std::uint64_t> length) {
+  if (!length || *length > file_.size() - body) return std::uint64_t{0};
+  const std::uint64_t end = body + *length;
+  std::string around(std::min<std::uint64_t>(file_.size() - end, 7) + 1, '\0');
+  IMA_CHECK(file_.read_at(end - 1, around.data(), around.size()));
+  if (!around.starts_with('\n')) return std::uint64_t{0};
+  std::string_view rest(around);
+  rest.remove_prefix(1);
+  if (rest.starts_with('\r')) rest.remove_prefix(1);
+  if (rest.starts_with('\n')) rest.remove_prefix(1);
+  return rest.empty() || rest.starts_with("From ") ? end : 0;
+}
+
+// A line of the header, and the blank one behind it.
+result<void> mbox_source::look(const text_line& line, reading& now, item& one) {
+  if (line.front.empty()) {
+    now.header = false;
+    IMA_TRY(end, counted_end(line.at + line.size, now.length));
+    now.counted = end;
+    return {};
+  }
+  read_status(line.front, one.flags);
+  if (const auto said = content_length(line.front)) now.length = said;
+  return {};
 }
 
 // Copies up to the next "From " line. The blank line before it is the file's, not the message's.
 result<void> mbox_source::take_lines(spooled& into, item& one) {
-  std::uint64_t blank = 0;  // octets of a blank line that may be the last
-  bool header = true;
+  reading now;
   more_ = false;
   while (true) {
     IMA_TRY(line, reader_.next());
     if (!line) break;
-    if ((blank > 0 || into.size() == 0) && line->front.starts_with("From ")) {
+    const bool inside = line->at < now.counted;
+    const bool may_end = now.blank > 0 || into.size() == 0 || line->at == now.counted;
+    if (!inside && may_end && line->front.starts_with("From ")) {
       more_ = true;
       break;
     }
-    if (blank > 0) IMA_CHECK(into.append(blank == 2 ? "\r\n" : "\n"));
-    blank = line->front.empty() && line->end > 0 ? line->end : 0;
-    header = header && blank == 0;
-    if (header) read_status(line->front, one.flags);
-    if (blank > 0) continue;
-    const std::uint64_t from = line->at + (is_quoted_from(line->front) ? 1 : 0);
+    if (now.blank > 0) IMA_CHECK(into.append(now.blank == 2 ? "\r\n" : "\n"));
+    now.blank = !inside && line->front.empty() ? line->end : 0;
+    if (now.header) IMA_CHECK(look(*line, now, one));
+    if (now.blank > 0) continue;
+    const std::uint64_t from = line->at + (!inside && is_quoted_from(line->front) ? 1 : 0);
     IMA_CHECK(copy_octets(file_, from, line->at + line->size,
                           [&](octets piece) { return into.append(piece); }));
   }

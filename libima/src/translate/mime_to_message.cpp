@@ -98,7 +98,9 @@ struct mime_to_message::state {
 
 result<void> mime_to_message::state::build(const entity_tree& tree) {
   header_lines fields = translate_fields(tree.all[0], bounds.header_block / 2, bounds);
-  const bool keep = tree.fields_cut || tree.broken_header || fields.cut || !fields.remarks.empty();
+  const bool said =
+      !tree.fields_cut && !tree.broken_header && !fields.cut && fields.remarks.empty();
+  const bool keep = !said && tree.all[0].body_at > 0;
   IMA_TRY(parts, build_parts(mail, tree, keep));
   made = std::move(parts);
   made.remarks.insert(made.remarks.begin(), fields.remarks.begin(), fields.remarks.end());

@@ -103,3 +103,13 @@ TEST_CASE("a header with octets that no line can hold is kept as a part") {
   CHECK(message.header.parts()[1].name == "header.eml");
   CHECK(message.part(2) == "Subject: caf\xe9\nX-Bell: \a\nFrom: a@a.example\n\n");
 }
+
+TEST_CASE("a field with a NUL is kept in the header as it was") {
+  const auto message = to_message(std::string("From: a@a.example\nX-N: a\0b\n\nx\n", 32));
+  REQUIRE(message.header.parts().size() == 2);
+  CHECK(message.header.parts()[1].name == "header.eml");
+}
+
+TEST_CASE("a mail without any field has no header to keep") {
+  CHECK(to_message("this is no header\nat all\n").header.parts().size() == 1);
+}

@@ -57,6 +57,10 @@ class IMA_API composition {
 /// A media type by the ending of a file's name; `application/octet-stream` where it says nothing.
 IMA_API std::string_view guess_media_type(std::string_view file_name) noexcept;
 
+/// What a part line can say of a file's name: controls and what is not UTF-8 become U+FFFD, spaces
+/// at its end go. Empty for a name of nothing else.
+IMA_API std::string name_from_file(std::string_view file_name);
+
 /// A new message id, `random@host`: 130 random bits, so that no two are alike.
 IMA_API result<std::string> new_message_id(std::string_view host);
 
