@@ -3,6 +3,8 @@
 // wildcard before one, in lower case, and it proves each of them and nothing else; and no chain of
 // it verifies where nobody is trusted.
 
+#include "require.hpp"
+
 #include <ima/address.hpp>
 #include <ima/tls/explain.hpp>
 
@@ -11,17 +13,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 namespace {
 
 using namespace ima;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 std::string as_pem(const std::uint8_t* der, std::size_t size) {
   std::vector<unsigned char> text(4 * ((size + 2) / 3) + 1);

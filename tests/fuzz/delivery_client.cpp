@@ -3,11 +3,12 @@
 // results name exactly the message's recipients at this host; no message is called delivered whose
 // body was not sent whole; and after `client_closed` nothing but `client_closed` comes.
 
+#include "require.hpp"
+
 #include <ima/delivery/client.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <variant>
 
@@ -15,10 +16,6 @@ using namespace ima;
 using namespace ima::delivery;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 const header_block& message() {
   static const header_block header = [] {

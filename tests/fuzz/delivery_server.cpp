@@ -3,13 +3,13 @@
 // no more of them than the header block announced; every output line is well-formed; and after
 // `server_closed` nothing but `server_closed` comes.
 
+#include "require.hpp"
 #include "wire/words.hpp"
 
 #include <ima/delivery/server.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <variant>
 
@@ -17,10 +17,6 @@ using namespace ima;
 using namespace ima::delivery;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // A receiver that decides by the message's size, so that every answer is reached.
 class receiver {

@@ -2,11 +2,12 @@
 // crashes nor grows without bound, hands on only what was asked for and within its limits, and
 // repeats its error once it has failed.
 
+#include "require.hpp"
+
 #include <ima/retrieval/client.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,10 +16,6 @@ using namespace ima;
 using namespace ima::retrieval;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // One request of each kind, so that every reply is legal somewhere.
 void ask_everything(client& session) {

@@ -2,11 +2,12 @@
 // crashes nor grows without bound, every request it hands over holds only words that pass their own
 // checks, every output line is well-formed, and after `closed` nothing but `closed` comes.
 
+#include "require.hpp"
+
 #include <ima/retrieval/server.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <variant>
 
@@ -14,10 +15,6 @@ using namespace ima;
 using namespace ima::retrieval;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // Answers each kind of request in the shortest legal way, so that later states are reached.
 struct answer {
