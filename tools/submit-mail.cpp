@@ -9,6 +9,7 @@
 
 #include <ima/service/message_file.hpp>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -89,8 +91,11 @@ result<void> read_references(options& given) {
 
 // A file under no name, which goes with the program.
 result<int> unnamed_file() {
-  std::string name = (std::filesystem::temp_directory_path() / "ima-submit-XXXXXX").string();
-  const int fd = ::mkstemp(name.data());
+  std::error_code failed;
+  const auto folder = std::filesystem::temp_directory_path(failed);
+  if (failed) return error{fault::temporary, "storage", "TMPDIR", failed.message()};
+  std::string name = (folder / "ima-submit-XXXXXX").string();
+  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) return error{fault::temporary, "storage", name, std::strerror(errno)};
   ::unlink(name.c_str());
   return fd;

@@ -44,6 +44,9 @@ with Tests() as t:
     t.equal("one who does not exist", made.code, 1)
     t.equal("then nobody gets it", len(stored(alice)), 1)
     t.equal("verdict", json.loads(made.lines()[-1])["verdict"], "refused")
+    t.equal("no place for temporary files", run(
+        t.program("submit-mail"), "--config", config, "--from", "bob@b.example", "--to",
+        "alice@a.example", env={"TMPDIR": "/nowhere"}).code, 75)
     t.equal("a host that is not there",
             submit("--from", "bob@b.example", "--to", "x@c.invalid").code, 1)
 

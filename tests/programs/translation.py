@@ -120,7 +120,7 @@ def old_mboxes(t):
         file.write_bytes(text.encode())
         done = translate(t, "mbox", "mailbox", file, box)
         t.contains(f"mbox {name}", done.err, f"{count} translated, 0 there already, 0 failed")
-        found = [p.read_text(newline="") for p in box.rglob("*.ima")]
+        found = [p.read_bytes().decode() for p in box.rglob("*.ima")]
         t.true(f"mbox {name}: whole", any(one.endswith(part) for one in found), found)
 
 
@@ -146,6 +146,10 @@ def folders(t):
     done = translate(t, "maildir", "mailbox", place, target)
     t.contains("a second import brings nothing", done.err, "0 translated, 21 there already")
     (place / "cur" / "broken").symlink_to("nowhere")
+    (place / "cur" / "circle").symlink_to("circle")
+    (place / ".Circle").symlink_to(".Circle")
+    done = translate(t, "maildir", "mailbox", place, target)
+    t.contains("links to nowhere are nothing", done.err, "0 translated, 21 there already")
 
     back = t.work / "back"
     t.equal("and exported", translate(t, "mailbox", "maildir", target, back).code, 0)

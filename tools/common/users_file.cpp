@@ -113,7 +113,7 @@ result<users_file> users_file::open(const std::filesystem::path& path) {
   users_file file(real, held);
   while (::flock(held, LOCK_EX) != 0)
     if (errno != EINTR) return failed(lock);
-  if (!std::filesystem::exists(real)) return file;
+  if (kind == std::filesystem::file_type::not_found) return file;
   if (auto good = read_users(real); !good) return good.error();
   auto text = read_small_file(real.string(), "config-file");
   if (!text) return text.error();
@@ -205,10 +205,12 @@ result<void> users_file::write(const std::filesystem::path& fresh) const {
 
 result<void> users_file::commit() {
   const std::filesystem::path fresh = beside(path_, ".new");
-  if (auto good = write(fresh); !good) return good;
-  if (auto good = read_users(fresh); !good) {
+  auto good = write(fresh);
+  if (good)
+    if (const auto read = read_users(fresh); !read) good = read.error();
+  if (!good) {
     ::unlink(fresh.c_str());
-    return good.error();
+    return good;
   }
   if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed(path_);
   return sync_directory(directory_of(path_));

@@ -21,6 +21,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What cannot be looked at, such as a link in a circle, is neither.
+bool leads_to_directory(const fs::path& path) {
+  std::error_code unknown;
+  return fs::is_directory(path, unknown);
+}
+
+bool leads_to_file(const fs::path& path) {
+  std::error_code unknown;
+  return fs::is_regular_file(path, unknown);
+}
+
 error listing_failed(const fs::path& where, const std::error_code& why) {
   return {fault::temporary, "storage", where.string(), why.message()};
 }
@@ -28,11 +39,11 @@ error listing_failed(const fs::path& where, const std::error_code& why) {
 // The directories of a Maildir's folders, inbox (empty) first.
 result<std::vector<std::string>> folder_directories(const fs::path& root) {
   std::vector<std::string> out;
-  if (fs::is_directory(root / "cur")) out.emplace_back();
+  if (leads_to_directory(root / "cur")) out.emplace_back();
   std::error_code failed;
   for (fs::directory_iterator at(root, failed), end; !failed && at != end; at.increment(failed)) {
     std::string name = at->path().filename().string();
-    if (name.size() > 1 && name.front() == '.' && fs::is_directory(at->path() / "cur"))
+    if (name.size() > 1 && name.front() == '.' && leads_to_directory(at->path() / "cur"))
       out.push_back(std::move(name));
   }
   if (failed) return listing_failed(root, failed);
@@ -56,7 +67,7 @@ class maildir_source : public item_source {
       std::error_code failed;
       at_.increment(failed);
       if (failed) return listing_failed(file.parent_path(), failed);
-      if (file.filename().string().front() != '.' && fs::is_regular_file(file))
+      if (file.filename().string().front() != '.' && leads_to_file(file))
         return std::optional(read(file));
     }
   }
