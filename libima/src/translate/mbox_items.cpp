@@ -148,7 +148,8 @@ result<void> mbox_source::take_lines(spooled& into, item& one) {
     now.blank = !inside && line->front.empty() ? line->end : 0;
     if (now.header) IMA_CHECK(look(*line, now, one));
     if (now.blank > 0) continue;
-    const std::uint64_t from = line->at + (!inside && is_quoted_from(line->front) ? 1 : 0);
+    const bool quoted = line->front.starts_with('>') && is_quoted_from(line->front);
+    const std::uint64_t from = line->at + (!inside && quoted ? 1 : 0);
     IMA_CHECK(copy_octets(file_, from, line->at + line->size,
                           [&](octets piece) { return into.append(piece); }));
   }
