@@ -10,6 +10,7 @@ from messages import Letter, check_mailbox, deliver
 
 WORKERS = 16
 EACH = 625 if FULL else 8
+PATIENCE = 1800 if FULL else 120  # with sixteen deliverers at work
 
 
 def main(t):
@@ -54,7 +55,7 @@ def main(t):
     try:
         while any(worker.is_alive() for worker in workers):
             server = b.start("server-post-office")
-            b.fetch("bob", copy)
+            b.fetch("bob", copy, timeout=PATIENCE)
             server.kill()
     finally:
         for worker in workers:
@@ -66,7 +67,7 @@ def main(t):
     t.equal("a delivery ends well or by a kill", set(killed), {-signal.SIGKILL})
     check_mailbox(t, "the mailbox", box, acknowledged, tried)
     b.start("server-post-office")
-    t.equal("a fetch after all that", b.fetch("bob", copy).code, 0)
+    t.equal("a fetch after all that", b.fetch("bob", copy, timeout=PATIENCE).code, 0)
     run(t.program("ima-admin"), "mailbox", "repair", copy)
     t.equal("the user's copy is the mailbox", stored(copy), stored(box))
 

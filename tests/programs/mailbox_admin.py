@@ -55,6 +55,13 @@ with Tests() as t:
     t.equal("and sound", mailbox("check", box, "--contents").out, clean)
     t.equal("two messages", len(stored(box)), 2)
 
+    for limit in range(3):
+        deliver(f"three {limit}")
+    t.equal("five messages", mailbox("repair", box).code, 0)
+    t.equal("the journal is written anew", mailbox("compact", box).code, 0)
+    t.equal("and everything is there", mailbox("stat", box).out.split()[1], "messages=5")
+    t.equal("and sound", mailbox("check", box, "--contents").out, clean)
+
     index = t.work / "index"
     t.equal("the index may be elsewhere", mailbox("stat", box, "--index", index).code, 0)
     t.true("and is there", index.exists())

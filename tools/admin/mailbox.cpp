@@ -89,6 +89,13 @@ result<int> rebuild(const settings& s) {
   return exit_ok;
 }
 
+result<int> compact(const settings& s) {
+  auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
+  if (!box) return box.error();
+  if (auto made = box->compact(); !made) return made.error();
+  return exit_ok;
+}
+
 result<int> stat(const settings& s) {
   auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
   if (!box) return box.error();
@@ -146,6 +153,8 @@ void add_mailbox_commands(CLI::App& app, action& chosen) {
   add_index(checking, s);
   add_index(add(*subject, chosen, s, "repair", "Put right what can be", repair), s);
   add_index(add(*subject, chosen, s, "rebuild", "Make the index anew", rebuild), s);
+  add_index(
+      add(*subject, chosen, s, "compact", "Write the journal anew, without the past", compact), s);
   add_index(add(*subject, chosen, s, "stat", "Show folders and what they hold", stat), s);
   CLI::App* limits = add(*subject, chosen, s, "quota", "Show or set limits", quota);
   limits->add_option("--octets", s->octets, "Limit of octets; 0 is none");

@@ -204,6 +204,20 @@ result<std::optional<message_record>> index::message(std::string_view id) {
   return m;
 }
 
+result<std::vector<index::born_message>> index::messages(std::uint64_t born, std::size_t limit) {
+  std::vector<born_message> found;
+  IMA_CHECK(db_->each(
+      "SELECT born, id, folder, size, arrived, flags FROM message WHERE born > ?"
+      " ORDER BY born LIMIT ?",
+      [&](sqlite3_stmt* row) {
+        found.push_back(
+            {count_at(row, 0), message_record{text_at(row, 1), count_at(row, 2), count_at(row, 3),
+                                              sqlite3_column_int64(row, 4), text_at(row, 5)}});
+      },
+      born, std::uint64_t{limit}));
+  return found;
+}
+
 result<void> index::house_homeless() {
   return db_->run(
       "UPDATE message SET folder = 1 WHERE folder NOT IN"

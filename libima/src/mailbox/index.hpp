@@ -66,6 +66,12 @@ class index {
   /// Entries that came or changed after `seq` and such as left after `gone_seq`, by seq.
   result<std::vector<entry>> changes(std::uint64_t folder, std::uint64_t seq,
                                      std::uint64_t gone_seq, std::size_t limit);
+  struct born_message {
+    std::uint64_t born;
+    message_record what;
+  };
+  /// Messages born after `born`, the eldest first.
+  result<std::vector<born_message>> messages(std::uint64_t born, std::size_t limit);
   /// In a transaction: messages in a folder that is not there are in folder 1 now.
   result<void> house_homeless();
   /// Ids from `from` to before `to`, in order.

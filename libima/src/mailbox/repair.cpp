@@ -1,9 +1,8 @@
+#include "mailbox/journal_writer.hpp"
 #include "mailbox/record.hpp"
 #include "mailbox/store.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 // A new journal for one that is damaged (docs/mailbox.md section 11).
 
@@ -11,59 +10,24 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr std::size_t page = 512;  // also the most lines that an append may hold
-
-// Writes a journal append by append.
-class journal_writer {
- public:
-  explicit journal_writer(std::unique_ptr<file> out) : out_(std::move(out)) {}
-
-  result<void> begin(std::uint64_t generation) {
-    return out_->append(fmt::format("ima-journal 1 {}\n", generation));
-  }
-  result<void> add(const journal_record& what) {
-    lines_ += journal_line(++seq_, what);
-    ++holds_.lines;
-    if (const auto* m = std::get_if<message_record>(&what)) {
-      ++holds_.messages;
-      holds_.octets += m->size;
-    }
-    return holds_.lines < page ? result<void>() : flush();
-  }
-  result<void> finish() {
-    IMA_CHECK(flush());
-    return out_->sync();
-  }
-
- private:
-  result<void> flush() {
-    if (holds_.lines == 0) return {};
-    lines_ += journal_line(++seq_, holds_);
-    holds_.lines = 0;
-    return out_->append(std::exchange(lines_, {}));
-  }
-
-  std::unique_ptr<file> out_;
-  std::string lines_;
-  std::uint64_t seq_ = 0;
-  commit_record holds_;
-};
-
 // Gathers in an index of its own what can still be known, and writes it down.
 class salvage {
  public:
   salvage(file_system& files, const layout::tree& tree, index& known)
       : files_(files), tree_(tree), known_(known) {}
 
-  result<void> run(const std::string& into) {
+  result<void> gather() {
     IMA_CHECK(known_.begin());
     IMA_CHECK(learn(folder_record{1, "inbox", "inbox"}));
     IMA_CHECK(read_journal());
     // Their folder's line is lost, and their own names a number alone.
     IMA_CHECK(known_.house_homeless());
     IMA_CHECK(read_messages());
-    IMA_CHECK(known_.move_to({1, {}}));
-    return write(into);
+    return known_.move_to({1, {}});
+  }
+
+  result<void> write() {
+    return replace_journal(files_, tree_, known_, [this](const auto& id) { return is_there(id); });
   }
 
   /// Ids that the old journal named and no file holds.
@@ -119,42 +83,11 @@ class salvage {
     return learn(std::move(*message));
   }
 
-  result<void> write(const std::string& into) {
-    IMA_TRY(out, files_.create(into));
-    journal_writer journal(std::move(out));
-    IMA_TRY(generation, next_generation());
-    IMA_CHECK(journal.begin(generation));
-    IMA_TRY(folders, known_.folders());
-    std::ranges::sort(folders, {}, &index::folder_row::number);
-    for (const auto& f : folders) IMA_CHECK(journal.add(static_cast<const folder_record&>(f)));
-    for (const auto& f : folders) IMA_CHECK(write_messages(journal, f.number));
-    return journal.finish();
-  }
-
-  result<void> write_messages(journal_writer& journal, std::uint64_t folder) {
-    for (std::uint64_t seq = 0;;) {
-      IMA_TRY(entries, known_.changes(folder, seq, seq_, page));
-      if (entries.empty()) return {};
-      seq = entries.back().seq;
-      for (const auto& e : entries) IMA_CHECK(write_message(journal, folder, e));
-    }
-  }
-
-  result<void> write_message(journal_writer& journal, std::uint64_t folder, const entry& e) {
-    IMA_TRY(taken_in, layout::find_object(files_, tree_.shard(e.id), e.id));
-    IMA_TRY(waiting, layout::find_object(files_, tree_.incoming(), e.id));
-    if (taken_in || waiting)
-      return journal.add(message_record{e.id, folder, e.size, e.arrived.time_since_epoch().count(),
-                                        join_flags(e.flags)});
-    missing_.push_back(e.id);
-    return {};
-  }
-
-  // Greater than the old one, should the clock have gone back.
-  result<std::uint64_t> next_generation() {
-    const auto now = static_cast<std::uint64_t>(files_.now().time_since_epoch().count());
-    auto old = journal::open(files_, tree_.journal());
-    return old ? std::max(now, old->generation() + 1) : now;
+  result<bool> is_there(const std::string& id) {
+    IMA_TRY(taken_in, layout::find_object(files_, tree_.shard(id), id));
+    IMA_TRY(waiting, layout::find_object(files_, tree_.incoming(), id));
+    if (!taken_in && !waiting) missing_.push_back(id);
+    return taken_in || waiting;
   }
 
   file_system& files_;
@@ -169,14 +102,12 @@ result<std::vector<std::string>> renew_journal(file_system& files, const layout:
   IMA_TRY(lock, files.open_append(tree.lock()));
   IMA_CHECK(lock->lock());
   IMA_TRY(known, index::open_temporary());
-  const std::string fresh = tree.unfinished();
   salvage found(files, tree, known);
-  IMA_CHECK(found.run(fresh));
+  IMA_CHECK(found.gather());
   auto kept = layout::link_or_copy(files, tree.journal(),
                                    tree.root + "/journal.damaged-" + layout::random_hex(8));
   if (!kept && kept.error().rule != "file-missing") return kept.error();
-  IMA_CHECK(files.rename(fresh, tree.journal()));
-  IMA_CHECK(files.sync_directory(tree.root));
+  IMA_CHECK(found.write());
   return found.missing();
 }
 

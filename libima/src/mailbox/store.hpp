@@ -84,6 +84,8 @@ struct mailbox::state {
   /// Error: `resync`.
   result<token> read_token(std::string_view text, std::uint64_t folder);
   result<std::uint64_t> read_from(std::string_view from);
+  /// With the lock: replaces the journal by one that says nothing of the past.
+  result<void> compact();
   /// Makes one slice of messages searchable; true when all are.
   result<bool> make_searchable(std::size_t at_most);
 

@@ -318,6 +318,35 @@ TEST_CASE("recovery may itself be cut short after any change") {
   }
 }
 
+TEST_CASE("a compaction cut short after any change leaves the old journal or the new") {
+  const story s;
+  const auto whole_story = [&] {
+    auto files = fresh();
+    REQUIRE(s.tell(files) == recovered);
+    return files;
+  }();
+  const auto size_of = [](forgetful_file_system& files) {
+    return files.status(path + "/journal").value()->size;
+  };
+  bool finished = false;
+  // Syncing the 256 directories is all that comes before.
+  for (std::uint64_t stop = 250; !finished; ++stop)
+    for (const auto& each : losses(stop)) {
+      CAPTURE(stop);
+      forgetful_file_system files(whole_story);
+      const auto before = size_of(files);
+      mortal_file_system process(files);
+      process.die_at = stop;
+      auto box = mb::mailbox::open(process, path, in_memory);
+      REQUIRE(box);
+      finished = box->compact().has_value();
+      files.crash(each.what, each.seed);
+      CHECK(size_of(files) <= before);
+      if (finished) CHECK(size_of(files) < before);
+      check_after(files, s, recovered);
+    }
+}
+
 TEST_CASE("a delivery that was told to be there is there after a power cut, whoever began it") {
   const story s;
   const auto made = fresh();

@@ -57,6 +57,35 @@ struct wreck {
 
 }  // namespace
 
+TEST_CASE("a compaction keeps everything but the past, in its order, for whoever is at work") {
+  const wreck w;
+  auto at_work = mb::mailbox::open(files, w.path, {w.dir / "another-index"}).value();
+  const std::string token = at_work.status("kept")->token;
+  const auto before = all(at_work, "kept");
+  for (int i = 0; i < 50; ++i) {
+    const std::vector id{w.copy};
+    REQUIRE(at_work.set_flags("kept", id, {{"flagged"}, {}, {}}));
+    REQUIRE(at_work.set_flags("kept", id, {{}, {"flagged"}, {}}));
+  }
+  const auto long_one = w.journal().size();
+  auto box = mb::mailbox::open(files, w.path).value();
+  REQUIRE(box.compact());
+  CHECK(w.journal().size() < long_one / 10);
+  CHECK(at_work.changes("kept", token, 10).error().rule == "resync");
+  const auto after = all(at_work, "kept");
+  REQUIRE(after.size() == before.size());
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    CHECK(after[i].id == before[i].id);
+    CHECK(after[i].flags == before[i].flags);
+    CHECK(after[i].arrived == before[i].arrived);
+  }
+  w.check_all(box);
+  w.check_all(at_work);
+  const std::vector id{w.copy};
+  REQUIRE(at_work.remove("kept", id));
+  CHECK(box.quota()->messages == 2);
+}
+
 TEST_CASE("a repair keeps what whole lines say, and every message that no line names") {
   const wreck w;
   const std::string good = w.journal();

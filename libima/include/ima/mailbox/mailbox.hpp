@@ -185,6 +185,10 @@ class IMA_API mailbox {
   result<report> check(bool contents = false);
   /// Makes the index anew from the journal.
   result<void> rebuild();
+  /// Writes the journal anew, with a line for each folder and message and none of the past, which
+  /// otherwise only grows. All state tokens are `resync` then. Others may have the mailbox open;
+  /// they wait for as long as it takes.
+  result<void> compact();
   /// Recovers; and where the journal is damaged or names messages that no file holds, writes a new
   /// one before: from the lines of the old that are whole, in order, and from the messages in msg/
   /// that none of them names. The old one stays beside it as `journal.damaged-` and digits. All
