@@ -61,6 +61,17 @@ with Tests() as t:
     complaint("server-receive", 'hostparts = ["b.example"]\n', "listen", "[config-missing]")
     complaint("server-receive", b.receive_settings() + '[routes."x"]\nmailbox = "x"\n', "")
 
+    # A post office keeps indexes in its host's cache, where there is one, or where it is told.
+    office = b.write("office.toml", b.office_settings())
+    homeless = run("env", "-u", "HOME", "-u", "XDG_CACHE_HOME", t.program("server-post-office"),
+                   "--config", office, "--check-config")
+    t.equal("without a home", homeless.code, 78)
+    t.contains("the setting that is missing", homeless.err, "index-path: ")
+    office.write_text(b.office_settings('index-path = "/dev/null/index"'))
+    placeless = run(t.program("server-post-office"), "--config", office)
+    t.equal("with no place for indexes", placeless.code, 78)
+    t.contains("the place that cannot be", placeless.err, "/dev/null/index: ")
+
     # A file that is named in the settings and missing is the settings' fault, too.
     b.key.rename(b.place / "moved.key")
     server = run(t.program("server-receive"), "--config",
