@@ -155,6 +155,7 @@ def by_mutt(t, place, program, flagged):
     out = t.work / f"{program}-out"
     settings = t.work / f"{program}rc"
     settings.write_text("set pipe_decode=no\nset wait_key=no\nset quit=yes\nset mark_old=no\n"
+                        f"set folder={t.work}\n"
                         "set resolve=no\nset sort=mailbox-order\nset move=no\n")
     mutt = Terminal([program, "-n", "-F", settings, "-f", place],
                     {"TERM": "xterm", "LC_ALL": "C.UTF-8", "HOME": str(t.work)})
