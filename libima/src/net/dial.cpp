@@ -73,13 +73,36 @@ awaitable<result<void>> reach(resolver& dns, const target& t, const limits& boun
   co_return co_await take(std::move(*socket));
 }
 
+// A target that does not exist is a slip in the records of a domain that does.
+error judged(error why, const std::vector<target>& targets, const destination& to) {
+  const bool itself = targets.size() == 1 && targets.front().name == to.host;
+  if (why.rule == "no-domain" && !itself) why.kind = fault::temporary;
+  return why;
+}
+
 }  // namespace
+
+awaitable<result<std::vector<tcp::endpoint>>> find_endpoints(resolver& dns, destination to,
+                                                             clock::time_point until) {
+  auto targets = co_await targets_of(dns, to, until);
+  if (!targets) co_return std::move(targets).error();
+  std::vector<tcp::endpoint> all;
+  error last;
+  for (const target& t : *targets) {
+    auto some = co_await addresses_of(dns, t, until);
+    if (some)
+      all.insert(all.end(), some->begin(), some->end());
+    else
+      last = std::move(some).error();
+  }
+  if (all.empty()) co_return judged(std::move(last), *targets, to);
+  co_return all;
+}
 
 awaitable<result<void>> dial(resolver& dns, destination to, const limits& bounds,
                              clock::time_point until, take_socket take) {
   auto targets = co_await targets_of(dns, to, until);
   if (!targets) co_return std::move(targets).error();
-  const bool itself = targets->size() == 1 && targets->front().name == to.host;
   result<void> last;
   for (const target& t : *targets) {
     if (clock::now() >= until)
@@ -87,10 +110,7 @@ awaitable<result<void>> dial(resolver& dns, destination to, const limits& bounds
     last = co_await reach(dns, t, bounds, until, take);
     if (last) co_return last;
   }
-  error why = last.error();
-  // A target that does not exist is a slip in the records of a domain that does.
-  if (why.rule == "no-domain" && !itself) why.kind = fault::temporary;
-  co_return why;
+  co_return judged(last.error(), *targets, to);
 }
 
 }  // namespace ima::net

@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ima::net {
 
@@ -23,6 +24,12 @@ struct destination {
   /// Where hostparts are reached without asking the DNS ("127.0.0.1:20025").
   const std::map<std::string, std::string, std::less<>>* known = nullptr;
 };
+
+/// The addresses of all the destination's targets, in the order in which they are to be tried. An
+/// error only where there is none: that of the last target. Errors: as dial(), but for
+/// `connection`.
+awaitable<result<std::vector<tcp::endpoint>>> find_endpoints(
+    resolver& dns, destination to, std::chrono::steady_clock::time_point until);
 
 /// Does what is to be done with a connected socket, before it counts as reached.
 using take_socket = std::function<awaitable<result<void>>(tcp::socket)>;

@@ -102,4 +102,9 @@ result<std::unique_ptr<retrieval::account>> post_office::open(const std::string&
   return state_->open({}, path);
 }
 
+result<std::unique_ptr<retrieval::account>> post_office::open(std::string_view user,
+                                                              const std::string& path) {
+  return state_->open(std::string(user), path);
+}
+
 }  // namespace ima::service

@@ -24,6 +24,7 @@ class IMA_API user_directory {
   virtual ~user_directory() = default;
   /// The path of the user's mailbox, where the proof holds.
   virtual result<std::string> by_password(std::string_view user, octets password) = 0;
+  /// The same for the client certificate of the connection.
   virtual result<std::string> by_certificate(std::string_view user,
                                              const retrieval::certificate_facts& facts) = 0;
   /// Whether the connection of a user may go on who proved himself for this mailbox, by a
@@ -38,10 +39,11 @@ class IMA_API user_directory {
   virtual std::vector<address> addresses_of(std::string_view user) const;
 };
 
+/// What a post office can do.
 struct post_office_options {
   mail_submitter* sender = nullptr;  ///< Not owned; null: nothing can be sent here.
   bool queue = false;                ///< The sender can tell what waits.
-  limits bounds;
+  limits bounds;                     ///< Of messages that are appended or sent, and of folders.
   std::chrono::milliseconds watch_interval{400};  ///< How often a watched mailbox is looked at.
   /// The directory that has the mailboxes' indexes, on a disk of this host; empty: each in its
   /// mailbox, which no other host may then serve.
@@ -59,11 +61,14 @@ struct post_office_options {
 /// made searchable when the mailbox is idle, by one thread of the post office's own.
 class IMA_API post_office : public retrieval::authenticator {
  public:
+  /// See above for what outlives what.
   post_office(mailbox::file_system& disk, user_directory& users, post_office_options options = {});
   ~post_office() override;
 
+  /// The account of a user, proved by a password.
   result<std::unique_ptr<retrieval::account>> by_password(std::string_view user,
                                                           octets password) override;
+  /// The account of a user, proved by his certificate.
   result<std::unique_ptr<retrieval::account>> by_certificate(
       std::string_view user, const retrieval::certificate_facts& facts) override;
   std::vector<std::string_view> capabilities() const override;
@@ -71,6 +76,9 @@ class IMA_API post_office : public retrieval::authenticator {
   /// The account of whoever owns the mailbox at `path`, without a proof; it can neither send nor
   /// change a password. Errors as mailbox::open.
   result<std::unique_ptr<retrieval::account>> open(const std::string& path);
+  /// The account of a user who was proved elsewhere and whose mailbox is at `path`. Errors as
+  /// mailbox::open.
+  result<std::unique_ptr<retrieval::account>> open(std::string_view user, const std::string& path);
 
  private:
   struct state;
