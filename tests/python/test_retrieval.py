@@ -1,5 +1,6 @@
 """Both faces of the retrieval client against the post office, over real TLS."""
 
+import datetime
 import io
 import socket
 import threading
@@ -17,7 +18,8 @@ PASSWORD = b"secret"
 @pytest.fixture
 def users(bob):
     made = ima.service.Accounts()
-    made.add("bob", mailbox=bob, password=ima.service.PasswordHash.make(PASSWORD, n=1024))
+    made.add("bob", mailbox=bob, password=ima.service.PasswordHash.make(PASSWORD, n=1024),
+             addresses=["bob@b.example"])
     return made
 
 
@@ -213,3 +215,254 @@ def test_a_second_call_at_the_same_time_is_refused(connect, bob):
     client.fetch("inbox", change.id, 1, again)
     assert set(seen) == {"in-use"}
     client.done()
+
+
+def message(subject="Hi", size=1000, to="alice@a.example", **named):
+    return ima.Message.build(
+        [("id", ima.new_message_id("b.example")), ("from", "bob@b.example"), ("to", to),
+         ("subject", subject)],
+        [ima.Part(b"hello\n", "text/plain"), ima.Part(bytes(range(250)) * (size // 250), **named)])
+
+
+def test_folders_are_made_renamed_and_deleted(client):
+    assert {"folders", "append", "search", "quota", "watch"} <= set(client.capabilities)
+    client.create_folder("kept", "archive")
+    client.rename_folder("kept", "kept for good")
+    assert ("kept for good", "archive") in [(f.name, f.role) for f in client.folders()]
+    with pytest.raises(ima.Refused) as caught:
+        client.create_folder("kept for good")
+    assert caught.value.rule == "folder-exists"
+    client.delete_folder("kept for good")
+    assert "kept for good" not in [f.name for f in client.folders()]
+
+
+def test_a_message_is_appended_streaming_and_found_again(client, tmp_path):
+    one = message("Holiday in Kyoto", size=3_000_000)
+    path = tmp_path / "one.ima"
+    path.write_bytes(bytes(one))
+    when = datetime.datetime(2026, 11, 23, 9, 30, tzinfo=datetime.timezone.utc)
+    id = client.append("inbox", ima.MessageFile.open(str(path)), flags=["draft"], arrived=when)
+    [change] = client.changes("inbox").changes
+    assert change.id == id and change.present.flags == ["draft"] and change.present.arrived == when
+    whole = io.BytesIO()
+    client.fetch("inbox", id, 2, whole.write)
+    assert whole.getvalue() == bytes(one.parts[1])
+    empty = ima.Message.build([("from", "bob@b.example"), ("subject", "Nothing")])
+    other = client.append("inbox", empty)
+
+    query = ima.retrieval.SearchQuery(subject=["kyoto"], flags=["draft"], since=when)
+    assert client.search("inbox", query).ids == [id]
+    everything = client.search("inbox", ima.retrieval.SearchQuery(), limit=1)
+    assert len(everything.ids) == 1 and everything.cursor
+    rest = client.search("inbox", ima.retrieval.SearchQuery(), everything.cursor)
+    assert {*everything.ids, *rest.ids} == {id, other}
+
+
+def test_the_quota_is_told_and_holds(client, mailbox):
+    mailbox.set_quota(octets=10_000)
+    assert client.quota().max_size == 10_000 and client.quota().max_messages is None
+    with pytest.raises(ima.Refused) as caught:
+        client.append("inbox", message(size=20_000))
+    assert caught.value.rule == "quota"
+    assert client.quota().messages == 0
+
+
+def test_a_watched_folder_tells_of_new_mail(client, bob):
+    token = client.status("inbox").token
+    client.watch({"inbox": token})
+    assert client.wait_for_change(0.01) is None
+    put(bob, "one")
+    now = client.wait_for_change(20)
+    assert now.folder == "inbox" and now.token != token
+    assert len(client.changes("inbox", token).changes) == 1
+    client.watch({})
+    assert client.wait_for_change(0.01) is None
+
+
+@pytest.fixture
+def sending(face, authority, users, local_handler, mailbox):
+    """A client of b.example's post office, which sends to b.example."""
+    with ima.net.DeliveryServer(
+            local_handler, authority.context("b.example"), listen=["127.0.0.1:0"]) as incoming:
+        sender = ima.net.DirectSubmitter(
+            authority.context("b.example"),
+            hosts={"b.example": incoming.addresses[0], "c.example": "127.0.0.1:1"})
+        with ima.net.RetrievalServer(
+                users, authority.context("b.example", protocol="imrp"), listen=["127.0.0.1:0"],
+                sender=sender) as office:
+            client = face.connect(
+                "b.example", authority.context(protocol="imrp"),
+                hosts={"b.example": office.addresses[0]})
+            client.authenticate("bob", PASSWORD)
+            yield client
+            client.done()
+
+
+def test_the_post_office_sends(sending, mailbox):
+    mailbox.create_folder("sent", "sent")
+    first = message("One", to="bob@b.example")
+    told = []
+    sent = sending.send(first, save="sent", told=told.append)
+    assert sent.verdict == "delivered" and [t.result.outcome for t in told] == ["OK"]
+    assert [(str(o.recipient), o.outcome) for o in sent.outcomes] == [("bob@b.example", "OK")]
+    assert [e.id for e in mailbox.entries("sent")] == [sent.saved]
+    assert sending.send(first).verdict == "delivered"  # safe to repeat
+    assert sending.status("inbox").messages == 1
+
+    # What the post office has need not be uploaded.
+    [change] = sending.changes("inbox").changes
+    onward = sending.send(
+        message("Two", to="bob@b.example"), forwarded=[("inbox", change.id)],
+        parts={2: ("inbox", change.id, 2)})
+    assert onward.verdict == "delivered"
+    flags = {c.id: c.present.flags for c in sending.changes("inbox").changes}
+    assert flags.pop(change.id) == ["forwarded"]
+    [new] = flags
+    whole = io.BytesIO()
+    sending.fetch("inbox", new, 2, whole.write)
+    assert whole.getvalue() == bytes(first.parts[1])
+
+
+def test_what_cannot_be_sent_says_why(sending):
+    with pytest.raises(ima.Refused) as caught:
+        sending.send(ima.Message.build([("from", "eve@b.example"), ("to", "bob@b.example")]))
+    assert caught.value.rule == "from"
+    nobody = sending.send(message(to="nobody@b.example"))
+    assert nobody.verdict == "refused" and nobody.outcomes[0].outcome == "FAIL"
+    away = sending.send(message(to="carol@c.example"))
+    assert away.verdict == "deferred" and away.outcomes[0].outcome == "DEFER"
+    with pytest.raises(ima.Refused) as caught:
+        sending.queue()  # this one sends at once or not at all
+    assert caught.value.rule == "unsupported"
+
+
+def test_what_the_told_function_raises_comes_back_when_the_message_is_sent(sending, mailbox):
+    def fail(event):
+        raise KeyError("full")
+
+    with pytest.raises(KeyError):
+        sending.send(message(to="bob@b.example"), told=fail)
+    assert sending.status("inbox").messages == 1
+
+
+class Keeper:
+    """Users that Python keeps, one with a mailbox and one whose mail it makes up."""
+
+    capabilities = ["folders", "append", "search", "quota", "password"]
+
+    def __init__(self, bob):
+        self.bob = bob
+        self.password = PASSWORD
+        self.message = message("Made up")
+        self.kept = []
+
+    def by_password(self, user, password):
+        if password != self.password:
+            raise ima.Refused("no", rule="auth")
+        return self if user == "eve" else self.bob
+
+    def by_certificate(self, user, key, names):
+        return None
+
+    def change_password(self, *given):
+        old, new = given[-2:]  # also for a user: (user, old, new)
+        if old != self.password:
+            raise ima.Refused("not the old one", rule="auth")
+        self.password = new
+
+    def folders(self):
+        return [ima.retrieval.FolderInfo("inbox", "inbox")]
+
+    def status(self, folder):
+        if folder != "inbox":
+            raise ima.Refused("no such folder", rule="no-folder")
+        return ima.retrieval.FolderStatus(1, 1, 1000, "1.1")
+
+    def changes(self, folder, token, limit):
+        when = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
+        entry = ima.retrieval.Entry("one", 1, 1000, ["seen"], when)
+        return ima.retrieval.ChangePage([ima.retrieval.Change("one", entry)], "1.1", False)
+
+    def header(self, folder, id):
+        return (bytes(self.message.header), b"") if id == "one" else None
+
+    def open_part(self, folder, id, part):
+        octets = bytes(self.message.parts[part - 1])
+        return octets if part == 1 else io.BytesIO(octets)
+
+    def set_flags(self, folder, ids, add, remove, only_if_seq):
+        return ["changed" if only_if_seq == 0 else "done" for _ in ids]
+
+    def remove(self, folder, ids):
+        return ["gone" for _ in ids]
+
+    def move(self, folder, target, ids):
+        return ["done" for _ in ids]
+
+    def copy(self, folder, target, ids):
+        return ["copied" for _ in ids]
+
+    def search(self, folder, query, cursor, limit):
+        return ima.retrieval.SearchPage(["one"] if query.subject == ["up"] else [])
+
+    def quota(self):
+        return ima.retrieval.QuotaStatus(1000, None, 1, 10)
+
+    def append(self, folder, header, flags, arrived):
+        kept = self.kept
+
+        class Sink:
+            def write(self, piece):
+                kept.append(bytes(piece.data))
+
+            def commit(self):
+                return "two"
+
+        return Sink()
+
+    def create_folder(self, folder, role):
+        raise RuntimeError("not today")
+
+
+def test_a_post_office_may_be_written_in_python(face, authority, bob):
+    keeper = Keeper(bob)
+    tls = authority.context("b.example", protocol="imrp")
+    with ima.net.RetrievalServer(keeper, tls, listen=["127.0.0.1:0"]) as server:
+        hosts = {"b.example": server.addresses[0]}
+        with face.connect("b.example", authority.context(protocol="imrp"), hosts=hosts) as eve:
+            with pytest.raises(ima.Refused) as caught:
+                eve.authenticate("eve", b"wrong")
+            assert caught.value.rule == "auth"
+            eve.authenticate("eve", PASSWORD)
+            assert eve.capabilities == keeper.capabilities
+            assert eve.folders()[0].role == "inbox"
+            assert eve.status("inbox").unseen == 1
+            with pytest.raises(ima.Refused) as caught:
+                eve.status("none")
+            assert caught.value.rule == "no-folder"
+            [change] = eve.changes("inbox").changes
+            assert (change.id, change.present.flags) == ("one", ["seen"])
+            [header] = eve.headers("inbox", ["one", "none"])
+            assert ima.HeaderBlock.parse(header.block).subject == "Made up"
+            for part in (1, 2):
+                whole = io.BytesIO()
+                eve.fetch("inbox", "one", part, whole.write)
+                assert whole.getvalue() == bytes(keeper.message.parts[part - 1])
+            assert eve.set_flags("inbox", ["one"], add=["seen"], only_if_seq=0) == ["changed"]
+            assert eve.remove("inbox", ["one"]) == ["gone"]
+            assert eve.move("inbox", "old", ["one"]) == ["done"]
+            assert eve.copy("inbox", "old", ["one"]) == ["copied"]
+            query = ima.retrieval.SearchQuery(subject=["up"])
+            assert eve.search("inbox", query).ids == ["one"]
+            assert eve.quota().max_messages == 10
+            assert eve.append("inbox", keeper.message) == "two"
+            assert b"".join(keeper.kept) == b"".join(bytes(p) for p in keeper.message.parts)
+            with pytest.raises(ima.TemporaryError):
+                eve.create_folder("new")  # what Python raises otherwise is a fault of the server's
+            with pytest.raises(ima.Refused):
+                eve.change_password(b"wrong", b"new secret")
+            eve.change_password(PASSWORD, b"new secret")
+            assert keeper.password == b"new secret"
+        with face.connect("b.example", authority.context(protocol="imrp"), hosts=hosts) as user:
+            user.authenticate("bob", b"new secret")
+            assert user.status("inbox").messages == 0  # from bob's mailbox

@@ -1,19 +1,32 @@
 """Blocking clients and servers to embed. `ima.aio` has the same names for asyncio."""
 
+from ._account import Account, Sink
 from ._ima.net import (
     DeliveryServer,
+    DirectSubmitter,
     HostReport,
+    QueueRunner,
     RetrievalClient,
     RetrievalServer,
     SendReport,
+    Submitted,
+    find_service,
     send_message,
+    send_or_queue,
 )
 
 __all__ = [
+    "Account",
     "DeliveryServer",
+    "DirectSubmitter",
     "HostReport",
+    "QueueRunner",
     "RetrievalClient",
     "RetrievalServer",
     "SendReport",
+    "Sink",
+    "Submitted",
+    "find_service",
     "send_message",
+    "send_or_queue",
 ]

@@ -4,8 +4,11 @@ from ._ima.tls import (
     CertificateFacts,
     Context,
     Engine,
+    Explanation,
     PeerFacts,
+    Step,
     covers,
+    explain,
     proves,
     read_certificate,
 )
@@ -14,8 +17,11 @@ __all__ = [
     "CertificateFacts",
     "Context",
     "Engine",
+    "Explanation",
     "PeerFacts",
+    "Step",
     "covers",
+    "explain",
     "proves",
     "read_certificate",
 ]

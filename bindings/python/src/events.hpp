@@ -15,6 +15,11 @@ struct part_event {
   bool last;
 };
 
+/// Octets of a part as a post office sent them.
+struct octets_event {
+  py::object data;
+};
+
 /// A message's header block as a post office sent it.
 struct header_event {
   std::string id;

@@ -45,5 +45,8 @@ PYBIND11_MODULE(_ima, m) {
   add_submodule(m, "mailbox", "Mail on disk.", add_mailbox);
   add_submodule(m, "service", "Routing, handlers, users.", add_service);
   add_submodule(m, "net", "Blocking clients and servers.", add_net);
+#ifdef IMA_TRANSLATION
+  add_submodule(m, "translate", "Internet mail.", add_translate);
+#endif
   set_public_name(m, "ima");
 }

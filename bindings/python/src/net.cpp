@@ -1,10 +1,8 @@
 #include "binding.hpp"
-#include "handlers.hpp"
 #include "messages.hpp"
+#include "net_options.hpp"
 #include "times.hpp"
 #include "words.hpp"
-
-#include <ima/net/sender.hpp>
 
 #include <pybind11/stl.h>
 
@@ -12,20 +10,14 @@ namespace ima::python {
 namespace {
 
 using namespace py::literals;
-using hosts = std::map<std::string, std::string>;
 
 net::send_report send(const py::object& message, const tls::context& tls, const hosts& where,
                       std::vector<std::string> dns_servers, const limits& bounds,
                       std::chrono::milliseconds header_round, const py::object& log) {
   const message_in from = message_from(message);
-  const auto sink = log_from(log);
-  net::sender_options options;
-  options.hosts.insert(where.begin(), where.end());
-  options.dns.servers = std::move(dns_servers);
-  options.bounds = bounds;
-  options.header_round = header_round;
-  options.log = sink.get();
-  return take(without_gil([&] { return net::send_message(from.header, from.body, tls, options); }));
+  const sending_options options(where, std::move(dns_servers), bounds, header_round, log);
+  return take(
+      without_gil([&] { return net::send_message(from.header, from.body, tls, options.sender); }));
 }
 
 void add_reports(py::module_& m) {
@@ -49,11 +41,12 @@ void add_reports(py::module_& m) {
       .field("notes", &host_report::notes, "Remarks for people.");
   record<send_report> report(m, "SendReport", "What became of a message.");
   report.made(py::init([](send_report::outcome what, std::vector<host_report> each) {
-                return send_report{what, std::move(each)};
+                return send_report{what, std::move(each), false};
               }),
               "outcome"_a, "hosts"_a);
   report.field("outcome", &send_report::what, "delivered, refused, deferred or mixed.")
-      .field("hosts", &send_report::hosts, "A HostReport for each host of the recipients.");
+      .field("hosts", &send_report::hosts, "A HostReport for each host of the recipients.")
+      .field("queued", &send_report::queued, "What is deferred waits in the queue.");
 }
 
 }  // namespace
@@ -66,6 +59,23 @@ void add_net(py::module_& m) {
         "Sends a message to all its recipients: every host gets the header first, and only if all "
         "accept does the body go anywhere. ``hosts`` says where a hostpart is reached; others are "
         "looked up in the DNS.");
+  m.def(
+      "find_service",
+      [](std::string_view hostpart, net::service_kind what, std::vector<std::string> dns_servers) {
+        net::dns_options options;
+        options.servers = std::move(dns_servers);
+        return take(without_gil([&] { return net::find_service(hostpart, what, options); }));
+      },
+      "hostpart"_a, "kind"_a, py::kw_only(), "dns_servers"_a = std::vector<std::string>{},
+      R"(Where a hostpart is reached: network addresses with ports, in the order to try them.
+
+``kind`` is ``delivery`` or ``retrieval``. Asks for SRV records first; a network address is itself.
+
+>>> find_service("127.0.0.1", "delivery", dns_servers=["nobody"])
+Traceback (most recent call last):
+    ...
+ima.errors.LocalProtocolError: ... [dns-server]
+)");
   add_net_clients(m);
   add_net_servers(m);
 }

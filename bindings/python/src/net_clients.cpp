@@ -1,15 +1,11 @@
-#include "binding.hpp"
 #include "events.hpp"
+#include "shared_client.hpp"
 #include "times.hpp"
 #include "words.hpp"
-
-#include <ima/net/retrieval_client.hpp>
 
 #include <pybind11/stl.h>
 
 #include <array>
-#include <atomic>
-#include <memory>
 
 namespace ima::python {
 namespace {
@@ -17,35 +13,6 @@ namespace {
 using namespace py::literals;
 using ids = std::vector<std::string>;
 using hosts = std::map<std::string, std::string>;
-using patience = std::optional<std::chrono::milliseconds>;
-
-// A connection that refuses a second call while one is running, also one from inside a callback.
-class shared_client {
- public:
-  explicit shared_client(net::retrieval_client c) : inner_(std::move(c)) {}
-
-  template <class F>
-  auto call(patience timeout, F&& work) {
-    process_.check();
-    if (busy_.exchange(true))
-      raise({fault::caller, "in-use", "", "another call of this client is running"});
-    struct release {
-      std::atomic<bool>& busy;
-      ~release() { busy = false; }
-    } const at_end{busy_};
-    return take(without_gil([&] {
-      inner_.set_timeout(timeout);
-      return work(inner_);
-    }));
-  }
-
- private:
-  net::retrieval_client inner_;
-  std::atomic<bool> busy_ = false;
-  one_process process_;
-};
-
-using client_class = py::class_<shared_client, std::shared_ptr<shared_client>>;
 
 std::shared_ptr<shared_client> connect(std::string host, const tls::context& tls,
                                        const hosts& where, std::vector<std::string> dns_servers,
@@ -187,6 +154,7 @@ void add_changing(client_class& c) {
 }  // namespace
 
 void add_net_clients(py::module_& m) {
+  add_client_records(m);
   client_class c(m, "RetrievalClient", R"(A user's connection to his post office.
 
 Each call waits for its answer, without the GIL, at most ``timeout`` seconds where one is given.
@@ -200,8 +168,14 @@ office refuses is Refused or TemporaryError; anything else that goes wrong ends 
       .def("__exit__", [](shared_client& s, const py::args& raised) {
         if (raised[0].is_none()) s.call({}, [](auto& inner) { return inner.done(); });
       });
+  c.def_property_readonly(
+      "capabilities", &shared_client::capabilities,
+      "What the post office can do besides reading; docs/retrieval.md names it.");
   add_reading(c);
   add_changing(c);
+  add_client_folders(c);
+  add_client_uploads(c);
+  add_client_watching(c);
 }
 
 }  // namespace ima::python

@@ -1,106 +1,23 @@
-#include "binding.hpp"
+#include "accounts.hpp"
+#include "embedded.hpp"
 #include "handlers.hpp"
+#include "net_options.hpp"
 #include "times.hpp"
 
 #include <ima/net/delivery_server.hpp>
 #include <ima/net/retrieval_server.hpp>
-#include <ima/service/accounts.hpp>
+#include <ima/net/submission.hpp>
 #include <ima/service/post_office.hpp>
 
 #include <pybind11/stl.h>
 
-#include <atomic>
 #include <memory>
-#include <set>
-#include <thread>
 
 namespace ima::python {
 namespace {
 
 using namespace py::literals;
 using listen = std::vector<std::string>;
-
-class any_server {
- public:
-  virtual ~any_server() = default;
-  virtual void stop_and_wait() = 0;
-};
-
-// Those that are running, to be stopped before the interpreter ends; guarded by the GIL.
-std::set<any_server*> running;
-
-// A server with what it refers to, run by a thread of its own. All members are called with the GIL.
-template <class Server, class Backing>
-class embedded : public any_server {
- public:
-  embedded(std::shared_ptr<Backing> backing, Server server)
-      : backing_(std::move(backing)), server_(std::make_unique<Server>(std::move(server))) {}
-  embedded(const embedded&) = delete;
-  embedded& operator=(const embedded&) = delete;
-  // In a forked child neither the thread nor what it locked is there any more.
-  ~embedded() override {
-    if (process_.here()) {
-      stop_and_wait();
-      return;
-    }
-    running.erase(this);
-    new std::shared_ptr<Backing>(std::move(backing_));
-    server_.release();  // NOLINT(bugprone-unused-return-value): kept on purpose
-    if (thread_.joinable()) thread_.detach();
-  }
-
-  void start() {
-    process_.check();
-    if (started_) raise({fault::caller, "out-of-turn", "", "a server runs once"});
-    started_ = true;
-    running.insert(this);
-    thread_ = std::thread([this] {
-      server_->run();
-      over_ = true;
-      over_.notify_all();
-    });
-  }
-  void stop() {
-    process_.check();
-    server_->stop();
-  }
-  void wait() {
-    process_.check();
-    if (!thread_.joinable()) return;
-    without_gil([&] { thread_.join(); });
-    running.erase(this);
-  }
-  void stop_and_wait() override {
-    server_->stop();
-    wait();
-  }
-  // Serves on a thread of its own while this one looks after signals.
-  void run() {
-    start();
-    while (!over_) {
-      without_gil([] { std::this_thread::sleep_for(std::chrono::milliseconds(100)); });
-      if (PyErr_CheckSignals() != 0) {
-        py::error_already_set interrupted;
-        stop_and_wait();
-        throw py::error_already_set(std::move(interrupted));
-      }
-    }
-    wait();
-  }
-  void use(const tls::context& tls) {
-    process_.check();
-    server_->use(tls);
-  }
-  const std::vector<std::string>& addresses() const { return server_->addresses(); }
-
- private:
-  std::shared_ptr<Backing> backing_;  // outlives the server
-  std::unique_ptr<Server> server_;
-  std::thread thread_;
-  std::atomic<bool> over_ = false;
-  bool started_ = false;
-  one_process process_;
-};
 
 struct delivery_backing {
   handler_in handler;
@@ -127,57 +44,32 @@ std::unique_ptr<delivery_server> make_delivery_server(const py::object& handler,
   return std::make_unique<delivery_server>(std::move(backing), std::move(server));
 }
 
-// Users that Python knows: an object with by_password(user, password) and by_certificate(user, key,
-// names), which return the path of a mailbox or raise.
-class python_users : public service::user_directory {
- public:
-  explicit python_users(py::object inner) : inner_(std::move(inner)) {}
-
-  result<std::string> by_password(std::string_view user, octets password) override {
-    const with_gil gil;
-    return ask("by_password", py::make_tuple(user, to_bytes(password)));
-  }
-  result<std::string> by_certificate(std::string_view user,
-                                     const retrieval::certificate_facts& facts) override {
-    const with_gil gil;
-    return ask("by_certificate", py::make_tuple(user, facts.key, facts.operator_ca_names));
-  }
-
- private:
-  result<std::string> ask(const char* method, const py::tuple& arguments) {
-    try {
-      const py::object path = (*inner_).attr(method)(*arguments);
-      if (!path.is_none()) return path.cast<std::string>();
-      return retrieval::refusal(retrieval::reason::auth, "wrong user name or proof");
-    } catch (py::error_already_set& thrown) {
-      return error_from(thrown);
-    } catch (const py::cast_error&) {
-      return error{fault::temporary, "handler", "", "a path was wanted"};
-    }
-  }
-
-  anywhere inner_;
+// Sends what users submit. It may be shared by several post offices.
+struct submitter {
+  submitter(const tls::context& tls, const hosts& where, std::vector<std::string> dns_servers,
+            const limits& bounds, std::chrono::milliseconds header_round, const py::object& log)
+      : options(where, std::move(dns_servers), bounds, header_round, log),
+        inner(tls, options.sender) {}
+  sending_options options;
+  net::direct_submitter inner;
 };
 
 struct retrieval_backing {
-  retrieval_backing(std::shared_ptr<service::user_directory> u, std::unique_ptr<log_sink> l)
-      : users(std::move(u)), log(std::move(l)), office(mailbox::posix_file_system(), *users) {}
-  std::shared_ptr<service::user_directory> users;
+  std::shared_ptr<submitter> sender;
   std::unique_ptr<log_sink> log;
-  service::post_office office;
+  std::unique_ptr<retrieval::authenticator> office;  // goes first
 };
 using retrieval_server = embedded<net::retrieval_server, retrieval_backing>;
 
-std::shared_ptr<service::user_directory> users_from(const py::object& given) {
-  if (py::isinstance<service::accounts>(given))
-    return std::make_shared<service::accounts>(given.cast<const service::accounts&>());
-  return std::make_shared<python_users>(given);
-}
-
 std::unique_ptr<retrieval_server> make_retrieval_server(
     const py::object& users, const tls::context& tls, listen addresses, const limits& bounds,
-    std::size_t workers, std::size_t connections, bool trust_issued_names, const py::object& log) {
-  auto backing = std::make_shared<retrieval_backing>(users_from(users), log_from(log));
+    std::size_t workers, std::size_t connections, bool trust_issued_names,
+    std::shared_ptr<submitter> sender, const py::object& log) {
+  service::post_office_options of_office;
+  of_office.sender = sender ? &sender->inner : nullptr;
+  of_office.bounds = bounds;
+  auto backing = std::make_shared<retrieval_backing>(
+      retrieval_backing{std::move(sender), log_from(log), office_from(users, of_office)});
   net::retrieval_server_options options;
   options.listen = std::move(addresses);
   options.bounds = bounds;
@@ -185,28 +77,12 @@ std::unique_ptr<retrieval_server> make_retrieval_server(
   options.connections = connections;
   options.trust_issued_names = trust_issued_names;
   options.log = backing->log.get();
-  auto server = take(net::retrieval_server::create(options, tls, backing->office));
+  auto server = take(net::retrieval_server::create(options, tls, *backing->office));
   return std::make_unique<retrieval_server>(std::move(backing), std::move(server));
 }
 
-template <class Server>
-void add_running(py::class_<Server>& c) {
-  c.def("run", &Server::run, "Serves until stop() or a signal's exception. Blocks.")
-      .def("start", &Server::start, "Serves on a thread of its own.")
-      .def("stop", &Server::stop, "Takes no more; messages in hand are answered.")
-      .def("wait", &Server::wait, "Waits until it has stopped.")
-      .def("use", &Server::use, "tls"_a, "New connections use ``tls`` from now on.")
-      .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports.")
-      .def("__enter__",
-           [](py::object self) {
-             self.cast<Server&>().start();
-             return self;
-           })
-      .def("__exit__", [](Server& s, const py::args&) { s.stop_and_wait(); });
-}
-
 void stop_all() {
-  for (any_server* server : std::set(running)) server->stop_and_wait();
+  for (any_server* server : std::set(running_servers())) server->stop_and_wait();
 }
 
 }  // namespace
@@ -222,18 +98,42 @@ exception defers the message.
                "listen"_a = listen{"[::]:20025"}, "limits"_a = limits{}, "workers"_a = 4,
                "connections"_a = 1000, "connections_per_peer"_a = 100, "log"_a = py::none(),
                "Opens the listening sockets; ``log`` is called with (level, name, fields).");
+  incoming.def_property_readonly("addresses", &delivery_server::addresses,
+                                 "Where it listens, with the ports.");
   add_running(incoming);
+  py::class_<submitter, std::shared_ptr<submitter>>(
+      m, "DirectSubmitter", R"(Sends what a post office's users submit, at once and without a queue.
+
+>>> sender = DirectSubmitter(ima.tls.Context(), hosts={"b.example": "127.0.0.1:20025"})
+)")
+      .def(py::init<const tls::context&, const hosts&, std::vector<std::string>, const limits&,
+                    std::chrono::milliseconds, const py::object&>(),
+           "tls"_a, py::kw_only(), "hosts"_a = hosts{},
+           "dns_servers"_a = std::vector<std::string>{}, "limits"_a = limits{},
+           "header_round"_a = net::sender_options{}.header_round, "log"_a = py::none(),
+           "The arguments are those of send_message().")
+      .def(
+          "use", [](submitter& s, const tls::context& tls) { s.inner.use(tls); }, "tls"_a,
+          "Messages that are sent from now on use ``tls``.");
   py::class_<retrieval_server> office(m, "RetrievalServer", R"(A post office over mailboxes on disk.
 
-``users`` is an ima.service.Accounts, of which it takes a copy, or any object with ``by_password(user, password)`` and
-``by_certificate(user, key, names)`` that return the path of the user's mailbox, or None. The context
-is made for ``protocol="imrp"``.
+``users`` is an ima.service.Accounts, of which it takes a copy, or any object with ``by_password(user,
+password)`` and ``by_certificate(user, key, names)`` that return the path of the user's mailbox, an
+object with the methods of Account, or None. It may also have ``change_password(user, old, new)`` and
+``addresses_of(user)``, whom the user may send from; and ``capabilities``, a list of those that its
+accounts have. They are called on worker threads. An exception whose rule is a word of
+docs/retrieval.md section 7 reaches the user as that word. What users send goes out by ``sender``, a
+DirectSubmitter; without one nothing can be sent. The context is made for ``protocol="imrp"``.
 )");
   office.def(py::init(&make_retrieval_server), "users"_a, "tls"_a, py::kw_only(),
              "listen"_a = listen{"[::]:20093"}, "limits"_a = limits{}, "workers"_a = 4,
-             "connections"_a = 1000, "trust_issued_names"_a = false, "log"_a = py::none(),
+             "connections"_a = 1000, "trust_issued_names"_a = false,
+             "sender"_a = std::shared_ptr<submitter>(), "log"_a = py::none(),
              "Opens the listening sockets; ``log`` is called with (level, name, fields).");
+  office.def_property_readonly("addresses", &retrieval_server::addresses,
+                               "Where it listens, with the ports.");
   add_running(office);
+  add_queue_runner(m);
   // Threads must not call Python once the interpreter ends.
   py::module_::import("atexit").attr("register")(py::cpp_function(&stop_all));
 }

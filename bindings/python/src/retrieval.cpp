@@ -1,11 +1,9 @@
-#include "binding.hpp"
 #include "events.hpp"
+#include "retrieval_arguments.hpp"
 #include "times.hpp"
 #include "words.hpp"
 
 #include <ima/retrieval/client.hpp>
-
-#include <pybind11/stl.h>
 
 #include <span>
 #include <variant>
@@ -15,11 +13,6 @@ namespace {
 
 using namespace py::literals;
 namespace reply = retrieval::reply;
-using ids = std::vector<std::string>;
-
-struct octets_event {
-  py::object data;
-};
 
 class session {
  public:
@@ -46,76 +39,7 @@ class session {
   fed_octets fed_;
 };
 
-void add_records(py::module_& m) {
-  using namespace retrieval;
-  record<folder_info>(m, "FolderInfo", "A folder, as a list shows it.")
-      .field("name", &folder_info::name, "Hierarchical with ``/``.")
-      .field("role", &folder_info::role, "inbox, sent, drafts, archive, junk, trash, or empty.");
-  record<folder_status>(m, "FolderStatus", "How much is in a folder.")
-      .field("messages", &folder_status::messages, "How many.")
-      .field("unseen", &folder_status::unseen, "How many without the flag seen.")
-      .field("size", &folder_status::size, "Octets of all messages.")
-      .field("token", &folder_status::token, "The state now.");
-  record<entry>(m, "Entry", "A message that came or changed.")
-      .field("id", &entry::id, "Stable, and the same wherever the message is.")
-      .field("seq", &entry::seq, "Grows with every change in the mailbox.")
-      .field("size", &entry::size, "Octets: header block and parts.")
-      .field("flags", &entry::flags, "Words, each once.")
-      .field("arrived", &entry::arrived, "When the server took it.");
-  record<change>(m, "Change", "One change of a folder.")
-      .field("id", &change::id, "The message's id.")
-      .field("present", &change::present, "Its Entry; None where it left the folder.");
-  record<change_page> page(m, "ChangePage", "What changed, up to a limit.");
-  page.made(py::init([](std::vector<change> changes, std::string token, bool more) {
-              return change_page{std::move(changes), std::move(token), more};
-            }),
-            "changes"_a, "token"_a, "more"_a);
-  page.field("changes", &change_page::changes, "In order.")
-      .field("token", &change_page::token, "The state after this page.")
-      .field("more", &change_page::more, "Another page can be had at once.");
-}
-
-void add_events(py::module_& m) {
-  record<reply::greeting>(m, "Greeting", "The greeting came and names the expected host.")
-      .field("capabilities", &reply::greeting::capabilities, "Other words of the greeting.");
-  record<reply::folder>(m, "FolderReply", "A line of the list of folders.")
-      .field("info", &reply::folder::info, "The FolderInfo.");
-  record<reply::changed_entry>(m, "ChangeReply", "A line of the list of changes.")
-      .field("change", &reply::changed_entry::what, "The Change.");
-  record<header_event>(m, "HeaderReply", "A message's header block, as the server sent it.")
-      .field("id", &header_event::id, "The message's id.")
-      .field("block", &header_event::block, "What the sender wrote; not parsed yet.")
-      .field("record", &header_event::record, "What the server proved.");
-  record<reply::gone>(m, "GoneReply", "A message is not in the folder.")
-      .field("id", &reply::gone::id, "The message's id.");
-  record<reply::changed>(m, "ChangedReply", "FLAG left a message alone, as it had changed.")
-      .field("id", &reply::changed::id, "The message's id.");
-  record<reply::copied>(m, "CopiedReply", "A message was copied.")
-      .field("id", &reply::copied::id, "The message's id.")
-      .field("new_id", &reply::copied::new_id, "The copy's id.");
-  record<reply::part_begin>(m, "PartReply", "A part's octets begin.")
-      .field("id", &reply::part_begin::id, "The message's id.")
-      .field("part", &reply::part_begin::part, "From 1.")
-      .field("offset", &reply::part_begin::offset, "Of the first octet.")
-      .field("length", &reply::part_begin::length, "How many octets come.");
-  record<octets_event>(m, "OctetsReply", "Octets of the part.")
-      .field("data", &octets_event::data, "A memoryview of what was received.");
-  record<reply::done>(m, "RequestDone", "A request is over.")
-      .computed(
-          "failed",
-          [](const reply::done& d) -> py::object {
-            if (!d.failed) return py::none();
-            return exception_for({d.failed->temporary ? fault::temporary : fault::refused,
-                                  to_string(d.failed->why), "", d.failed->text});
-          },
-          "An Error where it was not done, or None.")
-      .field("status", &reply::done::status, "After status(): a FolderStatus.")
-      .field("token", &reply::done::token, "After changes(): the state.")
-      .field("more", &reply::done::more, "After changes(): another page can be had.");
-  record<reply::closed>(m, "SessionClosed", "The connection is over; nothing was waiting.");
-}
-
-void add_requests(py::class_<session>& c) {
+void add_reading(py::class_<session>& c) {
   c.def(
        "authenticate",
        [](session& s, std::string_view user, const std::optional<octets_in>& password) {
@@ -149,13 +73,30 @@ void add_requests(py::class_<session>& c) {
           "folder"_a, "id"_a, "part"_a, "offset"_a = 0, "length"_a = std::nullopt,
           "Asks for a part, counted from 1, or a range of it.")
       .def(
-          "set_flags",
-          [](session& s, std::string_view folder, const ids& which, ids add, ids remove,
-             std::optional<std::uint64_t> only_if_seq) {
-            take(s.inner.flag(folder, which, {std::move(add), std::move(remove), only_if_seq}));
-          },
-          "folder"_a, "ids"_a, py::kw_only(), "add"_a = ids{}, "remove"_a = ids{},
-          "only_if_seq"_a = std::nullopt, "Changes flags.")
+          "search",
+          [](session& s, std::string_view folder, const retrieval::search_query& query,
+             std::string_view cursor,
+             std::uint64_t limit) { take(s.inner.search(folder, cursor, limit, query)); },
+          "folder"_a, "query"_a, "cursor"_a = "", "limit"_a = 500, "Asks for what meets a query.")
+      .def(
+          "quota", [](session& s) { take(s.inner.quota()); }, "Asks for the mailbox's quota.")
+      .def(
+          "queue", [](session& s) { take(s.inner.queue()); }, "Asks for the user's queued mail.")
+      .def(
+          "watch",
+          [](session& s, const watched& folders) { take(s.inner.watch(watched_from(folders))); },
+          "folders"_a, "Watches folders from the states of their tokens; none ends the watch.");
+}
+
+void add_changing(py::class_<session>& c) {
+  c.def(
+       "set_flags",
+       [](session& s, std::string_view folder, const ids& which, ids add, ids remove,
+          std::optional<std::uint64_t> only_if_seq) {
+         take(s.inner.flag(folder, which, {std::move(add), std::move(remove), only_if_seq}));
+       },
+       "folder"_a, "ids"_a, py::kw_only(), "add"_a = ids{}, "remove"_a = ids{},
+       "only_if_seq"_a = std::nullopt, "Changes flags.")
       .def(
           "remove",
           [](session& s, std::string_view folder, const ids& which) {
@@ -175,14 +116,66 @@ void add_requests(py::class_<session>& c) {
           },
           "folder"_a, "target"_a, "ids"_a, "Copies messages.")
       .def(
+          "create_folder",
+          [](session& s, std::string_view folder, std::string_view role) {
+            take(s.inner.create_folder(folder, role));
+          },
+          "folder"_a, "role"_a = "", "Makes a folder.")
+      .def(
+          "rename_folder",
+          [](session& s, std::string_view folder, std::string_view target) {
+            take(s.inner.rename_folder(folder, target));
+          },
+          "folder"_a, "target"_a, "Renames a folder.")
+      .def(
+          "delete_folder",
+          [](session& s, std::string_view folder) { take(s.inner.delete_folder(folder)); },
+          "folder"_a, "Deletes an empty folder.")
+      .def(
+          "change_password",
+          [](session& s, const octets_in& old_password, const octets_in& new_password) {
+            take(s.inner.change_password(old_password.view(), new_password.view()));
+          },
+          "old_password"_a, "new_password"_a, "Changes the user's password.")
+      .def(
           "done", [](session& s) { take(s.inner.done()); }, "No more requests.");
+}
+
+void add_uploads(py::class_<session>& c) {
+  c.def(
+       "append",
+       [](session& s, std::string_view folder, const header_block& header, ids flags,
+          std::optional<timestamp> arrived) {
+         take(s.inner.append({std::string(folder), std::move(flags), arrived}, header));
+       },
+       "folder"_a, "header"_a, py::kw_only(), "flags"_a = ids{}, "arrived"_a = std::nullopt,
+       "Offers a message for a folder. Its body follows by body(), at once or after AcceptedReply; "
+       "or cancel().")
+      .def(
+          "send",
+          [](session& s, const header_block& header, std::string save, const references& answered,
+             const references& forwarded, const part_references& parts) {
+            take(s.inner.send(send_options_from(std::move(save), answered, forwarded, parts),
+                              header));
+          },
+          "header"_a, py::kw_only(), "save"_a = "", "answered"_a = references{},
+          "forwarded"_a = references{}, "parts"_a = part_references{},
+          "Offers a message to be sent. Its body, without ``parts``, follows as for append().")
+      .def(
+          "body", [](session& s, const octets_in& data) { take(s.inner.body(data.view())); },
+          "data"_a, "The next octets of the body; an empty body is one empty piece.")
+      .def(
+          "cancel", [](session& s) { take(s.inner.cancel()); }, "Takes the offer back.")
+      .def_property_readonly(
+          "body_left", [](const session& s) { return s.inner.body_left(); },
+          "Octets of the body that the post office waits for.");
 }
 
 }  // namespace
 
 void add_retrieval(py::module_& m) {
-  add_records(m);
-  add_events(m);
+  add_retrieval_records(m);
+  add_retrieval_events(m);
   py::class_<session> c(m, "ClientSession", R"(The user's side of one IMRP connection.
 
 Requests may be made at any time and many at once; each one's replies end with a RequestDone, in
@@ -216,7 +209,9 @@ True
       .def_property_readonly(
           "timeout", [](const session& s) { return s.inner.timeout(); },
           "How long to wait for the next octets; None while none is awaited.");
-  add_requests(c);
+  add_reading(c);
+  add_changing(c);
+  add_uploads(c);
 }
 
 }  // namespace ima::python

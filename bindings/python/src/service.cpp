@@ -17,11 +17,6 @@ namespace {
 using namespace py::literals;
 using service::routing_table;
 
-void add_route(routing_table& table, const address_in& recipient, std::string mailbox,
-               std::vector<std::string> command) {
-  take(table.add(*recipient, {std::move(mailbox), std::move(command)}));
-}
-
 // A handler with the table it reads, which nobody changes any more.
 struct routed_handler : service::local_handler {
   routed_handler(std::shared_ptr<const routing_table> t, service::local_handler_options o)
@@ -30,37 +25,13 @@ struct routed_handler : service::local_handler {
 };
 
 std::shared_ptr<routed_handler> make_handler(const routing_table& routes, const limits& bounds,
+                                             std::vector<std::string> send_command,
                                              double command_time) {
   service::local_handler_options options;
+  options.send_command = std::move(send_command);
   options.bounds = bounds;
   options.command_time = std::chrono::seconds(static_cast<std::int64_t>(command_time));
   return std::make_shared<routed_handler>(std::make_shared<const routing_table>(routes), options);
-}
-
-void add_routing(py::module_& m) {
-  py::class_<routing_table>(m, "RoutingTable", R"(What a host does for each of its addresses.
-
->>> routes = ima.service.RoutingTable()
->>> routes.add_host("b.example")
->>> routes.add("bob@b.example", mailbox="/var/mail/bob")
->>> routes.find("Bob@b.example"), routes.find("dan@b.example")
-(('/var/mail/bob', []), None)
-)")
-      .def(py::init<>(), "An empty table.")
-      .def("add_host", &routing_table::add_host, "hostpart"_a,
-           "Makes a hostpart ours: its addresses without an entry do not exist.")
-      .def("add", &add_route, "recipient"_a, py::kw_only(), "mailbox"_a = "",
-           "command"_a = std::vector<std::string>{},
-           "Delivers into a mailbox (a path), or to a command (its arguments).")
-      .def("is_ours", &routing_table::is_ours, "hostpart"_a, "Whether add_host() named it.")
-      .def(
-          "find",
-          [](const routing_table& t, const address_in& a) -> py::object {
-            const auto found = take(t.find(*a));
-            if (!found) return py::none();
-            return py::make_tuple(found->mailbox, found->command);
-          },
-          "recipient"_a, "(mailbox, command) of the entry an address leads to, or None.");
 }
 
 void add_local_handler(py::module_& m) {
@@ -70,7 +41,9 @@ void add_local_handler(py::module_& m) {
 Safe to use from many threads. It reads a copy of ``routes``.
 )")
       .def(py::init(&make_handler), "routes"_a, py::kw_only(), "limits"_a = limits{},
-           "command_time"_a = 300.0, "``command_time`` is in whole seconds.");
+           "send_command"_a = std::vector<std::string>{}, "command_time"_a = 300.0,
+           "``command_time`` is in whole seconds. ``send_command`` is what an alias gives messages "
+           "for other hosts to, as server-send-mail.");
 }
 
 void add_passwords(py::module_& m) {
@@ -140,13 +113,26 @@ Filled, then only read.
           [](const accounts& a, std::string_view user, const address_in& from) {
             return a.may_send_from(user, *from);
           },
-          "user"_a, "address"_a, "Whether the address is among the user's.");
+          "user"_a, "address"_a, "Whether the address is among the user's.")
+      .def(
+          "new_password",
+          [](const accounts& a, std::string_view user, const octets_in& old_password,
+             const octets_in& new_password) {
+            accounts now = a;
+            return take(without_gil(
+                [&] { return now.new_password(user, old_password.view(), new_password.view()); }));
+          },
+          "user"_a, "old_password"_a, "new_password"_a,
+          "The PasswordHash for a user who knows the old one, to be kept; Refused with the rule "
+          "auth "
+          "or limit.");
 }
 
 }  // namespace
 
 void add_service(py::module_& m) {
   add_routing(m);
+  add_queue(m);
   add_local_handler(m);
   add_passwords(m);
   add_accounts(m);

@@ -183,6 +183,7 @@ void add_tls(py::module_& m) {
         return take(tls::read_certificate(pem, policy_from(names)));
       },
       "pem"_a, "names"_a = "fallback", "Reads the first certificate of a PEM text.");
+  add_explain(m);
 }
 
 }  // namespace ima::python

@@ -2,8 +2,11 @@
 
 #include <ima/delivery/handler.hpp>
 #include <ima/delivery/types.hpp>
+#include <ima/net/find_service.hpp>
 #include <ima/net/sender.hpp>
+#include <ima/retrieval/sending.hpp>
 #include <ima/retrieval/types.hpp>
+#include <ima/tls/explain.hpp>
 
 #include <pybind11/pybind11.h>
 
@@ -52,6 +55,40 @@ struct words<retrieval::message_outcome> {
   static constexpr std::pair<std::string_view, retrieval::message_outcome> all[] = {
       {"done", done}, {"gone", gone}, {"changed", changed}};
 };
+template <>
+struct words<retrieval::recipient_outcome::kind> {
+  using enum retrieval::recipient_outcome::kind;
+  static constexpr std::pair<std::string_view, retrieval::recipient_outcome::kind> all[] = {
+      {"OK", ok}, {"QUEUED", queued}, {"FAIL", fail}, {"DEFER", defer}};
+};
+template <>
+struct words<retrieval::send_verdict> {
+  using enum retrieval::send_verdict;
+  static constexpr std::pair<std::string_view, retrieval::send_verdict> all[] = {
+      {"delivered", delivered},
+      {"queued", queued},
+      {"mixed", mixed},
+      {"refused", refused},
+      {"deferred", deferred}};
+};
+template <>
+struct words<net::service_kind> {
+  using enum net::service_kind;
+  static constexpr std::pair<std::string_view, net::service_kind> all[] = {
+      {"delivery", delivery}, {"retrieval", retrieval}};
+};
+template <>
+struct words<tls::peer_role> {
+  using enum tls::peer_role;
+  static constexpr std::pair<std::string_view, tls::peer_role> all[] = {{"client", client},
+                                                                        {"server", server}};
+};
+template <>
+struct words<tls::step::verdict> {
+  using enum tls::step::verdict;
+  static constexpr std::pair<std::string_view, tls::step::verdict> all[] = {
+      {"good", good}, {"bad", bad}, {"skipped", skipped}};
+};
 
 }  // namespace ima::python
 
@@ -90,6 +127,17 @@ struct type_caster<ima::net::send_report::outcome> : word_caster<ima::net::send_
 template <>
 struct type_caster<ima::retrieval::message_outcome> : word_caster<ima::retrieval::message_outcome> {
 };
+template <>
+struct type_caster<ima::retrieval::recipient_outcome::kind>
+    : word_caster<ima::retrieval::recipient_outcome::kind> {};
+template <>
+struct type_caster<ima::retrieval::send_verdict> : word_caster<ima::retrieval::send_verdict> {};
+template <>
+struct type_caster<ima::net::service_kind> : word_caster<ima::net::service_kind> {};
+template <>
+struct type_caster<ima::tls::peer_role> : word_caster<ima::tls::peer_role> {};
+template <>
+struct type_caster<ima::tls::step::verdict> : word_caster<ima::tls::step::verdict> {};
 
 // The reasons of delivery have their words in the library.
 template <>

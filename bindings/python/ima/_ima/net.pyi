@@ -1,3 +1,4 @@
+import datetime
 from typing import (
     Callable,
     ClassVar,
@@ -12,12 +13,15 @@ from typing import (
     Union,
 )
 
+from .._account import Account
 from . import Digest, HeaderBlock, Limits, Message, MessageFile, PartReceived
 from . import ReaddressedMessage, _Buffer
 from . import delivery, retrieval, service, tls
 
 _Log = Callable[[str, str, Dict[str, str]], object]
 _Outcome = Literal["done", "gone", "changed"]
+_Message = Union[Message, MessageFile, ReaddressedMessage]
+_Told = Callable[[Union[retrieval.OutcomeReply, retrieval.NoteReply]], object]
 
 class _Transaction(Protocol):
     def judge(self) -> delivery.HeaderAnswer: ...
@@ -28,8 +32,10 @@ class _Handler(Protocol):
     def open(self, header: HeaderBlock, peer: delivery.PeerInfo) -> _Transaction: ...
 
 class _Users(Protocol):
-    def by_password(self, user: str, password: bytes) -> Optional[str]: ...
-    def by_certificate(self, user: str, key: Digest, names: List[str]) -> Optional[str]: ...
+    def by_password(self, user: str, password: bytes) -> Union[str, Account, None]: ...
+    def by_certificate(
+        self, user: str, key: Digest, names: List[str]
+    ) -> Union[str, Account, None]: ...
 
 class HostReport:
     __match_args__: ClassVar[Tuple[str, ...]]
@@ -66,12 +72,14 @@ class SendReport:
         hosts: Sequence[HostReport],
     ) -> None: ...
     @property
+    def queued(self) -> bool: ...
+    @property
     def outcome(self) -> Literal["delivered", "refused", "deferred", "mixed"]: ...
     @property
     def hosts(self) -> List[HostReport]: ...
 
 def send_message(
-    message: Union[Message, MessageFile, ReaddressedMessage],
+    message: _Message,
     tls: tls.Context,
     *,
     hosts: Mapping[str, str] = ...,
@@ -80,6 +88,43 @@ def send_message(
     header_round: float = ...,
     log: Optional[_Log] = ...,
 ) -> SendReport: ...
+
+def find_service(
+    hostpart: str,
+    kind: Literal["delivery", "retrieval"],
+    *,
+    dns_servers: Sequence[str] = ...,
+) -> List[str]: ...
+def send_or_queue(
+    message: MessageFile,
+    queue: service.Queue,
+    tls: tls.Context,
+    *,
+    hosts: Mapping[str, str] = ...,
+    dns_servers: Sequence[str] = ...,
+    limits: Limits = ...,
+    header_round: float = ...,
+    retry: service.RetryPolicy = ...,
+    log: Optional[_Log] = ...,
+) -> SendReport: ...
+
+class Submitted:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(
+        self,
+        verdict: retrieval._Verdict,
+        saved: str,
+        outcomes: Sequence[retrieval.RecipientOutcome],
+        notes: Sequence[retrieval.NoteReply],
+    ) -> None: ...
+    @property
+    def verdict(self) -> retrieval._Verdict: ...
+    @property
+    def saved(self) -> str: ...
+    @property
+    def outcomes(self) -> List[retrieval.RecipientOutcome]: ...
+    @property
+    def notes(self) -> List[retrieval.NoteReply]: ...
 
 class RetrievalClient:
     @staticmethod
@@ -136,6 +181,51 @@ class RetrievalClient:
     def copy(
         self, folder: str, target: str, ids: Sequence[str], *, timeout: Optional[float] = ...
     ) -> List[str]: ...
+    @property
+    def capabilities(self) -> List[str]: ...
+    def create_folder(
+        self, folder: str, role: str = ..., *, timeout: Optional[float] = ...
+    ) -> None: ...
+    def rename_folder(
+        self, folder: str, target: str, *, timeout: Optional[float] = ...
+    ) -> None: ...
+    def delete_folder(self, folder: str, *, timeout: Optional[float] = ...) -> None: ...
+    def search(
+        self,
+        folder: str,
+        query: retrieval.SearchQuery,
+        cursor: str = ...,
+        limit: int = ...,
+        *,
+        timeout: Optional[float] = ...,
+    ) -> retrieval.SearchPage: ...
+    def quota(self, *, timeout: Optional[float] = ...) -> retrieval.QuotaStatus: ...
+    def change_password(
+        self, old_password: _Buffer, new_password: _Buffer, *, timeout: Optional[float] = ...
+    ) -> None: ...
+    def append(
+        self,
+        folder: str,
+        message: _Message,
+        *,
+        flags: Sequence[str] = ...,
+        arrived: Optional[datetime.datetime] = ...,
+        timeout: Optional[float] = ...,
+    ) -> str: ...
+    def send(
+        self,
+        message: _Message,
+        *,
+        save: str = ...,
+        answered: retrieval._References = ...,
+        forwarded: retrieval._References = ...,
+        parts: retrieval._PartReferences = ...,
+        told: Optional[_Told] = ...,
+        timeout: Optional[float] = ...,
+    ) -> Submitted: ...
+    def queue(self, *, timeout: Optional[float] = ...) -> List[retrieval.QueuedMessage]: ...
+    def watch(self, folders: Mapping[str, str], *, timeout: Optional[float] = ...) -> None: ...
+    def wait_for_change(self, patience: float) -> Optional[retrieval.WatchedFolder]: ...
     def done(self, *, timeout: Optional[float] = ...) -> None: ...
 
 class DeliveryServer:
@@ -161,6 +251,41 @@ class DeliveryServer:
     @property
     def addresses(self) -> List[str]: ...
 
+class DirectSubmitter:
+    def __init__(
+        self,
+        tls: tls.Context,
+        *,
+        hosts: Mapping[str, str] = ...,
+        dns_servers: Sequence[str] = ...,
+        limits: Limits = ...,
+        header_round: float = ...,
+        log: Optional[_Log] = ...,
+    ) -> None: ...
+    def use(self, tls: tls.Context) -> None: ...
+
+class QueueRunner:
+    def __init__(
+        self,
+        queue: service.Queue,
+        tls: tls.Context,
+        *,
+        hosts: Mapping[str, str] = ...,
+        dns_servers: Sequence[str] = ...,
+        limits: Limits = ...,
+        retry: service.RetryPolicy = ...,
+        scan: float = ...,
+        log: Optional[_Log] = ...,
+    ) -> None: ...
+    def __enter__(self) -> QueueRunner: ...
+    def run_once(self) -> None: ...
+    def run(self) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def wait(self) -> None: ...
+    def use(self, tls: tls.Context) -> None: ...
+    def __exit__(self, *raised: object) -> None: ...
+
 class RetrievalServer:
     def __init__(
         self,
@@ -172,6 +297,7 @@ class RetrievalServer:
         workers: int = ...,
         connections: int = ...,
         trust_issued_names: bool = ...,
+        sender: Optional[DirectSubmitter] = ...,
         log: Optional[_Log] = ...,
     ) -> None: ...
     def __enter__(self) -> RetrievalServer: ...

@@ -1,11 +1,16 @@
 import datetime
-from typing import ClassVar, List, Optional, Sequence, Tuple, Union
+from typing import ClassVar, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Error
-from . import Limits, NeedInput, _Buffer
+from . import Address, HeaderBlock, Limits, NeedInput, _Buffer
+
+_Verdict = Literal["delivered", "queued", "mixed", "refused", "deferred"]
+_References = Sequence[Tuple[str, str]]
+_PartReferences = Mapping[int, Tuple[str, str, int]]
 
 class FolderInfo:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(self, name: str, role: str = ...) -> None: ...
     @property
     def name(self) -> str: ...
     @property
@@ -13,6 +18,7 @@ class FolderInfo:
 
 class FolderStatus:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(self, messages: int, unseen: int, size: int, token: str) -> None: ...
     @property
     def messages(self) -> int: ...
     @property
@@ -22,8 +28,18 @@ class FolderStatus:
     @property
     def token(self) -> str: ...
 
+class WatchedFolder:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def folder(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
 class Entry:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(
+        self, id: str, seq: int, size: int, flags: Sequence[str], arrived: datetime.datetime
+    ) -> None: ...
     @property
     def id(self) -> str: ...
     @property
@@ -37,6 +53,7 @@ class Entry:
 
 class Change:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(self, id: str, present: Optional[Entry] = ...) -> None: ...
     @property
     def id(self) -> str: ...
     @property
@@ -51,6 +68,94 @@ class ChangePage:
     def token(self) -> str: ...
     @property
     def more(self) -> bool: ...
+
+class SearchQuery:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(
+        self,
+        text: Sequence[str] = ...,
+        *,
+        sender: Sequence[str] = ...,
+        recipient: Sequence[str] = ...,
+        subject: Sequence[str] = ...,
+        flags: Sequence[str] = ...,
+        without_flags: Sequence[str] = ...,
+        since: Optional[datetime.datetime] = ...,
+        before: Optional[datetime.datetime] = ...,
+        min_size: Optional[int] = ...,
+        max_size: Optional[int] = ...,
+    ) -> None: ...
+    @property
+    def text(self) -> List[str]: ...
+    @property
+    def sender(self) -> List[str]: ...
+    @property
+    def recipient(self) -> List[str]: ...
+    @property
+    def subject(self) -> List[str]: ...
+    @property
+    def flags(self) -> List[str]: ...
+    @property
+    def without_flags(self) -> List[str]: ...
+    @property
+    def since(self) -> Optional[datetime.datetime]: ...
+    @property
+    def before(self) -> Optional[datetime.datetime]: ...
+    @property
+    def min_size(self) -> Optional[int]: ...
+    @property
+    def max_size(self) -> Optional[int]: ...
+
+class SearchPage:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(self, ids: Sequence[str], cursor: str = ...) -> None: ...
+    @property
+    def ids(self) -> List[str]: ...
+    @property
+    def cursor(self) -> str: ...
+
+class QuotaStatus:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(
+        self, size: int, max_size: Optional[int], messages: int, max_messages: Optional[int]
+    ) -> None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def max_size(self) -> Optional[int]: ...
+    @property
+    def messages(self) -> int: ...
+    @property
+    def max_messages(self) -> Optional[int]: ...
+
+class RecipientOutcome:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def recipient(self) -> Address: ...
+    @property
+    def outcome(self) -> Literal["OK", "QUEUED", "FAIL", "DEFER"]: ...
+    @property
+    def text(self) -> str: ...
+
+class SendEnd:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def verdict(self) -> _Verdict: ...
+    @property
+    def saved(self) -> str: ...
+
+class QueuedMessage:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def id(self) -> str: ...
+    @property
+    def recipient(self) -> Address: ...
+    @property
+    def since(self) -> datetime.datetime: ...
+    @property
+    def next(self) -> Optional[datetime.datetime]: ...
+    @property
+    def text(self) -> str: ...
 
 class Greeting:
     __match_args__: ClassVar[Tuple[str, ...]]
@@ -109,6 +214,36 @@ class OctetsReply:
     @property
     def data(self) -> memoryview: ...
 
+class AcceptedReply:
+    __match_args__: ClassVar[Tuple[str, ...]]
+
+class FoundReply:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def id(self) -> str: ...
+
+class OutcomeReply:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def result(self) -> RecipientOutcome: ...
+
+class NoteReply:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def host(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+class QueuedReply:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def message(self) -> QueuedMessage: ...
+
+class FolderChanged:
+    __match_args__: ClassVar[Tuple[str, ...]]
+    @property
+    def now(self) -> WatchedFolder: ...
+
 class RequestDone:
     __match_args__: ClassVar[Tuple[str, ...]]
     @property
@@ -119,6 +254,14 @@ class RequestDone:
     def token(self) -> str: ...
     @property
     def more(self) -> bool: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def cursor(self) -> str: ...
+    @property
+    def quota(self) -> Optional[QuotaStatus]: ...
+    @property
+    def sent(self) -> Optional[SendEnd]: ...
 
 class SessionClosed:
     __match_args__: ClassVar[Tuple[str, ...]]
@@ -134,6 +277,12 @@ _Event = Union[
     CopiedReply,
     PartReply,
     OctetsReply,
+    AcceptedReply,
+    FoundReply,
+    OutcomeReply,
+    NoteReply,
+    QueuedReply,
+    FolderChanged,
     RequestDone,
     SessionClosed,
 ]
@@ -164,6 +313,37 @@ class ClientSession:
     def remove(self, folder: str, ids: Sequence[str]) -> None: ...
     def move(self, folder: str, target: str, ids: Sequence[str]) -> None: ...
     def copy(self, folder: str, target: str, ids: Sequence[str]) -> None: ...
+    def create_folder(self, folder: str, role: str = ...) -> None: ...
+    def rename_folder(self, folder: str, target: str) -> None: ...
+    def delete_folder(self, folder: str) -> None: ...
+    def search(
+        self, folder: str, query: SearchQuery, cursor: str = ..., limit: int = ...
+    ) -> None: ...
+    def quota(self) -> None: ...
+    def change_password(self, old_password: _Buffer, new_password: _Buffer) -> None: ...
+    def watch(self, folders: Mapping[str, str]) -> None: ...
+    def queue(self) -> None: ...
+    def append(
+        self,
+        folder: str,
+        header: HeaderBlock,
+        *,
+        flags: Sequence[str] = ...,
+        arrived: Optional[datetime.datetime] = ...,
+    ) -> None: ...
+    def send(
+        self,
+        header: HeaderBlock,
+        *,
+        save: str = ...,
+        answered: _References = ...,
+        forwarded: _References = ...,
+        parts: _PartReferences = ...,
+    ) -> None: ...
+    def body(self, data: _Buffer) -> None: ...
+    def cancel(self) -> None: ...
+    @property
+    def body_left(self) -> int: ...
     def done(self) -> None: ...
     @property
     def outstanding(self) -> int: ...

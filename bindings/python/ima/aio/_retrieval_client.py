@@ -1,17 +1,38 @@
 """A user's connection to his post office, for asyncio."""
 
+import asyncio
+import collections
+import datetime
 import inspect
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Sequence, Type
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Deque,
+    Dict,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+)
 
-from .. import Limits, NeedInput
+from .. import Limits, Message, MessageFile, NeedInput, ReaddressedMessage
 from .. import retrieval as imrp
 from ..errors import ConnectionFailed, Error, LocalProtocolError
+from ..net import Submitted
 from ..tls import Context
 from ._stream import Stream, allowed
 
-_DEFAULT_PORT = 20093
+_PIECE_SIZE = 64 * 1024
 _Outcome = Literal["done", "gone", "changed"]
+_Message = Union[Message, MessageFile, ReaddressedMessage]
+_References = Sequence[Tuple[str, str]]
+_Takers = Dict[type, Callable[[Any], Any]]
 
 
 class RetrievalClient:
@@ -31,6 +52,8 @@ class RetrievalClient:
         self._limits = limits
         self._busy = False
         self._broken: Optional[BaseException] = None
+        self._capabilities: List[str] = []
+        self._events: Deque[imrp.WatchedFolder] = collections.deque()
 
     @classmethod
     async def connect(
@@ -39,6 +62,7 @@ class RetrievalClient:
         tls: Context,
         *,
         hosts: Mapping[str, str] = {},
+        dns_servers: Sequence[str] = (),
         certificate_name: str = "",
         limits: Limits = Limits(),
         timeout: Optional[float] = None,
@@ -46,7 +70,7 @@ class RetrievalClient:
         """Connects, proves the server and takes its greeting."""
         async with allowed(timeout, "connecting", host):
             stream = await Stream.connect(
-                host, tls, certificate_name, hosts, _DEFAULT_PORT, limits
+                host, tls, certificate_name, hosts, dns_servers, "retrieval", limits
             )
             made = cls(stream, host, limits)
             await made._exchange(None, {})
@@ -65,6 +89,11 @@ class RetrievalClient:
             await self.done()
         else:
             self._stream.abort()
+
+    @property
+    def capabilities(self) -> List[str]:
+        """What the post office can do besides reading; docs/retrieval.md names it."""
+        return self._capabilities
 
     async def authenticate(
         self, user: str, password: Optional[bytes] = None, *, timeout: Optional[float] = None
@@ -178,6 +207,149 @@ class RetrievalClient:
         )
         return [copies.pop(0)[1] if copies and copies[0][0] == id else "" for id in ids]
 
+    async def create_folder(
+        self, folder: str, role: str = "", *, timeout: Optional[float] = None
+    ) -> None:
+        """Makes a folder, with a role or none."""
+        await self._ask(lambda: self._session.create_folder(folder, role), timeout)
+
+    async def rename_folder(
+        self, folder: str, target: str, *, timeout: Optional[float] = None
+    ) -> None:
+        """Renames this folder alone; messages and tokens stay."""
+        await self._ask(lambda: self._session.rename_folder(folder, target), timeout)
+
+    async def delete_folder(self, folder: str, *, timeout: Optional[float] = None) -> None:
+        """Deletes an empty folder."""
+        await self._ask(lambda: self._session.delete_folder(folder), timeout)
+
+    async def search(
+        self,
+        folder: str,
+        query: imrp.SearchQuery,
+        cursor: str = "",
+        limit: int = 500,
+        *,
+        timeout: Optional[float] = None,
+    ) -> imrp.SearchPage:
+        """Messages that meet a SearchQuery, newest first; a page may be short and have a next one."""
+        found: List[str] = []
+        end = await self._ask(
+            lambda: self._session.search(folder, query, cursor, limit),
+            timeout,
+            {imrp.FoundReply: lambda e: found.append(e.id)},
+        )
+        return imrp.SearchPage(found, end.cursor)
+
+    async def quota(self, *, timeout: Optional[float] = None) -> imrp.QuotaStatus:
+        """What the mailbox holds, and may hold."""
+        end = await self._ask(self._session.quota, timeout)
+        assert end.quota is not None
+        return end.quota
+
+    async def change_password(
+        self, old_password: bytes, new_password: bytes, *, timeout: Optional[float] = None
+    ) -> None:
+        """Refused with the rule auth: the old one is wrong; limit: the new one is too short."""
+        await self._ask(
+            lambda: self._session.change_password(old_password, new_password), timeout
+        )
+
+    async def append(
+        self,
+        folder: str,
+        message: _Message,
+        *,
+        flags: Sequence[str] = (),
+        arrived: Optional[datetime.datetime] = None,
+        timeout: Optional[float] = None,
+    ) -> str:
+        """Puts a message into a folder and returns its id. Not idempotent: after ConnectionLost
+        look for it before repeating."""
+        end = await self._offer(
+            lambda: self._session.append(folder, message.header, flags=flags, arrived=arrived),
+            message,
+            (),
+            timeout,
+            {},
+        )
+        return end.id
+
+    async def send(
+        self,
+        message: _Message,
+        *,
+        save: str = "",
+        answered: _References = (),
+        forwarded: _References = (),
+        parts: Mapping[int, Tuple[str, str, int]] = {},
+        told: Optional[Callable[[Union[imrp.OutcomeReply, imrp.NoteReply]], Any]] = None,
+        timeout: Optional[float] = None,
+    ) -> Submitted:
+        """Has the post office send a message; safe to repeat. The arguments are those of
+        ima.net.RetrievalClient.send(); `told` may be a coroutine function."""
+        outcomes: List[imrp.RecipientOutcome] = []
+        notes: List[imrp.NoteReply] = []
+        thrown: List[BaseException] = []
+
+        async def tell(event: Union[imrp.OutcomeReply, imrp.NoteReply]) -> None:
+            if isinstance(event, imrp.OutcomeReply):
+                outcomes.append(event.result)
+            else:
+                notes.append(event)
+            if told is None or thrown:
+                return
+            try:
+                said = told(event)
+                if inspect.isawaitable(said):
+                    await said
+            except Exception as error:
+                thrown.append(error)
+
+        end = await self._offer(
+            lambda: self._session.send(
+                message.header, save=save, answered=answered, forwarded=forwarded, parts=parts
+            ),
+            message,
+            parts,
+            timeout,
+            {imrp.OutcomeReply: tell, imrp.NoteReply: tell},
+        )
+        if thrown:
+            raise thrown[0]
+        assert end.sent is not None
+        return Submitted(end.sent.verdict, end.sent.saved, outcomes, notes)
+
+    async def queue(self, *, timeout: Optional[float] = None) -> List[imrp.QueuedMessage]:
+        """What the user sent and waits, as QueuedMessage."""
+        found: List[imrp.QueuedMessage] = []
+        await self._ask(
+            self._session.queue, timeout, {imrp.QueuedReply: lambda e: found.append(e.message)}
+        )
+        return found
+
+    async def watch(
+        self, folders: Mapping[str, str], *, timeout: Optional[float] = None
+    ) -> None:
+        """Watches folders, each from the state of its token; an empty dict ends the watch."""
+        await self._ask(lambda: self._session.watch(folders), timeout)
+
+    async def wait_for_change(self, patience: float) -> Optional[imrp.WatchedFolder]:
+        """Waits so many seconds for a watched folder to change: its WatchedFolder, or None."""
+        self._begin()
+        try:
+            async with asyncio.timeout(patience):
+                while not self._events:
+                    await self._take_event()
+        except TimeoutError:
+            return None  # nothing that came is lost; what is under way comes with the next call
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            self._busy = False
+        return self._events.popleft()
+
     async def done(self, *, timeout: Optional[float] = None) -> None:
         """Says DONE and closes."""
         self._raise_if_broken()
@@ -205,55 +377,120 @@ class RetrievalClient:
         self,
         request: Callable[[], None],
         timeout: Optional[float],
-        takers: Dict[type, Callable[[Any], Any]] = {},
+        takers: _Takers = {},
     ) -> imrp.RequestDone:
+        self._begin(request)
+        return self._success(await self._exchange(timeout, takers))
+
+    async def _offer(
+        self,
+        request: Callable[[], None],
+        message: _Message,
+        had: Collection[int],
+        timeout: Optional[float],
+        takers: _Takers,
+    ) -> imrp.RequestDone:
+        """A request whose body follows once it is accepted, without the parts the server had."""
+        self._begin(request)
+        return self._success(
+            await self._exchange(timeout, takers, lambda: self._upload(message, had))
+        )
+
+    def _begin(self, request: Callable[[], None] = lambda: None) -> None:
         self._raise_if_broken()
         if self._busy:
             raise LocalProtocolError("another call of this client is running", rule="in-use")
         request()  # our caller's fault where it raises; nothing was sent
-        end = await self._exchange(timeout, takers)
+        self._busy = True
+
+    def _end(self, error: BaseException) -> None:
+        self._broken = error
+        self._stream.abort()
+
+    def _success(self, end: Optional[imrp.RequestDone]) -> imrp.RequestDone:
         assert end is not None
         if end.failed is not None:
             raise end.failed
         return end
 
     async def _exchange(
-        self, timeout: Optional[float], takers: Dict[type, Callable[[Any], Any]]
+        self,
+        timeout: Optional[float],
+        takers: _Takers,
+        upload: Optional[Callable[[], Any]] = None,
     ) -> Optional[imrp.RequestDone]:
         self._busy = True
         try:
             async with allowed(timeout, "the operation", self._host):
-                return await self._answer(takers)
+                end = await self._answer(takers)
+                if end is None and upload is not None:
+                    await upload()
+                    end = await self._answer(takers)
+                return end
         except BaseException as error:
-            self._broken = error
-            self._stream.abort()
+            self._end(error)
             raise
         finally:
             self._busy = False
 
-    async def _answer(
-        self, takers: Dict[type, Callable[[Any], Any]]
-    ) -> Optional[imrp.RequestDone]:
-        """Up to the end of the request in hand, or to the greeting."""
+    async def _upload(self, message: _Message, had: Collection[int]) -> None:
+        if self._session.body_left == 0:
+            self._session.body(b"")
+        for number, part in enumerate(message.header.parts, 1):
+            if number in had:
+                continue
+            for at in range(0, part.size, _PIECE_SIZE):
+                size = min(_PIECE_SIZE, part.size - at)
+                piece = await asyncio.to_thread(message.read_body, part.offset + at, size)
+                self._session.body(piece)
+                self._flush()
+                async with allowed(self._limits.line, "the post office", self._host):
+                    await self._stream.drained()
+
+    def _flush(self) -> None:
         self._stream.write(self._session.take_output())
+
+    async def _answer(self, takers: _Takers) -> Optional[imrp.RequestDone]:
+        """Up to the end of the request in hand; None at the greeting, or where a body is due."""
+        self._flush()
         while True:
             event = self._session.next_event()
             if isinstance(event, imrp.RequestDone):
                 return event
             if isinstance(event, imrp.Greeting):
+                self._capabilities = event.capabilities
                 return None
-            if isinstance(event, imrp.SessionClosed):
-                raise ConnectionFailed("the post office closed", rule="connection")
-            if (taker := takers.get(type(event))) is not None:
-                taken = taker(event)
-                if inspect.isawaitable(taken):
-                    await taken
-            elif isinstance(event, NeedInput):
+            if isinstance(event, imrp.AcceptedReply):
+                return None
+            if isinstance(event, NeedInput):
                 await self._read_more()
+            else:
+                await self._take(event, takers)
+
+    async def _take(self, event: object, takers: _Takers) -> None:
+        if isinstance(event, imrp.SessionClosed):
+            raise ConnectionFailed("the post office closed", rule="connection")
+        if isinstance(event, imrp.FolderChanged):
+            known = [e for e in self._events if e.folder != event.now.folder]
+            self._events = collections.deque([*known, event.now])
+        elif (taker := takers.get(type(event))) is not None:
+            taken = taker(event)
+            if inspect.isawaitable(taken):
+                await taken
+
+    async def _take_event(self) -> None:
+        event = self._session.next_event()
+        if isinstance(event, NeedInput):
+            self._feed(await self._stream.read())
+        else:
+            await self._take(event, {})
 
     async def _read_more(self) -> None:
         async with allowed(self._session.timeout, "the post office", self._host):
             data = await self._stream.read()
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         if data:
             self._session.receive(data)
         else:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Callable, Dict, List, Literal, Mapping, Optional, Union
+from typing import Callable, Dict, List, Literal, Mapping, Optional, Sequence, Union
 
 from .. import HeaderBlock, Limits, Message, MessageFile, NeedInput, ReaddressedMessage
 from .. import delivery as imdp
@@ -17,7 +17,6 @@ from ..net import HostReport, SendReport
 from ..tls import Context
 from ._stream import Stream, allowed
 
-_DEFAULT_PORT = 20025
 _PIECE_SIZE = 256 * 1024
 _Log = Callable[[str, str, Dict[str, str]], object]
 
@@ -27,15 +26,17 @@ async def send_message(
     tls: Context,
     *,
     hosts: Mapping[str, str] = {},
+    dns_servers: Sequence[str] = (),
     limits: Limits = Limits(),
     header_round: float = 45.0,
     log: Optional[_Log] = None,
 ) -> SendReport:
     """Sends a message to all its recipients: every host gets the header first, and only if all
-    accept does the body go anywhere. `hosts` says where a hostpart is reached."""
+    accept does the body go anywhere. `hosts` says where a hostpart is reached; others are looked up
+    in the DNS."""
     originator = message.header.originator
     deliveries = [
-        _HostDelivery(host, message, tls, hosts, limits, log)
+        _HostDelivery(host, message, tls, hosts, dns_servers, limits, log)
         for host in dict.fromkeys(a.host for a in message.header.recipients())
     ]
     if not deliveries:
@@ -70,6 +71,7 @@ class _HostDelivery:
         message: Union[Message, MessageFile, ReaddressedMessage],
         tls: Context,
         hosts: Mapping[str, str],
+        dns_servers: Sequence[str],
         limits: Limits,
         log: Optional[_Log],
     ) -> None:
@@ -78,6 +80,7 @@ class _HostDelivery:
         self._header: HeaderBlock = message.header.for_host(host)
         self._tls = tls
         self._hosts = hosts
+        self._dns_servers = dns_servers
         self._limits = limits
         self._log = log
         self._session = imdp.ClientSession(host, limits)
@@ -133,7 +136,8 @@ class _HostDelivery:
                     self._tls,
                     self._header.originator.host,
                     self._hosts,
-                    _DEFAULT_PORT,
+                    self._dns_servers,
+                    "delivery",
                     self._limits,
                 )
                 self._session.offer(self._header)

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from typing import AsyncIterator, Mapping, Optional
+from typing import AsyncIterator, List, Literal, Mapping, Optional, Sequence
 
 from .. import Limits
 from ..errors import ConnectionFailed, Error, TimedOut
+from ..net import find_service
 from ..tls import Context, Engine, PeerFacts
 
 _READ_SIZE = 256 * 1024
@@ -23,12 +24,25 @@ async def allowed(seconds: Optional[float], what: str, place: str = "") -> Async
         raise TimedOut(f"{what} took too long", rule="timeout", place=place) from None
 
 
+_Kind = Literal["delivery", "retrieval"]
+_DEFAULT_PORT = {"delivery": 20025, "retrieval": 20093}
+
+
 def split_endpoint(where: str, default_port: int) -> "tuple[str, int]":
     """Host and port of "host", "host:port", "[address]" or "[address]:port"."""
     host, separator, port = where.rpartition(":")
     if not separator or where.endswith("]"):
         host, port = where, str(default_port)
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+async def endpoints(
+    host: str, kind: _Kind, hosts: Mapping[str, str], dns_servers: Sequence[str]
+) -> List[str]:
+    """Where a hostpart is reached, in the order to try."""
+    if host in hosts:
+        return [hosts[host]]
+    return await asyncio.to_thread(find_service, host, kind, dns_servers=dns_servers)
 
 
 class Stream:
@@ -48,16 +62,29 @@ class Stream:
         tls: Context,
         sender: str,
         hosts: Mapping[str, str],
-        default_port: int,
+        dns_servers: Sequence[str],
+        kind: _Kind,
         limits: Limits,
     ) -> "Stream":
-        """Connects to a hostpart and completes the handshake."""
-        where = hosts.get(host, host)
+        """Connects to a hostpart, wherever it can be reached, and completes the handshake."""
+        last: Optional[Error] = None
+        for where in await endpoints(host, kind, hosts, dns_servers):
+            try:
+                return await cls._connect_to(where, host, tls, sender, kind, limits)
+            except Error as error:
+                last = error
+        assert last is not None
+        raise last
+
+    @classmethod
+    async def _connect_to(
+        cls, where: str, host: str, tls: Context, sender: str, kind: _Kind, limits: Limits
+    ) -> "Stream":
         engine = Engine.client(tls, host, sender)
         try:
             async with allowed(limits.connect, "connecting", host):
                 reader, writer = await asyncio.open_connection(
-                    *split_endpoint(where, default_port)
+                    *split_endpoint(where, _DEFAULT_PORT[kind])
                 )
         except TimedOut:
             raise

@@ -1,0 +1,145 @@
+#include "accounts.hpp"
+
+#include "addresses.hpp"
+#include "handlers.hpp"
+#include "python_account.hpp"
+
+#include <ima/service/accounts.hpp>
+
+#include <pybind11/stl.h>
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ima::python {
+namespace {
+
+using retrieval::reason;
+
+// What the built-in accounts ask of users whom Python knows, once they are proved.
+class python_users : public service::user_directory {
+ public:
+  explicit python_users(const anywhere& inner) : inner_(inner) {}
+
+  result<std::string> by_password(std::string_view, octets) override { return not_here(); }
+  result<std::string> by_certificate(std::string_view,
+                                     const retrieval::certificate_facts&) override {
+    return not_here();
+  }
+  result<void> change_password(std::string_view user, octets old_password,
+                               octets new_password) override {
+    const with_gil gil;
+    if (!py::hasattr(*inner_, "change_password"))
+      return user_directory::change_password(user, old_password, new_password);
+    return ask_python([&] {
+      (*inner_).attr("change_password")(user, to_bytes(old_password), to_bytes(new_password));
+    });
+  }
+  std::vector<address> addresses_of(std::string_view user) const override {
+    const with_gil gil;
+    std::vector<address> out;
+    if (!py::hasattr(*inner_, "addresses_of")) return out;
+    const auto known = ask_python(
+        [&] { return (*inner_).attr("addresses_of")(user).cast<std::vector<address_in>>(); });
+    if (known)
+      for (const address_in& one : *known) out.push_back(*one);
+    return out;
+  }
+
+ private:
+  static error not_here() { return retrieval::refusal(reason::auth, "users are proved elsewhere"); }
+
+  const anywhere& inner_;
+};
+
+// Users whom a Python object proves: it says where the built-in account has its mailbox, or makes
+// an account of its own.
+class python_office : public retrieval::authenticator {
+ public:
+  python_office(py::object users, const service::post_office_options& options)
+      : inner_(std::move(users)),
+        users_(inner_),
+        office_(mailbox::posix_file_system(), users_, options) {}
+
+  result<std::unique_ptr<retrieval::account>> by_password(std::string_view user,
+                                                          octets password) override {
+    return prove(user, "by_password", [&] { return py::make_tuple(user, to_bytes(password)); });
+  }
+  result<std::unique_ptr<retrieval::account>> by_certificate(
+      std::string_view user, const retrieval::certificate_facts& facts) override {
+    return prove(user, "by_certificate",
+                 [&] { return py::make_tuple(user, facts.key, facts.operator_ca_names); });
+  }
+  std::vector<std::string_view> capabilities() const override {
+    const auto own = ask_python([&]() -> std::optional<std::vector<std::string>> {
+      if (!py::hasattr(*inner_, "capabilities")) return std::nullopt;
+      return (*inner_).attr("capabilities").cast<std::vector<std::string>>();
+    });
+    if (!own || !*own) return office_.capabilities();
+    namespace word = retrieval::capability;
+    std::vector<std::string_view> out;
+    for (const auto known :
+         {word::folders, word::append, word::search, word::quota, word::password})
+      if (std::find((*own)->begin(), (*own)->end(), known) != (*own)->end()) out.push_back(known);
+    return out;
+  }
+
+ private:
+  struct proved {
+    std::string path;
+    std::unique_ptr<retrieval::account> account;
+  };
+
+  template <class Arguments>
+  result<std::unique_ptr<retrieval::account>> prove(std::string_view user, const char* method,
+                                                    Arguments arguments) {
+    auto who = ask_python([&]() -> proved {
+      py::object said = (*inner_).attr(method)(*arguments());
+      if (said.is_none()) return {};
+      if (py::isinstance<py::str>(said)) return {said.cast<std::string>(), nullptr};
+      return {{}, account_from(std::move(said))};
+    });
+    if (!who) return std::move(who).error();
+    if (who->account) return std::move(who->account);
+    if (who->path.empty()) return retrieval::refusal(reason::auth, "wrong user name or proof");
+    return office_.open(user, who->path);
+  }
+
+  anywhere inner_;
+  python_users users_;
+  service::post_office office_;
+};
+
+// A copy of accounts, and the post office over it.
+class built_in_office : public retrieval::authenticator {
+ public:
+  built_in_office(const service::accounts& users, const service::post_office_options& options)
+      : users_(users), office_(mailbox::posix_file_system(), users_, options) {}
+
+  result<std::unique_ptr<retrieval::account>> by_password(std::string_view user,
+                                                          octets password) override {
+    return office_.by_password(user, password);
+  }
+  result<std::unique_ptr<retrieval::account>> by_certificate(
+      std::string_view user, const retrieval::certificate_facts& facts) override {
+    return office_.by_certificate(user, facts);
+  }
+  std::vector<std::string_view> capabilities() const override { return office_.capabilities(); }
+
+ private:
+  service::accounts users_;
+  service::post_office office_;
+};
+
+}  // namespace
+
+std::unique_ptr<retrieval::authenticator> office_from(const py::object& users,
+                                                      const service::post_office_options& options) {
+  if (py::isinstance<service::accounts>(users))
+    return std::make_unique<built_in_office>(users.cast<const service::accounts&>(), options);
+  return std::make_unique<python_office>(users, options);
+}
+
+}  // namespace ima::python

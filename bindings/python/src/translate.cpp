@@ -1,0 +1,216 @@
+#include "mailboxes.hpp"
+#include "messages.hpp"
+
+#include <ima/mailbox/file_system.hpp>
+#include <ima/translate/mail_file.hpp>
+#include <ima/translate/maildir_mirror.hpp>
+#include <ima/translate/message_to_mime.hpp>
+#include <ima/translate/mime_to_message.hpp>
+#include <ima/translate/transfer.hpp>
+
+#include <pybind11/stl.h>
+
+#include <cstring>
+
+namespace ima::python {
+namespace {
+
+using namespace py::literals;
+using translate::remark;
+
+// Mail in memory.
+class memory_mail : public body_source {
+ public:
+  explicit memory_mail(octets view) : view_(view) {}
+  result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
+    std::memcpy(buffer, view_.data() + offset, size);
+    return {};
+  }
+
+ private:
+  octets view_;
+};
+
+// Collects octets without the GIL.
+translate::octet_writer into(std::string& out) {
+  return [&out](octets piece) -> result<void> {
+    out += piece;
+    return {};
+  };
+}
+
+// Gives octets to a Python function; what it raises is raised again by rethrow().
+class python_writer {
+ public:
+  explicit python_writer(const py::object& take) : take_(take) {}
+
+  result<void> operator()(octets piece) {
+    const with_gil gil;
+    try {
+      take_(to_bytes(piece));
+      return {};
+    } catch (py::error_already_set& e) {
+      thrown_.emplace(std::move(e));
+      return error{fault::caller, "handler", "", "the function that takes the octets raised"};
+    }
+  }
+  void conclude(result<void> end) {
+    if (thrown_) throw py::error_already_set(*thrown_);
+    python::take(std::move(end));
+  }
+
+ private:
+  const py::object& take_;
+  std::optional<py::error_already_set> thrown_;
+};
+
+struct translated {
+  std::shared_ptr<memory_message> message;
+  std::vector<remark> remarks;
+};
+
+translated from_mail(octets_in mail, const limits& bounds) {
+  memory_mail source(mail.view());
+  std::string body;
+  std::optional<header_block> header;
+  std::vector<remark> remarks;
+  take(without_gil([&]() -> result<void> {
+    auto made = translate::mime_to_message::translate(source, mail.view().size(), bounds);
+    if (!made) return std::move(made).error();
+    header = made->header();
+    remarks.assign(made->remarks().begin(), made->remarks().end());
+    return made->write_body(into(body));
+  }));
+  octets_in kept{to_bytes(body)};
+  std::vector<octets> parts;
+  for (const part_info& p : header->parts())
+    parts.push_back(
+        kept.view().substr(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.size)));
+  return {std::make_shared<memory_message>(*std::move(header), std::vector{std::move(kept)},
+                                           std::move(parts)),
+          std::move(remarks)};
+}
+
+std::vector<remark> file_to_message(const std::string& path, const py::object& out,
+                                    const limits& bounds) {
+  python_writer writer(out);
+  std::vector<remark> remarks;
+  writer.conclude(without_gil([&]() -> result<void> {
+    auto file = translate::mail_file::open(path);
+    if (!file) return std::move(file).error();
+    auto made = translate::mime_to_message::translate(*file, file->size(), bounds);
+    if (!made) return std::move(made).error();
+    remarks.assign(made->remarks().begin(), made->remarks().end());
+    if (auto good = writer(made->header().text()); !good) return good;
+    return made->write_body(std::ref(writer));
+  }));
+  return remarks;
+}
+
+std::vector<remark> to_mail(const py::object& message, const py::object& out,
+                            const limits& bounds) {
+  const message_in from = message_from(message);
+  python_writer writer(out);
+  std::vector<remark> remarks;
+  writer.conclude(without_gil([&]() -> result<void> {
+    auto made = translate::message_to_mime::translate(from.header, from.body, bounds);
+    if (!made) return std::move(made).error();
+    remarks.assign(made->remarks().begin(), made->remarks().end());
+    return made->write(std::ref(writer));
+  }));
+  return remarks;
+}
+
+translate::format format_from(std::string_view word) {
+  const auto known = translate::format_of(word);
+  if (!known) throw py::value_error("an unknown format: " + std::string(word));
+  return *known;
+}
+
+std::vector<translate::transferred> transfer(std::string in, std::string out, std::string_view from,
+                                             std::string_view to, const limits& bounds) {
+  std::vector<translate::transferred> each;
+  translate::transfer_options what;
+  what.from = format_from(from);
+  what.to = format_from(to);
+  what.in = std::move(in);
+  what.out = std::move(out);
+  what.bounds = bounds;
+  take(without_gil(
+      [&] { return translate::transfer(what, [&](const auto& one) { each.push_back(one); }); }));
+  return each;
+}
+
+void add_records(py::module_& m) {
+  record<remark>(m, "Remark",
+                 "What a translation said in another way; docs/translation.md has all.")
+      .computed(
+          "rule", [](const remark& r) { return std::string(r.rule); }, "The word.")
+      .field("place", &remark::place, "What it is about: ``Subject``, ``part 2``.")
+      .field("text", &remark::text, "For people; may quote the message.");
+  record<translated>(m, "Translated", "A message made of mail.")
+      .field("message", &translated::message, "The Message.")
+      .field("remarks", &translated::remarks, "Remark objects.");
+  using translate::transferred;
+  record<transferred>(m, "Transferred", "What became of one message of a transfer().")
+      .field("place", &transferred::place, "Where it came from, for people.")
+      .field("remarks", &transferred::remarks, "Remark objects.")
+      .field("already", &transferred::already, "It was there; nothing was written.")
+      .computed(
+          "problem",
+          [](const transferred& t) -> py::object {
+            if (!t.problem) return py::none();
+            return exception_for(*t.problem);
+          },
+          "The Error for which it was left out, or None.");
+  using translate::mirror_changes;
+  record<mirror_changes>(m, "MirrorChanges", "What an update of a mirror did.")
+      .field("written", &mirror_changes::written, "Messages that became files.")
+      .field("removed", &mirror_changes::removed, "Files of messages that left.")
+      .field("flags_out", &mirror_changes::flags_out, "Files that got flags.")
+      .field("flags_in", &mirror_changes::flags_in, "Messages that got flags.");
+}
+
+}  // namespace
+
+void add_translate(py::module_& m) {
+  add_records(m);
+  m.def(
+      "from_mail", &from_mail, "mail"_a, "limits"_a = limits{},
+      R"(Internet mail (RFC 5322, MIME) as a message, wholly in memory. Any octets are some message.
+
+>>> made = from_mail(b"From: a@a.example\nSubject: =?utf-8?q?caf=C3=A9?=\n\nhello\n")
+>>> made.message.header.subject, bytes(made.message.parts[0]), made.remarks
+('café', b'hello\n', [])
+)");
+  m.def("file_to_message", &file_to_message, "path"_a, "into"_a, "limits"_a = limits{},
+        "Streams a file of Internet mail, as a message, into a function (a file's write); returns "
+        "the Remarks.");
+  m.def("to_mail", &to_mail, "message"_a, "into"_a, "limits"_a = limits{},
+        R"(Streams a message, as Internet mail, into a function; returns the Remarks.
+
+>>> import io
+>>> out = io.BytesIO()
+>>> message = ima.Message.build([("from", "a@a.example")], [ima.Part(b"hello\n", "text/plain")])
+>>> remarks = to_mail(message, out.write)
+>>> b"From: a@a.example" in out.getvalue()
+True
+)");
+  m.def("transfer", &transfer, "source"_a, "target"_a, "from_format"_a, "to_format"_a,
+        py::kw_only(), "limits"_a = limits{},
+        "Translates every message at a path to another path. Formats: eml, mbox, maildir, ima, "
+        "mailbox. Can be repeated; returns a Transferred for each message.");
+  m.def(
+      "mirror_to_maildir",
+      [](shared_mailbox& box, const std::string& directory, const limits& bounds) {
+        return box.call([&](mailbox::mailbox& inner) {
+          return translate::mirror_to_maildir(
+              inner, mailbox::posix_file_system(), directory, [](const auto&, const auto&) {},
+              bounds);
+        });
+      },
+      "mailbox"_a, "directory"_a, "limits"_a = limits{},
+      "Makes a Maildir show what a Mailbox holds; flags go both ways. Can be repeated.");
+}
+
+}  // namespace ima::python

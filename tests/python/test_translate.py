@@ -1,0 +1,67 @@
+"""Internet mail to and from messages, where libima was built with it."""
+
+import io
+
+import ima
+import ima.mailbox
+import pytest
+
+translate = pytest.importorskip("ima.translate")
+
+MAIL = b"""From: Alice <alice@a.example>
+To: bob@b.example
+Subject: =?utf-8?q?Caf=C3=A9?=
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=x
+
+--x
+Content-Type: text/plain; charset=iso-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+caf=E9
+--x
+Content-Type: image/jpeg
+Content-Disposition: attachment; filename=sea.jpg
+Content-Transfer-Encoding: base64
+
+/9g=
+--x--
+"""
+
+
+def test_mail_becomes_a_message_and_mail_again():
+    made = translate.from_mail(MAIL)
+    assert made.message.header.subject == "Café"
+    assert [bytes(p) for p in made.message.parts] == ["café".encode(), b"\xff\xd8"]
+    out = io.BytesIO()
+    translate.to_mail(made.message, out.write)
+    again = translate.from_mail(out.getvalue())
+    assert again.message.header.digest == made.message.header.digest
+
+
+def test_a_file_of_mail_streams(tmp_path):
+    path = tmp_path / "one.eml"
+    path.write_bytes(MAIL)
+    out = io.BytesIO()
+    translate.file_to_message(str(path), out.write)
+    assert ima.Message.parse(out.getvalue()).header == translate.from_mail(MAIL).message.header
+
+    def full(piece):
+        raise OSError("full")
+
+    with pytest.raises(OSError):
+        translate.file_to_message(str(path), full)
+
+
+def test_an_mbox_becomes_a_mailbox_and_a_maildir(tmp_path, bob, mailbox):
+    (tmp_path / "old.mbox").write_bytes(
+        b"From x\n" + MAIL + b"\nFrom y\n" + MAIL.replace(b"Alice", b"Al"))
+    each = translate.transfer(str(tmp_path / "old.mbox"), bob, "mbox", "mailbox")
+    assert len(each) == 2 and not any(t.problem for t in each)
+    again = translate.transfer(str(tmp_path / "old.mbox"), bob, "mbox", "mailbox")
+    assert all(t.already for t in again)
+    mailbox.take_in()
+    assert translate.mirror_to_maildir(mailbox, str(tmp_path / "Maildir")).written == 2
+    assert translate.mirror_to_maildir(mailbox, str(tmp_path / "Maildir")).written == 0
+    with pytest.raises(ValueError):
+        translate.transfer("a", "b", "mbox", "paper")
