@@ -1,10 +1,17 @@
 """The examples that do real work, over real TLS: a list's host, and a host with two readers."""
 
+import html.parser
 import os
 import pathlib
+import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
+import tomllib
+import urllib.error
+import urllib.request
 
 import ima
 import ima.mailbox
@@ -204,3 +211,131 @@ def test_a_watched_mailbox_runs_a_command(world):
     finally:
         running.kill()
         running.wait()
+
+
+class Running:
+    """An example that runs until it is told to stop, and what it printed up to a line of interest."""
+
+    def __init__(self, words, until):
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.printed = ""
+        for line in self.process.stdout:
+            self.printed += line
+            if re.search(until, line):
+                return
+        pytest.fail(f"it ended and printed only: {self.printed}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.stdout.close()
+        return self.process.wait(60)
+
+
+def test_a_sandbox_with_recipients_that_misbehave(tmp_path, authority):
+    place = tmp_path / "sandbox"
+    running = Running(command("sandbox.py", place), "fetch-mail")
+    try:
+        settings = tomllib.loads((place / "a.example/server-send-mail.toml").read_text())
+        tls = ima.tls.Context(
+            [(str(place / "a.example/domain.pem"), str(place / "a.example/domain.key"))],
+            system_store=False, ca_file=str(place / "ca.pem"))
+
+        def send(*locals_, limits=ima.Limits()):
+            fields = [("to", f"{local}@b.example") for local in locals_]
+            message = ima.Message.build(
+                [("id", ima.new_message_id("a.example")), ("from", "alice@a.example"), *fields],
+                [ima.Part(b"hello\n", "text/plain")])
+            report = ima.net.send_message(message, tls, hosts=settings["hosts"], limits=limits)
+            return report.outcome, [r.outcome for r in report.hosts[0].results], report.hosts[0]
+
+        assert send("bob")[:2] == ("delivered", ["OK"])
+        assert send("later")[0] == "deferred" and send("never")[0] == "refused"
+        assert send("bob", "fail", "defer")[:2] == ("mixed", ["OK", "FAIL", "DEFER"])
+        assert send("full")[:2] == ("refused", ["FAIL"])
+        assert send("nobody")[:2] == ("refused", ["NORECIPIENT"])
+        assert send("drop")[2].unknown
+        assert send("slow", limits=ima.Limits(verdict=1.0))[2].unknown
+
+        fetch = tomllib.loads((place / "b.example/fetch-mail.toml").read_text())
+        password = (place / "b.example/bob.password").read_bytes().strip()
+        office = ima.tls.Context(
+            protocol="imrp", system_store=False, ca_file=str(place / "ca.pem"))
+        with ima.net.RetrievalClient.connect(
+                "b.example", office, hosts=fetch["hosts"]) as client:
+            client.authenticate("bob", password)
+            assert client.status("inbox").messages == 2
+            answer = ima.Message.build([("from", "bob@b.example"), ("to", "alice@a.example")])
+            assert client.send(answer).verdict == "delivered"
+    finally:
+        assert running.stop() == 0
+
+
+class Links(html.parser.HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.tags = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.found += [value for name, value in attributes if name in ("href", "src")]
+
+
+HOSTILE = '<script>document.title = "taken"</script><img src=http://x.example/seen.gif>'
+
+
+@pytest.fixture
+def page(world):
+    """The address of a page over bob's mailbox, in which somebody hostile has written."""
+    pytest.importorskip("bottle")
+    message = ima.Message.build(
+        [("from", f"{HOSTILE} <eve@x.example>"), ("to", "bob@b.example"), ("subject", HOSTILE)],
+        [ima.Part(HOSTILE.encode(), "text/html"),
+         ima.Part(b"\xff\xd8\xff", "image/jpeg", name='"><script>.jpg', role="attachment")])
+    report = ima.net.send_message(message, world.authority.context("x.example"), hosts=world.hosts)
+    assert report.outcome == "delivered"
+    running = Running(command("read_in_browser.py", world.place / "bob"), "http:")
+    yield running.printed.strip()
+    running.stop()
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return answer.headers, answer.read()
+
+
+def test_a_page_over_a_mailbox_shows_hostile_text_as_text(page):
+    folders = get(page)[1].decode()
+    [inbox] = [link for link in Links(folders).found if bytes.fromhex(link[:-1]) == b"inbox"]
+    listing = get(page + inbox)[1].decode()
+    [message] = [link for link in Links(listing).found if not link.startswith(".")]
+    headers, shown = get(page + inbox + message)
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    for text in (listing, shown.decode()):
+        assert not {"script", "img"} & set(Links(text).tags)
+        assert "&lt;script&gt;document.title" in text
+    assert "<th>proved<td>x.example" in shown.decode()
+    parts = [link for link in Links(shown.decode()).found if not link.startswith(".")]
+    assert parts == ["1", "2"]
+    headers, octets = get(page + inbox + message + "2")
+    assert octets == b"\xff\xd8\xff" and headers["Content-Type"] == "application/octet-stream"
+    assert headers["Content-Disposition"].startswith("attachment") and ">" not in str(
+        headers["Content-Disposition"])
+    wrong = [page + "zz/", page + inbox + "none/", page + inbox + message + "9",
+             page.rsplit("/", 2)[0] + "/", page.rsplit("/", 2)[0] + "/guessed/"]
+    for url in wrong:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            get(url)
+        assert caught.value.code == 404
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
+def test_a_browser_runs_nothing_of_a_hostile_message(page, tmp_path):
+    listing = page + b"inbox".hex() + "/"
+    [message] = [link for link in Links(get(listing)[1].decode()).found if not link.startswith(".")]
+    shown = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+         f"--user-data-dir={tmp_path}", listing + message],
+        capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "&lt;script&gt;document.title" in shown
+    assert "<title>taken" not in shown and "<img" not in shown
