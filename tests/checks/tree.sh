@@ -58,6 +58,7 @@ while read -r file; do
   for header in $(included_by "$file"); do
     case $header in
       ima/*) [ -e "libima/include/$header" ] || complain "$file: $header does not exist" ;;
+      asio.hpp) [[ $file == */net/asio_link.hpp ]] || complain "$file: includes Asio" ;;
       */* | *.*) complain "$file: a public header includes $header" ;;
     esac
   done

@@ -57,10 +57,33 @@ with Tests() as t:
         t.true(f"{name}: a server of another domain", elsewhere.code == 1 and elsewhere.err,
                elsewhere.err)
 
+    path = message("Three", "--attach", photo)
+    where = receiver.rsplit(":", 1)
+    for attempt in range(2):
+        done = run(examples / "send_with_asio", *own, "b.example", *where, path)
+        t.equal(f"send_with_asio {attempt}", (done.code, done.out), (0, "OK bob@b.example\n"))
+    unknown = t.work / "unknown.ima"
+    unknown.write_bytes(a.message("--to", "nobody@b.example"))
+    refused = run(examples / "send_with_asio", *own, "b.example", *where, unknown)
+    t.true("send_with_asio: a refusal", refused.code == 1 and refused.out.startswith("REJECT"),
+           refused.out)
+    elsewhere = run(examples / "send_with_asio", *own, "c.example", *where, path)
+    t.true("send_with_asio: a server of another domain", elsewhere.code == 1 and elsewhere.err,
+           elsewhere.err)
+    away = run(examples / "send_with_asio", *own, "b.example", "127.0.0.1", 1, path)
+    t.equal("send_with_asio: nobody there", away.code, 75)
+
+    words = [ca.pem, "b.example", *office.rsplit(":", 1), "bob"]
+    subjects = run(examples / "list_with_asio", *words, "correct horse")
+    t.equal("list_with_asio", (subjects.code, sorted(subjects.lines())),
+            (0, ["One", "Three", "Two-0", "Two-1"]))
+    t.equal("list_with_asio: a wrong password",
+            run(examples / "list_with_asio", *words, "wrong").code, 1)
+
     listed = run(examples / "read_mailbox", bob)
     t.equal("the mailbox reader", listed.code, 0)
     t.equal("what it lists", sorted(line.split()[2] for line in listed.lines()),
-            ["One", "Two-0", "Two-1"])
+            ["One", "Three", "Two-0", "Two-1"])
     t.equal("no such mailbox", run(examples / "read_mailbox", t.work / "none").code, 1)
 
     into = t.work / "fetched"
@@ -75,7 +98,7 @@ with Tests() as t:
 
     filtering = serve(t, "policy_filter", b.chain, b.key, ca.pem, "127.0.0.1:0", 600_000,
                       f"bob@b.example={bob}")
-    t.equal("what the policy allows", send(message("Three"), filtering).out.strip(),
+    t.equal("what the policy allows", send(message("Six"), filtering).out.strip(),
             "OK bob@b.example")
     program = t.work / "program"
     program.write_bytes(b"\x7fELF")
