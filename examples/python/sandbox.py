@@ -124,7 +124,7 @@ class Sandbox:
                   password=ima.service.PasswordHash.make(password.encode()))
         self.start(ima.net.RetrievalServer(
             users, self.context(domain, "imrp"), listen=["127.0.0.1:0"], log=self.log(domain),
-            sender=ima.net.DirectSubmitter(self.context(domain), hosts=self.receiving)))
+            sender=ima.net.Submitter(self.context(domain), hosts=self.receiving)))
         (directory / f"{user}.password").write_text(password + "\n")
         trust = '[tls]\nsystem-store = false\nca-file = "../ca.pem"\n'
         user_file = (f'host = "{domain}"\nuser = "{user}"\npassword-file = "{user}.password"\n\n'

@@ -1,15 +1,14 @@
 #!/bin/bash
-# pip.sh: installs the Python package into a fresh virtual environment as docs/python.md says, from
-# the source tree, from a wheel and from a source archive. Long, as libima is compiled for each.
+# pip.sh: installs the Python package into fresh virtual environments as docs/python.md says: from a
+# source archive of the tree, and from a wheel. Long, as libima is compiled for it, once: both keep
+# their build in the same place.
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python=/usr/bin/python3
 version=$(sed -n "s/^  version: '\(.*\)',/\1/p" meson.build)
-
-git clone -q . "$work/tree"
-cd "$work/tree"
+how=(-q --no-build-isolation --no-index "--config-settings=builddir=$work/build")
 
 # check PLACE: the package in this environment works without anything of the tree.
 check() {
@@ -27,15 +26,19 @@ environment() {
   $python -m venv --system-site-packages "$1"
 }
 
-environment "$work/one"
-"$work/one/bin/pip" install -q --no-build-isolation --no-index .
-check "$work/one"
-
-$python -c "import mesonpy, os; os.makedirs('$work/dist'); print(mesonpy.build_sdist('$work/dist'))"
-mkdir "$work/unpacked"
+# What is committed, as an archive holds nothing else.
+git clone -q . "$work/tree"
+cd "$work/tree"
+mkdir "$work/dist" "$work/unpacked"
+$python -c "import mesonpy; mesonpy.build_sdist('$work/dist')"
 tar -xf "$work"/dist/*.tar.gz -C "$work/unpacked" --strip-components=1
 cd "$work/unpacked"
-"$work/one/bin/pip" wheel -q --no-build-isolation --no-index --no-deps -w "$work/dist" .
+
+environment "$work/one"
+"$work/one/bin/pip" install "${how[@]}" .
+check "$work/one"
+
 environment "$work/two"
+"$work/two/bin/pip" wheel "${how[@]}" --no-deps -w "$work/dist" .
 "$work/two/bin/pip" install -q --no-index "$work"/dist/ima-"$version"-*.whl
 check "$work/two"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # subproject.sh: builds libima as a Meson subproject of an outside program, and each optional part left
-# out by itself. Long, as libima is compiled for each.
+# out by itself. Long, as all of it is compiled; one build directory serves for all parts, so that only
+# what a part's absence changes is compiled again.
 set -eu
 cd "$(dirname "$0")/../.."
 tree=$PWD
@@ -26,15 +27,18 @@ libima = dependency('libima', fallback: 'libima',
   default_options: ['tools=disabled', 'tests=disabled', 'python=disabled', 'examples=disabled'])
 executable('program', 'program.cpp', dependencies: libima)
 END_OF_FILE
-quietly 'subproject: configure' meson setup "$work/build" "$work/outside" --wrap-mode=nodownload
+quietly 'subproject: configure' meson setup "$work/build" "$work/outside" --wrap-mode=nodownload \
+  -Doptimization=0 -Ddebug=false
 quietly 'subproject: build' ninja -C "$work/build" program
 output=$("$work/build/program" "$work/none" 2>&1) && exit 1
 [[ $output == *']' ]] || { echo "the program said: $output" >&2; exit 1; }
 echo 'ok    subproject: run'
 
+build=$work/parts
+quietly 'all parts: configure' meson setup "$build" --wrap-mode=nodownload -Dwerror=true \
+  -Doptimization=0 -Ddebug=false
 for option in $(sed -n "s/^option('\([a-z]*\)', type: 'feature'.*/\1/p" meson_options.txt); do
-  quietly "without $option: configure" meson setup "$work/$option" --wrap-mode=nodownload \
-    -Dwerror=true "-D$option=disabled"
-  quietly "without $option: build" ninja -C "$work/$option"
-  rm -rf "${work:?}/$option"
+  quietly "without $option: configure" meson configure "$build" "-D$option=disabled"
+  quietly "without $option: build" ninja -C "$build"
+  quietly "with $option again" meson configure "$build" "-D$option=auto"
 done

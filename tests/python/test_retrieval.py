@@ -284,7 +284,7 @@ def sending(face, authority, users, local_handler, mailbox):
     """A client of b.example's post office, which sends to b.example."""
     with ima.net.DeliveryServer(
             local_handler, authority.context("b.example"), listen=["127.0.0.1:0"]) as incoming:
-        sender = ima.net.DirectSubmitter(
+        sender = ima.net.Submitter(
             authority.context("b.example"),
             hosts={"b.example": incoming.addresses[0], "c.example": "127.0.0.1:1"})
         with ima.net.RetrievalServer(
@@ -334,6 +334,22 @@ def test_what_cannot_be_sent_says_why(sending):
     with pytest.raises(ima.Refused) as caught:
         sending.queue()  # this one sends at once or not at all
     assert caught.value.rule == "unsupported"
+
+
+def test_what_waits_in_the_queue_is_shown_to_its_sender(face, authority, users, tmp_path):
+    queue = ima.service.Queue.open(str(tmp_path / "queue"))
+    sender = ima.net.Submitter(
+        authority.context("b.example"), hosts={"c.example": "127.0.0.1:1"}, queue=queue)
+    with ima.net.RetrievalServer(
+            users, authority.context("b.example", protocol="imrp"), listen=["127.0.0.1:0"],
+            sender=sender, indexes=str(tmp_path)) as office:
+        with face.connect("b.example", authority.context(protocol="imrp"),
+                          hosts={"b.example": office.addresses[0]}) as client:
+            client.authenticate("bob", PASSWORD)
+            sent = client.send(message(to="carol@c.example"))
+            assert sent.verdict == "queued" and sent.outcomes[0].outcome == "QUEUED"
+            [waits] = client.queue()
+            assert str(waits.recipient) == "carol@c.example" and waits.text
 
 
 def test_what_the_told_function_raises_comes_back_when_the_message_is_sent(sending, mailbox):

@@ -79,13 +79,10 @@ def test_a_queue_is_held_released_and_dropped(tmp_path):
 def test_what_a_host_cannot_take_now_waits_and_is_delivered(tmp_path, authority, local_handler,
                                                            mailbox):
     queue = ima.service.Queue.open(str(tmp_path / "queue"))
-    path = tmp_path / "one.ima"
-    path.write_bytes(bytes(message()))
     with socket.create_server(("127.0.0.1", 0)) as unused:
         nobody = "127.0.0.1:%d" % unused.getsockname()[1]
     tls = authority.context("a.example")
-    report = ima.net.send_or_queue(
-        ima.MessageFile.open(str(path)), queue, tls, hosts={"b.example": nobody})
+    report = ima.net.send_or_queue(message(), queue, tls, hosts={"b.example": nobody})
     assert report.queued and len(queue.ids()) == 1
     with ima.net.DeliveryServer(
             local_handler, authority.context("b.example"), listen=["127.0.0.1:0"]) as server:

@@ -3,13 +3,13 @@
 from ._account import Account, Sink
 from ._ima.net import (
     DeliveryServer,
-    DirectSubmitter,
     HostReport,
     QueueRunner,
     RetrievalClient,
     RetrievalServer,
     SendReport,
     Submitted,
+    Submitter,
     find_service,
     send_message,
     send_or_queue,
@@ -18,7 +18,6 @@ from ._ima.net import (
 __all__ = [
     "Account",
     "DeliveryServer",
-    "DirectSubmitter",
     "HostReport",
     "QueueRunner",
     "RetrievalClient",
@@ -26,6 +25,7 @@ __all__ = [
     "SendReport",
     "Sink",
     "Submitted",
+    "Submitter",
     "find_service",
     "send_message",
     "send_or_queue",

@@ -48,14 +48,9 @@ class shared_message_file : public body_source {
   explicit shared_message_file(service::message_file file) : file_(std::move(file)) {}
 
   const header_block& header() const noexcept { return file_.header(); }
-  /// Work with the file while nobody else reads it; without the GIL, which a reader may want.
-  template <class F>
-  auto call(F&& work) {
-    const std::lock_guard lock(mutex_);
-    return work(file_);
-  }
   result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
-    return call([&](auto& file) { return file.read_at(offset, buffer, size); });
+    const std::lock_guard lock(mutex_);
+    return file_.read_at(offset, buffer, size);
   }
 
  private:

@@ -39,15 +39,15 @@ std::unique_ptr<runner> make_runner(const std::shared_ptr<shared_queue>& queue,
   return std::make_unique<runner>(std::move(backing), std::move(made));
 }
 
-net::send_report send_or_queue(shared_message_file& message, shared_queue& queue,
+net::send_report send_or_queue(const py::object& message, shared_queue& queue,
                                const tls::context& tls, const hosts& where,
                                std::vector<std::string> dns_servers, const limits& bounds,
                                std::chrono::milliseconds header_round, const retry_policy& retry,
                                const py::object& log) {
+  const message_in from = message_from(message);
   const sending_options options(where, std::move(dns_servers), bounds, header_round, log);
   return queue.call([&](service::queue& q) {
-    return message.call(
-        [&](auto& file) { return net::send_or_queue(file, q, tls, options.sender, retry); });
+    return net::send_or_queue(from.header, from.body, q, tls, options.sender, retry);
   });
 }
 
@@ -58,7 +58,7 @@ void add_queue_runner(py::module_& m) {
         "hosts"_a = hosts{}, "dns_servers"_a = std::vector<std::string>{}, "limits"_a = limits{},
         "header_round"_a = net::sender_options{}.header_round, "retry"_a = retry_policy{},
         "log"_a = py::none(),
-        "Sends a MessageFile as send_message() does, but by way of a queue: what is refused for "
+        "Sends a message as send_message() does, but by way of a queue: what is refused for "
         "good is sent nowhere, what cannot be delivered now waits for a QueueRunner.");
   py::class_<runner> c(m, "QueueRunner", R"(Delivers what is due in a queue.
 

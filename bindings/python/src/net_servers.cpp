@@ -2,6 +2,7 @@
 #include "embedded.hpp"
 #include "handlers.hpp"
 #include "net_options.hpp"
+#include "queues.hpp"
 #include "times.hpp"
 
 #include <ima/net/delivery_server.hpp>
@@ -45,17 +46,22 @@ std::unique_ptr<delivery_server> make_delivery_server(const py::object& handler,
 }
 
 // Sends what users submit. It may be shared by several post offices.
-struct submitter {
-  submitter(const tls::context& tls, const hosts& where, std::vector<std::string> dns_servers,
-            const limits& bounds, std::chrono::milliseconds header_round, const py::object& log)
+struct shared_submitter {
+  shared_submitter(const tls::context& tls, const hosts& where,
+                   std::vector<std::string> dns_servers, const limits& bounds,
+                   std::chrono::milliseconds header_round, std::shared_ptr<shared_queue> waiting,
+                   const service::retry_policy& retry, const py::object& log)
       : options(where, std::move(dns_servers), bounds, header_round, log),
-        inner(tls, options.sender) {}
+        queue(std::move(waiting)),
+        inner(tls, {options.sender, queue ? &queue->inner() : nullptr, retry}) {}
+
   sending_options options;
-  net::direct_submitter inner;
+  std::shared_ptr<shared_queue> queue;
+  net::submitter inner;
 };
 
 struct retrieval_backing {
-  std::shared_ptr<submitter> sender;
+  std::shared_ptr<shared_submitter> sender;
   std::unique_ptr<log_sink> log;
   std::unique_ptr<retrieval::authenticator> office;  // goes first
 };
@@ -63,10 +69,12 @@ using retrieval_server = embedded<net::retrieval_server, retrieval_backing>;
 
 std::unique_ptr<retrieval_server> make_retrieval_server(
     const py::object& users, const tls::context& tls, listen addresses, const limits& bounds,
-    std::size_t workers, std::size_t connections, bool trust_issued_names,
-    std::shared_ptr<submitter> sender, const py::object& log) {
+    std::size_t workers, std::size_t connections, bool trust_issued_names, std::string indexes,
+    std::shared_ptr<shared_submitter> sender, const py::object& log) {
   service::post_office_options of_office;
   of_office.sender = sender ? &sender->inner : nullptr;
+  of_office.queue = sender && sender->queue;
+  of_office.indexes = std::move(indexes);
   of_office.bounds = bounds;
   auto backing = std::make_shared<retrieval_backing>(
       retrieval_backing{std::move(sender), log_from(log), office_from(users, of_office)});
@@ -101,19 +109,24 @@ exception defers the message.
   incoming.def_property_readonly("addresses", &delivery_server::addresses,
                                  "Where it listens, with the ports.");
   add_running(incoming);
-  py::class_<submitter, std::shared_ptr<submitter>>(
-      m, "DirectSubmitter", R"(Sends what a post office's users submit, at once and without a queue.
+  py::class_<shared_submitter, std::shared_ptr<shared_submitter>>(
+      m, "Submitter", R"(Sends what a post office's users submit.
 
->>> sender = DirectSubmitter(ima.tls.Context(), hosts={"b.example": "127.0.0.1:20025"})
+With a ``queue``, which a QueueRunner empties, what a host cannot take now waits there; without one a
+message is sent to all or to nobody.
+
+>>> sender = Submitter(ima.tls.Context(), hosts={"b.example": "127.0.0.1:20025"})
 )")
       .def(py::init<const tls::context&, const hosts&, std::vector<std::string>, const limits&,
-                    std::chrono::milliseconds, const py::object&>(),
+                    std::chrono::milliseconds, std::shared_ptr<shared_queue>,
+                    const service::retry_policy&, const py::object&>(),
            "tls"_a, py::kw_only(), "hosts"_a = hosts{},
            "dns_servers"_a = std::vector<std::string>{}, "limits"_a = limits{},
-           "header_round"_a = net::sender_options{}.header_round, "log"_a = py::none(),
-           "The arguments are those of send_message().")
+           "header_round"_a = net::sender_options{}.header_round,
+           "queue"_a = std::shared_ptr<shared_queue>(), "retry"_a = service::retry_policy{},
+           "log"_a = py::none(), "The arguments are those of send_or_queue().")
       .def(
-          "use", [](submitter& s, const tls::context& tls) { s.inner.use(tls); }, "tls"_a,
+          "use", [](shared_submitter& s, const tls::context& tls) { s.inner.use(tls); }, "tls"_a,
           "Messages that are sent from now on use ``tls``.");
   py::class_<retrieval_server> office(m, "RetrievalServer", R"(A post office over mailboxes on disk.
 
@@ -123,12 +136,13 @@ object with the methods of Account, or None. It may also have ``change_password(
 ``addresses_of(user)``, whom the user may send from; and ``capabilities``, a list of those that its
 accounts have. They are called on worker threads. An exception whose rule is a word of
 docs/retrieval.md section 7 reaches the user as that word. What users send goes out by ``sender``, a
-DirectSubmitter; without one nothing can be sent. The context is made for ``protocol="imrp"``.
+Submitter; without one nothing can be sent. ``indexes`` is a directory for the mailboxes' indexes, on a
+disk of this host; without one each is in its mailbox. The context is made for ``protocol="imrp"``.
 )");
   office.def(py::init(&make_retrieval_server), "users"_a, "tls"_a, py::kw_only(),
              "listen"_a = listen{"[::]:20093"}, "limits"_a = limits{}, "workers"_a = 4,
-             "connections"_a = 1000, "trust_issued_names"_a = false,
-             "sender"_a = std::shared_ptr<submitter>(), "log"_a = py::none(),
+             "connections"_a = 1000, "trust_issued_names"_a = false, "indexes"_a = "",
+             "sender"_a = std::shared_ptr<shared_submitter>(), "log"_a = py::none(),
              "Opens the listening sockets; ``log`` is called with (level, name, fields).");
   office.def_property_readonly("addresses", &retrieval_server::addresses,
                                "Where it listens, with the ports.");

@@ -102,9 +102,10 @@ result<std::unique_ptr<retrieval::account>> post_office::open(const std::string&
   return state_->open({}, path);
 }
 
-result<std::unique_ptr<retrieval::account>> post_office::open(std::string_view user,
-                                                              const std::string& path) {
-  return state_->open(std::string(user), path);
+result<std::unique_ptr<retrieval::account>> post_office::open(
+    std::string_view user, const std::string& path,
+    std::optional<retrieval::certificate_facts> facts) {
+  return state_->open({std::string(user), std::move(facts)}, path);
 }
 
 }  // namespace ima::service

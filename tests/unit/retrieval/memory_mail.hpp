@@ -59,6 +59,7 @@ class watching : public subscription {
   ~watching() override {
     const std::scoped_lock guard(store_.watch_mutex);
     store_.watcher = nullptr;
+    store_.over = nullptr;  // it knows the connection's event loop, which the store may outlive
   }
 
  private:

@@ -96,7 +96,7 @@ def find_service(
     dns_servers: Sequence[str] = ...,
 ) -> List[str]: ...
 def send_or_queue(
-    message: MessageFile,
+    message: _Message,
     queue: service.Queue,
     tls: tls.Context,
     *,
@@ -251,7 +251,7 @@ class DeliveryServer:
     @property
     def addresses(self) -> List[str]: ...
 
-class DirectSubmitter:
+class Submitter:
     def __init__(
         self,
         tls: tls.Context,
@@ -260,6 +260,8 @@ class DirectSubmitter:
         dns_servers: Sequence[str] = ...,
         limits: Limits = ...,
         header_round: float = ...,
+        queue: Optional[service.Queue] = ...,
+        retry: service.RetryPolicy = ...,
         log: Optional[_Log] = ...,
     ) -> None: ...
     def use(self, tls: tls.Context) -> None: ...
@@ -297,7 +299,8 @@ class RetrievalServer:
         workers: int = ...,
         connections: int = ...,
         trust_issued_names: bool = ...,
-        sender: Optional[DirectSubmitter] = ...,
+        indexes: str = ...,
+        sender: Optional[Submitter] = ...,
         log: Optional[_Log] = ...,
     ) -> None: ...
     def __enter__(self) -> RetrievalServer: ...

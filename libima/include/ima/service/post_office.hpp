@@ -76,9 +76,11 @@ class IMA_API post_office : public retrieval::authenticator {
   /// The account of whoever owns the mailbox at `path`, without a proof; it can neither send nor
   /// change a password. Errors as mailbox::open.
   result<std::unique_ptr<retrieval::account>> open(const std::string& path);
-  /// The account of a user who was proved elsewhere and whose mailbox is at `path`. Errors as
-  /// mailbox::open.
-  result<std::unique_ptr<retrieval::account>> open(std::string_view user, const std::string& path);
+  /// The account of a user who was proved elsewhere, by a certificate where there are `facts`, and
+  /// whose mailbox is at `path`. Errors as mailbox::open.
+  result<std::unique_ptr<retrieval::account>> open(
+      std::string_view user, const std::string& path,
+      std::optional<retrieval::certificate_facts> facts);
 
  private:
   struct state;
