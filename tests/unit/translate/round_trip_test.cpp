@@ -141,3 +141,10 @@ TEST_CASE("a date that mail cannot say is left out with a remark") {
   CHECK(mail.remarks == std::vector<std::string>{"date"});
   CHECK(mail.text.find("\nDate:") == std::string::npos);
 }
+
+TEST_CASE("a received line beyond ASCII comes back") {
+  const auto message = to_message("Received: from \xff by b\nFrom: a@a.example\n\nx\n");
+  REQUIRE(message.header.count("received") == 1);
+  const auto back = to_message(to_mail(message).text);
+  CHECK(back.header.text() == message.header.text());
+}
