@@ -122,6 +122,8 @@ void writer::write_line(const header_field& line) {
     return keep({"Auto-Submitted", value == "reply"       ? "auto-replied"
                                    : value == "generated" ? "auto-generated"
                                                           : "auto-generated; ima=" + value});
+  // In a mail of one part these would be the part's.
+  if (name == "content-disposition" || name == "content-id") return wrap(line);
   for (std::string text : {value, encode_text(value), write_encoded_words(value)}) {
     mime_field field{capitalised(name), std::move(text)};
     if (says(field, line)) return keep(std::move(field));

@@ -148,3 +148,11 @@ TEST_CASE("a received line beyond ASCII comes back") {
   const auto back = to_message(to_mail(message).text);
   CHECK(back.header.text() == message.header.text());
 }
+
+TEST_CASE("a disposition of a multipart that held one part comes back") {
+  const auto message = to_message(
+      "From: a@a.example\nContent-Type: multipart/mixed; boundary=b\nContent-Disposition: inline\n"
+      "Content-ID: <c@a.example>\n\n--b\n\nx\n--b--\n");
+  REQUIRE(message.header.count("content-disposition") == 1);
+  CHECK(to_message(to_mail(message).text).header.text() == message.header.text());
+}
