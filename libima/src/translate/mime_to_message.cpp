@@ -45,7 +45,7 @@ header_lines translate_fields(const entity& message, std::size_t room, const lim
   field_translator translator(bounds);
   for (const mime_field& field : message.fields) {
     const std::string name = lower(field.name);
-    if (!message.multipart() && is_of_part(name)) continue;
+    if (is_one_part(message) && is_of_part(name)) continue;
     const std::size_t kept = name == "from" ? 0 : is_known(name) ? kept_for_author : kept_for_known;
     auto made = translator.translate(field);
     const std::size_t size = octets_of(made);

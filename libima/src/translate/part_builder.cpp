@@ -19,11 +19,6 @@ struct subtree {
   node shown;
 };
 
-bool is_kept_whole(const entity& e) {
-  return e.multipart() && (e.children.empty() || e.type.value == "multipart/encrypted" ||
-                           !grammar::media_type(e.type.value));
-}
-
 bool collapses(const node& n) {
   return n.children.size() == 1 && n.params.empty() &&
          (n.subtype == "mixed" || n.subtype == "alternative" || n.subtype == "related");
@@ -75,7 +70,7 @@ class builder {
 
 result<subtree> builder::add(std::size_t index) {
   const entity& e = at(index);
-  if (!e.multipart() || is_kept_whole(e)) return add_leaf(index);
+  if (is_one_part(e)) return add_leaf(index);
   if (e.type.value == "multipart/signed") return add_signed(index);
   return add_multipart(index);
 }
@@ -224,6 +219,11 @@ void builder::append_headers() {
 }
 
 }  // namespace
+
+bool is_one_part(const entity& e) {
+  return !e.multipart() || e.children.empty() || e.type.value == "multipart/encrypted" ||
+         !grammar::media_type(e.type.value);
+}
 
 result<made_parts> build_parts(body_source& mail, const entity_tree& tree, bool keep_header) {
   return builder(mail, tree, keep_header).run();

@@ -34,6 +34,9 @@ struct made_parts {
   std::vector<remark> remarks;
 };
 
+/// Whether an entity becomes one part: all but a multipart whose parts can be found and read.
+bool is_one_part(const entity& e);
+
 /// Makes the parts of the entities in `tree`, which was scanned from `mail`; reads every body once.
 /// With `keep_header` the message's own header becomes one more part. Errors: the source's.
 result<made_parts> build_parts(body_source& mail, const entity_tree& tree, bool keep_header);

@@ -156,3 +156,12 @@ TEST_CASE("a disposition of a multipart that held one part comes back") {
   REQUIRE(message.header.count("content-disposition") == 1);
   CHECK(to_message(to_mail(message).text).header.text() == message.header.text());
 }
+
+TEST_CASE("a disposition of a multipart without parts is that of the part it becomes") {
+  const auto message = to_message(
+      "From: a@a.example\nContent-Type: multipart/mixed; boundary=b\n"
+      "Content-Disposition: attachment; filename=x.bin\n\nnothing\n");
+  CHECK(message.header.count("content-disposition") == 0);
+  CHECK(message.header.parts()[0].name == "x.bin");
+  CHECK(to_message(to_mail(message).text).header.text() == message.header.text());
+}
