@@ -1,8 +1,8 @@
 """How fast mail moves, as ratios to what the machine itself can do, measured in one run.
 
-    PYTHONPATH=tests/programs python3 benchmarks/delivery.py BUILD/tools [--short]
+    PYTHONPATH=tests/programs python3 benchmarks/delivery.py BUILD/tools [--short] [small] [bulk] [queue]
 
-Prints one line for each:
+Prints these lines, those of `queue` together:
 
   small   messages of 1 kB made durable by server-receive, over durable files that one thread makes
           on the same disk (create, write, sync, rename, sync the directory), per second
@@ -170,5 +170,6 @@ class Bench:
 with Tests() as tests:
     tests.checks = 1  # this measures, and judges nothing
     bench = Bench(tests)
-    for name in ("small", "bulk", "queue"):
+    wanted = [word for word in sys.argv[2:] if not word.startswith("-")]
+    for name in wanted or ("small", "bulk", "queue"):
         getattr(bench, name)()

@@ -85,6 +85,14 @@ std::size_t lane_table::room(standing s) const {
   return 0;
 }
 
+// As many in a second as end in one when none of them answers, so that one is free soon at any
+// time.
+std::size_t lane_table::room_for_fresh(sys_seconds now) const {
+  const std::size_t most =
+      std::max<std::size_t>(1, most_ * 3 / 4 / static_cast<std::size_t>(first_moment.count()));
+  return std::min(room(standing::fresh), now == second_ ? less(most, in_second_) : most);
+}
+
 // How many connections a host should have.
 std::size_t lane_table::worth(const lane& l, sys_seconds now) const {
   if (l.known != standing::answers) return 1;
@@ -103,10 +111,21 @@ lane_table::lanes lane_table::ready(standing s, sys_seconds now) const {
   return found;
 }
 
-void lane_table::take(const std::shared_ptr<lane>& l, std::vector<connection_slot>& out) {
+void lane_table::take(const std::shared_ptr<lane>& l, sys_seconds now,
+                      std::vector<connection_slot>& out) {
   ++l->running;
   ++used(l->known);
-  out.push_back({l, l->known});
+  if (l->known == standing::fresh) {
+    if (std::exchange(second_, now) != now) in_second_ = 0;
+    ++in_second_;
+  }
+  out.push_back({l, l->known, now});
+}
+
+// It does not count any more as what it was taken for.
+void lane_table::no_more(const connection_slot& slot) {
+  --used(slot.as);
+  if (slot.as == standing::fresh && slot.since == second_ && in_second_ > 0) --in_second_;
 }
 
 std::vector<connection_slot> lane_table::take_slots(sys_seconds now) {
@@ -123,31 +142,31 @@ void lane_table::take_answering(sys_seconds now, std::vector<connection_slot>& o
   lanes l = ready(standing::answers, now);
   std::sort(l.begin(), l.end(), due_before);
   for (const auto& one : l)
-    while (one->running < worth(*one, now) && room(standing::answers) > 0) take(one, out);
+    while (one->running < worth(*one, now) && room(standing::answers) > 0) take(one, now, out);
 }
 
 // The longest due and the latest get as many each, so that a new host need not wait until a crowd
 // before it has been looked at, nor the crowd for those that come after it.
 void lane_table::take_fresh(sys_seconds now, std::vector<connection_slot>& out) {
   lanes l = ready(standing::fresh, now);
-  const std::size_t count = std::min(l.size(), room(standing::fresh));
+  const std::size_t count = std::min(l.size(), room_for_fresh(now));
   const std::size_t latest = (count + (latest_has_turn_ ? 1 : 0)) / 2;
   if (count % 2 == 1) latest_has_turn_ = !latest_has_turn_;
   const auto rest = sort_first(l.begin(), l.end(), count - latest, due_before);
   sort_first(rest, l.end(), latest, [](const auto& a, const auto& b) { return due_before(b, a); });
-  for (std::size_t i = 0; i < count; ++i) take(l[i], out);
+  for (std::size_t i = 0; i < count; ++i) take(l[i], now, out);
 }
 
 void lane_table::take_slow(sys_seconds now, std::vector<connection_slot>& out) {
   lanes l = ready(standing::slow, now);
   const std::size_t count = std::min(l.size(), room(standing::slow));
   sort_first(l.begin(), l.end(), count, due_before);
-  for (std::size_t i = 0; i < count; ++i) take(l[i], out);
+  for (std::size_t i = 0; i < count; ++i) take(l[i], now, out);
 }
 
 void lane_table::give_back(const connection_slot& slot) {
   --slot.to->running;
-  --used(slot.as);
+  no_more(slot);
 }
 
 void lane_table::answered(connection_slot& slot) {
@@ -155,7 +174,8 @@ void lane_table::answered(connection_slot& slot) {
   alive_.insert(key_of(slot.to->host, slot.to->sender));
   slot.to->known = standing::answers;
   slot.to->failures = 0;
-  --used(std::exchange(slot.as, standing::answers));
+  no_more(slot);
+  slot.as = standing::answers;
   ++used(standing::answers);
 }
 

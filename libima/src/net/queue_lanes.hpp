@@ -24,10 +24,13 @@ struct waiting {
   friend bool operator<(const waiting& a, const waiting& b);
 };
 
+/// For a host that nobody knows yet, until it has greeted.
+inline constexpr std::chrono::seconds first_moment{3};
+
 /// What is known of a host.
 enum class standing : std::uint8_t {
   answers,  ///< It did the last time.
-  fresh,    ///< Nothing yet: it is given a moment.
+  fresh,    ///< Nothing yet: it is given first_moment.
   slow,     ///< It did not answer the last time, or not within that moment.
 };
 
@@ -48,6 +51,7 @@ struct lane {
 struct connection_slot {
   std::shared_ptr<lane> to;
   standing as;
+  std::chrono::sys_seconds since;
 };
 
 /// All lanes, and who of them gets a connection: so shared that hosts which answer never wait for
@@ -75,9 +79,12 @@ class lane_table {
   using lanes = std::vector<std::shared_ptr<lane>>;
 
   std::size_t room(standing s) const;
+  std::size_t room_for_fresh(std::chrono::sys_seconds now) const;
   std::size_t worth(const lane& l, std::chrono::sys_seconds now) const;
   lanes ready(standing s, std::chrono::sys_seconds now) const;
-  void take(const std::shared_ptr<lane>& l, std::vector<connection_slot>& out);
+  void take(const std::shared_ptr<lane>& l, std::chrono::sys_seconds now,
+            std::vector<connection_slot>& out);
+  void no_more(const connection_slot& slot);
   void take_answering(std::chrono::sys_seconds now, std::vector<connection_slot>& out);
   void take_fresh(std::chrono::sys_seconds now, std::vector<connection_slot>& out);
   void take_slow(std::chrono::sys_seconds now, std::vector<connection_slot>& out);
@@ -89,6 +96,8 @@ class lane_table {
   std::unordered_map<std::string, std::shared_ptr<lane>> all_;
   std::unordered_set<std::string> alive_;  // lanes whose host answered last time
   std::size_t used_[3] = {0, 0, 0};        // slots, by standing
+  std::chrono::sys_seconds second_{};      // the last in which fresh hosts were taken,
+  std::size_t in_second_ = 0;              // and how many of these slots are still theirs
   bool latest_has_turn_ = false;           // of fresh hosts, where one more is taken
 };
 

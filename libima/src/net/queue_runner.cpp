@@ -21,7 +21,6 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds connecting{60};
-constexpr std::chrono::seconds first_moment{3};  // for a host that nobody knows yet
 constexpr std::chrono::milliseconds together{5};
 constexpr std::size_t batch = 64;  // messages read on one trip to the workers
 

@@ -24,12 +24,12 @@ namespace ima::net {
 /// What the connections of one post office share.
 struct retrieval_office {
   retrieval_office(const retrieval_server_options& o, retrieval::authenticator& u,
-                   asio::any_io_executor loop)
+                   const asio::any_io_executor& loop)
       : options(o),
         users(u),
         limiter(o.proofs),
         senders(o.senders),
-        room(std::move(loop), asio::steady_timer::time_point::max()) {}
+        room(loop, asio::steady_timer::time_point::max()) {}
 
   retrieval_server_options options;
   retrieval::authenticator& users;
