@@ -108,13 +108,19 @@ with Tests() as t:
     watcher.kill()
     watcher.wait()
 
+    # As a run leaves it that is killed between a message and its being taken in.
+    four = b.message("--to", "bob@b.example", "--subject", "Four")
+    for place in (bob, copy):
+        given = run(t.program("server-give-recipient"), place, "-", "bob@b.example", stdin=four)
+        t.equal("give Four", given.code, 0)
+
     # A deletion goes the other way, and --delete-after empties the post office.
     other = b.place / "other"
     t.equal("another copy", b.fetch("bob", other, "--folder", "inbox").code, 0)
     (other / "sync").rename(other / "sync.was")  # as if it had been stopped before it took note
     (other / "sync").mkdir()
     t.equal("which empties the post office", b.fetch("bob", other, "--delete-after").code, 0)
-    t.equal("has everything", len(stored(other)), 3)
+    t.equal("has everything", len(stored(other)), 4)
     t.equal("and nothing is there", stored(bob), [])
     t.equal("nor here", (b.fetch("bob", copy).code, stored(copy)), (0, []))
     t.equal("an orderly end", server.stop(), 0)

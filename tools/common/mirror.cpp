@@ -88,6 +88,8 @@ result<void> mirror::update(const on_message& report, const on_progress& progres
   so_far_ = {};
   touched_.clear();
   states_.clear();
+  // A run that was killed may have left messages that are not taken in, and cannot be removed so.
+  if (const auto taken = local_.take_in(); !taken) return taken.error();
   const auto folders = choose_folders();
   if (!folders) return folders.error();
   if (auto good = make_folders(*folders); !good) return good;
