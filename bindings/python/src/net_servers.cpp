@@ -103,7 +103,7 @@ object with ``judge()``, ``body(piece)`` and ``finish(sink)``. They are called o
 exception defers the message.
 )");
   incoming.def(py::init(&make_delivery_server), "handler"_a, "tls"_a, py::kw_only(),
-               "listen"_a = listen{"[::]:20025"}, "limits"_a = limits{}, "workers"_a = 4,
+               "listen"_a = listen{"[::]:20025"}, "limits"_a = limits{}, "workers"_a = 16,
                "connections"_a = 1000, "connections_per_peer"_a = 100, "log"_a = py::none(),
                "Opens the listening sockets; ``log`` is called with (level, name, fields).");
   incoming.def_property_readonly("addresses", &delivery_server::addresses,

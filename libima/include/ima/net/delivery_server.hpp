@@ -20,7 +20,8 @@ struct delivery_server_options {
   /// Where to listen: "127.0.0.1:20025", "[::1]:20025"; port 0 takes a free one.
   std::vector<std::string> listen{"[::]:20025"};
   limits bounds;
-  std::size_t workers = 4;         ///< Threads for handlers and the disk.
+  /// Threads for handlers and the disk. They mostly wait: so many messages are synced together.
+  std::size_t workers = 16;
   std::size_t commands = 16;       ///< Threads for what waits for programs, which bounds these.
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
   /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
