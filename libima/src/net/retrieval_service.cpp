@@ -122,13 +122,14 @@ void retrieval_service::stop() {
   if (event && std::holds_alternative<retrieval::closed>(*event)) connection_.close();
 }
 
-// What other threads have to say comes to the connection's strand, which outlives neither of them.
+// What other threads have to say comes to the connection's strand. A hook holds nothing of the
+// loop, as who was given it may keep it for longer than that.
 retrieval::responder_hooks retrieval_service::hooks() {
-  const auto weak = weak_from_this();
-  const auto on_strand = [weak, executor = executor_](auto action) {
-    asio::post(executor, [weak, action = std::move(action)] {
-      if (const auto self = weak.lock()) action(*self);
-    });
+  const auto on_strand = [weak = weak_from_this()](auto action) {
+    auto self = weak.lock();
+    if (!self) return;
+    const auto executor = self->executor_;
+    asio::post(executor, [self = std::move(self), action = std::move(action)] { action(*self); });
   };
   return {[on_strand](std::function<void()> action) {
             on_strand([action = std::move(action)](retrieval_service& self) {

@@ -38,8 +38,8 @@ struct senders_queue {
 
   std::vector<std::string> listed(const std::string& sender, std::size_t limit = 100) {
     std::vector<std::string> out;
-    for (const auto& m : queued_mail(waiting, {address::parse(sender).value()}, limit).value())
-      out.emplace_back(m.recipient.text());
+    const auto found = queued_mail(waiting, {address::parse(sender).value()}, limit).value();
+    for (const auto& m : found) out.emplace_back(m.recipient.text());
     return out;
   }
 };
