@@ -86,6 +86,7 @@ run_suite clang build/clang --suite unit
 check 'format' bash -c "git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --dry-run -Werror"
 check 'clang-tidy' tidy
 check 'rules of the tree' bash tests/checks/tree.sh
+check 'every public name is explained' bash tests/checks/reference.sh
 check 'install' bash tests/checks/install.sh build/gcc
 if $full; then
   check 'pip' bash tests/checks/pip.sh

@@ -21,8 +21,11 @@ class IMA_API address {
   /// `hostpart`.
   static result<address> parse(std::string_view text);
 
+  /// The whole address as it was written.
   std::string_view text() const noexcept { return text_; }
+  /// What stands before the `@`, as it was written.
   std::string_view local() const noexcept { return text().substr(0, at_); }
+  /// The hostpart in its wire form: A-labels, lower case.
   std::string_view host() const noexcept { return text().substr(at_ + 1); }
 
   /// The folded text, the same for addresses that compare equal; for use as a key.
@@ -40,7 +43,7 @@ class IMA_API address {
 /// An address with the display name that may stand before it: `Bob <bob@b.example>`.
 struct IMA_API named_address {
   std::string display_name;  ///< Empty where there is none.
-  address addr;
+  address addr;  ///< The address itself, by which addresses are compared and mail is sent.
 
   /// Parses `address` or `display name <address>` (docs/message.md section 3). Errors as
   /// address::parse, and `display-name`.

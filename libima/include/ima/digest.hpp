@@ -14,9 +14,11 @@ namespace ima {
 /// A SHA-256 value: of a part, or of a message's header block (docs/message.md section 6).
 class IMA_API digest {
  public:
+  /// SHA-256's octets.
   using value_type = std::array<std::uint8_t, 32>;
 
   digest() = default;
+  /// A digest whose octets are known.
   explicit digest(const value_type& value) : value_(value) {}
 
   /// Reads 64 lower-case hexadecimal digits. Error: fault::peer, rule `digest-syntax`.
@@ -25,7 +27,9 @@ class IMA_API digest {
   /// SHA-256 of `data`.
   static digest of(octets data);
 
+  /// Its 32 octets.
   const value_type& value() const noexcept { return value_; }
+  /// 64 lower-case hexadecimal digits.
   std::string hex() const;
 
   friend bool operator==(const digest&, const digest&) = default;
@@ -44,6 +48,7 @@ class IMA_API hasher {
   hasher& operator=(hasher&&) noexcept;
   ~hasher();
 
+  /// Takes the next octets.
   void update(octets data);
   /// Returns the digest and starts afresh.
   digest finish();

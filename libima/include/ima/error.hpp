@@ -33,10 +33,10 @@ IMA_API std::string_view to_string(fault f) noexcept;
 /// ("header line 4", "part 2", "imrp.toml:12") and may be empty. `text` may quote input; whoever
 /// prints it escapes it (`ima::printable`).
 struct error {
-  fault kind = fault::temporary;
-  std::string_view rule;
-  std::string place;
-  std::string text;
+  fault kind = fault::temporary;  ///< Whose fault, and so what to do about it.
+  std::string_view rule;          ///< The stable word; a string literal.
+  std::string place;              ///< Where; may be empty.
+  std::string text;               ///< For people; may quote input, so print it escaped.
 
   /// "place: text [rule]", control characters escaped; one line, fit for a log or a terminal.
   IMA_API std::string message() const;
@@ -55,25 +55,40 @@ IMA_API std::string printable(std::string_view text);
 template <class T>
 class [[nodiscard]] result {
  public:
+  /// What a success holds.
   using value_type = T;
 
+  /// A success; implicit, so that functions just return the value.
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  /// A failure; implicit likewise.
   result(ima::error e) : state_(std::in_place_index<1>, std::move(e)) {}
 
+  /// True for a success.
   bool has_value() const noexcept { return state_.index() == 0; }
+  /// As has_value().
   explicit operator bool() const noexcept { return has_value(); }
 
+  /// The value of a success.
   T& value() & { return *checked(); }
+  /// The value of a success.
   const T& value() const& { return *const_cast<result*>(this)->checked(); }
+  /// The value of a success, to be moved from.
   T&& value() && { return std::move(*checked()); }
 
+  /// As value().
   T& operator*() & { return value(); }
+  /// As value().
   const T& operator*() const& { return value(); }
+  /// As value().
   T&& operator*() && { return std::move(*this).value(); }
+  /// A member of the value of a success.
   T* operator->() { return &value(); }
+  /// A member of the value of a success.
   const T* operator->() const { return &value(); }
 
+  /// The error of a failure.
   const ima::error& error() const& { return *checked_error(); }
+  /// The error of a failure, to be moved from.
   ima::error&& error() && { return std::move(*const_cast<ima::error*>(checked_error())); }
 
  private:
@@ -91,23 +106,31 @@ class [[nodiscard]] result {
   std::variant<T, ima::error> state_;
 };
 
+/// Success without a value, or an error.
 template <>
 class [[nodiscard]] result<void> {
  public:
+  /// There is no value.
   using value_type = void;
 
   result() = default;
+  /// A failure; implicit, so that functions just return the error.
   result(ima::error e) : error_(std::move(e)) {}
 
+  /// True for a success.
   bool has_value() const noexcept { return !error_; }
+  /// As has_value().
   explicit operator bool() const noexcept { return has_value(); }
+  /// Aborts for a failure; for code that treats all results alike.
   void value() const {
     if (error_) __builtin_trap();
   }
+  /// The error of a failure.
   const ima::error& error() const& {
     if (!error_) __builtin_trap();
     return *error_;
   }
+  /// The error of a failure, to be moved from.
   ima::error&& error() && {
     if (!error_) __builtin_trap();
     return std::move(*error_);

@@ -20,8 +20,8 @@ namespace ima {
 
 /// One line of a header block. The views refer to the block it came from.
 struct header_field {
-  std::string_view name;
-  std::string_view value;
+  std::string_view name;   ///< Lower case, without the colon.
+  std::string_view value;  ///< Everything after the colon and its space; may be empty.
 };
 
 /// What a `part:` line announces (docs/message.md section 5). The views refer to the header block.
@@ -47,9 +47,12 @@ class IMA_API header_block {
 
   /// The octets as they were parsed, blank line included.
   octets text() const noexcept;
+  /// Octets, blank line included.
   std::size_t size() const noexcept { return text().size(); }
 
+  /// Its lines, in order.
   std::span<const header_field> fields() const noexcept;
+  /// What the `part:` lines announce, in the order of the body.
   std::span<const part_info> parts() const noexcept;
   /// Sum of all part sizes.
   std::uint64_t body_size() const noexcept;
@@ -64,12 +67,16 @@ class IMA_API header_block {
   /// All addresses of an address header (to, cc, bcc, for, via, reply-to, from, mailer), in order.
   std::vector<named_address> addresses(std::string_view name) const;
 
+  /// Who wrote it. Proves nothing by itself.
   named_address from() const;
+  /// Who sends it on behalf of `from:`; nothing where he does so himself.
   std::optional<named_address> mailer() const;
   /// `mailer:` if present, otherwise `from:`; whose hostpart the sender must prove.
   address originator() const;
+  /// When it was written, as its author says.
   std::optional<timestamp> date() const;
   std::string_view subject() const noexcept;  ///< Empty where there is none.
+  /// How many lines have this name (lower case).
   std::size_t count(std::string_view name) const noexcept;
 
   /// The envelope: the `for:` addresses where there are any, otherwise to, cc and bcc; each address
@@ -92,13 +99,13 @@ class IMA_API header_block {
 
 /// What a part is, for header_builder::part().
 struct part_description {
-  std::uint64_t size = 0;
-  digest sha256;
-  std::string media_type = "application/octet-stream";
-  std::string role;
-  std::string cid;
-  std::string params;
-  std::string name;
+  std::uint64_t size = 0;                               ///< Octets.
+  digest sha256;                                        ///< Of the part's octets.
+  std::string media_type = "application/octet-stream";  ///< `type/subtype`, lower case.
+  std::string role;    ///< text, alternative, inline, attachment, or empty.
+  std::string cid;     ///< Content id, or empty.
+  std::string params;  ///< Media-type parameters as they are written, or empty.
+  std::string name;    ///< File name for the recipient, or empty.
 };
 
 /// Puts a header block together line by line. `ima: 1` is written first by itself. Not thread-safe.
@@ -106,7 +113,9 @@ class IMA_API header_builder {
  public:
   header_builder();
 
+  /// Adds a line; what is wrong with it shows in build().
   header_builder& field(std::string_view name, std::string_view value);
+  /// Adds a `part:` line; parts follow in the body in this order.
   header_builder& part(const part_description& part);
 
   /// Ends the block and checks it by header_block::parse, so a builder cannot make what a reader

@@ -39,6 +39,7 @@ class part_slice {
 /// thread-safe.
 class IMA_API body_reader {
  public:
+  /// For the body that this header block announces.
   explicit body_reader(header_block header);
   body_reader(body_reader&&) noexcept;
   body_reader& operator=(body_reader&&) noexcept;
@@ -63,15 +64,16 @@ class IMA_API body_reader {
 struct need_input {};
 /// The header block came and is valid.
 struct header_received {
-  header_block header;
+  header_block header;  ///< Obeys every rule.
 };
 /// Octets of a part (docs/message.md section 5).
 struct part_received {
-  part_slice slice;
+  part_slice slice;  ///< A piece of one part; the view lives until the next call.
 };
 /// The message is complete; octets after it stay in message_parser::rest().
 struct message_complete {};
 
+/// What message_parser::next() gives.
 using message_event = std::variant<need_input, header_received, part_received, message_complete>;
 
 /// Reads a message from octets fed in any pieces; bounded memory (one header block). Pull: feed,
@@ -83,11 +85,13 @@ using message_event = std::variant<need_input, header_received, part_received, m
 ///     for (auto event = parser.next(); event; event = parser.next()) { … }
 class IMA_API message_parser {
  public:
+  /// For one message within these limits.
   explicit message_parser(const limits& bounds = {});
   message_parser(message_parser&&) noexcept;
   message_parser& operator=(message_parser&&) noexcept;
   ~message_parser();
 
+  /// Gives the next octets; they stay valid until next() wants more.
   void feed(octets input);
   /// The input is at its end: what is missing now is an error (rule `truncated`).
   void finish();

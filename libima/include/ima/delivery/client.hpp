@@ -16,9 +16,10 @@
 
 namespace ima::delivery {
 
+/// What a sending session is made with.
 struct client_options {
   std::string host;  ///< The hostpart that was asked for; the greeting must name it.
-  limits bounds;
+  limits bounds;     ///< What the server may send at most, and how long it may take.
 };
 
 /// Feed more octets (or the end of input), then ask again.
@@ -30,32 +31,33 @@ struct greeting_received {
 };
 /// A recipient's line. Also kept for the final results.
 struct recipient_reported {
-  recipient_result line;
+  recipient_result line;  ///< As the server said it; the address is one of the message's.
 };
 /// A remark for people.
 struct note_received {
-  std::string text;
+  std::string text;  ///< From a stranger: print it escaped.
 };
 /// The server wants the body: data(), or cancel().
 struct offer_accepted {};
 /// The server does not take the message now (DEFER) or ever (REJECT). Final for this offer.
 struct offer_declined {
-  bool permanent = false;
-  std::string word;  ///< A reason word; may be one this version does not know.
-  std::string text;
+  bool permanent = false;  ///< True for REJECT; false for DEFER, after which the same may work.
+  std::string word;        ///< A reason word; may be one this version does not know.
+  std::string text;        ///< For people, from a stranger; may be empty.
   std::vector<recipient_result> results;  ///< One for each recipient.
 };
 /// The verdict came. Final for this offer.
 struct delivery_complete {
-  verdict what = verdict::defer;
+  verdict what = verdict::defer;          ///< The verdict word.
   std::vector<recipient_result> results;  ///< One for each recipient (docs/delivery.md section 8).
 };
 /// The connection is over. With offers unanswered the problem is fault::unknown: they may or may
 /// not have been delivered, and it is safe to offer them again.
 struct client_closed {
-  std::optional<error> problem;
+  std::optional<error> problem;  ///< Empty where it ended as it should.
 };
 
+/// What client::next_event() gives.
 using client_event =
     std::variant<client_needs_input, greeting_received, recipient_reported, note_received,
                  offer_accepted, offer_declined, delivery_complete, client_closed>;
@@ -68,6 +70,7 @@ using client_event =
 /// `body-length`; they change nothing.
 class IMA_API client {
  public:
+  /// Begins by waiting for the greeting.
   explicit client(client_options options);
   client(client&&) noexcept;
   client& operator=(client&&) noexcept;
@@ -75,6 +78,7 @@ class IMA_API client {
 
   /// Gives octets that came. They must stay valid until next_event() returned client_needs_input.
   void receive(octets input);
+  /// The server sends no more.
   void receive_eof();
   /// The next event. After client_closed it stays client_closed.
   client_event next_event();
@@ -91,7 +95,9 @@ class IMA_API client {
   /// Says that no message follows. The server closes.
   result<void> done();
 
+  /// Octets to send; valid until the next call of another member.
   octets pending_output() const noexcept;
+  /// So many of pending_output() have gone.
   void sent(std::size_t count);
 
   /// How long the present wait for the server may last; nothing while none is awaited.

@@ -19,6 +19,7 @@ namespace ima::delivery {
 
 /// The receiver's answer to a header block (docs/delivery.md section 5).
 struct header_answer {
+  /// The five answers.
   enum class kind : std::uint8_t {
     accept,   ///< Send the body.
     reject,   ///< Refused for good, for `why`.
@@ -26,7 +27,7 @@ struct header_answer {
     verdict,  ///< Nothing left to do: every recipient has it already; `final_verdict` holds.
     drop,     ///< Close the connection without a word.
   };
-  kind what = kind::defer;
+  kind what = kind::defer;              ///< Which of them.
   reason why = reason::internal;        ///< For reject and defer.
   std::string text;                     ///< For people; for reject and defer.
   std::vector<address> already;         ///< Recipients who have it: `OK address` lines.
@@ -46,8 +47,8 @@ class reply_sink {
 
 /// How a transaction ends: a verdict, or `drop` (close the connection without one).
 struct final_answer {
-  verdict what = verdict::defer;
-  bool drop = false;
+  verdict what = verdict::defer;  ///< The verdict word that is sent, unless `drop`.
+  bool drop = false;              ///< Close without a verdict; the sender tries again.
 };
 
 /// One offered message. Destroying it before finish() returned drops what was begun.
@@ -66,6 +67,7 @@ class transaction {
   virtual bool waits_for_programs() const { return false; }
 };
 
+/// Decides what becomes of offered mail. Thread-safe; outlives the server it is given to.
 class handler {
  public:
   virtual ~handler() = default;

@@ -17,6 +17,7 @@
 
 namespace ima::delivery {
 
+/// What a receiving session is made with.
 struct server_options {
   std::string host;  ///< The hostpart this connection serves; stands in the greeting.
   limits bounds;     ///< `bounds.body` is announced as max-size.
@@ -28,31 +29,32 @@ struct server_needs_input {};
 struct server_waits {};
 /// A valid header block was offered; answer().
 struct message_offered {
-  header_block header;
+  header_block header;  ///< Checked against the rules and limits; whose it is, is not proved yet.
 };
 /// The session refused a header block by itself (docs/delivery.md section 5); for the log.
 struct offer_refused {
-  reason why;
-  error problem;
+  reason why;     ///< The word that was sent.
+  error problem;  ///< The rule that was broken, and where.
 };
 /// Octets of the accepted body, verified by part; the view lives until the next call.
 struct body_received {
-  part_slice slice;
+  part_slice slice;  ///< A piece of one part.
 };
 /// The body is complete and verified: report(), note(), then conclude().
 struct body_complete {};
 /// The body broke a rule; the session drops the rest and answers NOTE and FAIL. Forget the message.
 struct body_damaged {
-  error problem;
+  error problem;  ///< The rule that was broken, and in which part.
 };
 /// The sender took the accepted message back. Forget it.
 struct offer_cancelled {};
 /// The connection is over, with the reason unless it ended as it should. Send pending output, then
 /// close.
 struct server_closed {
-  std::optional<error> problem;
+  std::optional<error> problem;  ///< Empty where it ended as it should.
 };
 
+/// What server::next_event() gives.
 using server_event =
     std::variant<server_needs_input, server_waits, message_offered, offer_refused, body_received,
                  body_complete, body_damaged, offer_cancelled, server_closed>;
@@ -67,6 +69,7 @@ using server_event =
 /// nothing.
 class IMA_API server {
  public:
+  /// Puts the greeting into the output at once.
   explicit server(server_options options);
   server(server&&) noexcept;
   server& operator=(server&&) noexcept;
@@ -103,6 +106,7 @@ class IMA_API server {
 
   /// Octets to send; valid until the next call of another member.
   octets pending_output() const noexcept;
+  /// So many of pending_output() have gone.
   void sent(std::size_t count);
 
   /// How long the present wait for the peer may last; nothing while the caller is to act.

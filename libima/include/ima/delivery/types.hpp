@@ -30,7 +30,9 @@ enum class reason : std::uint8_t {
   shutdown,     ///< The server is stopping.
   internal,     ///< A fault on the receiver's side.
 };
+/// The word as it stands on the wire.
 IMA_API std::string_view to_string(reason r) noexcept;
+/// The reason of a word; nothing where this version does not know it.
 IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
 
 /// What became of a message for one recipient.
@@ -43,10 +45,11 @@ enum class outcome : std::uint8_t {
 /// "OK", "FAIL", "DEFER", "NORECIPIENT".
 IMA_API std::string_view to_string(outcome o) noexcept;
 
+/// What became of a message for one recipient.
 struct recipient_result {
-  address recipient;
-  outcome what = outcome::defer;
-  std::string text;  ///< For people; may be empty.
+  address recipient;              ///< As the message names him.
+  outcome what = outcome::defer;  ///< The word of his line.
+  std::string text;               ///< For people; may be empty.
 };
 
 /// What became of a message as a whole.

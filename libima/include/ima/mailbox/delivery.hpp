@@ -33,13 +33,13 @@ struct record {
 struct target {
   std::string path;                  ///< The mailbox's directory.
   std::optional<address> recipient;  ///< Whose `bcc:` and `for:` lines stay; nothing keeps all.
-  record note;
+  record note;                       ///< What the server's own record is to say.
   bool apart = false;  ///< A copy with an id of its own, never recognised as a duplicate.
 };
 
 /// How one target ended.
 struct delivered {
-  std::string id;
+  std::string id;        ///< The message's id in that mailbox.
   bool already = false;  ///< It was there, or had been and was deleted of late. Nothing was stored.
 };
 

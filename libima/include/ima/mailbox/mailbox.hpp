@@ -21,38 +21,45 @@
 
 namespace ima::mailbox {
 
+/// A folder, and what is in it.
 struct folder {
-  std::string name;  ///< UTF-8, hierarchical with `/`.
-  std::string role;  ///< inbox, sent, drafts, archive, junk, trash, or empty.
-  std::uint64_t messages = 0;
-  std::uint64_t unseen = 0;
-  std::uint64_t size = 0;  ///< Octets of all messages.
+  std::string name;            ///< UTF-8, hierarchical with `/`.
+  std::string role;            ///< inbox, sent, drafts, archive, junk, trash, or empty.
+  std::uint64_t messages = 0;  ///< How many.
+  std::uint64_t unseen = 0;    ///< How many without the flag `seen`.
+  std::uint64_t size = 0;      ///< Octets of all messages.
 };
 
+/// What status() tells of one folder.
 struct folder_status {
-  std::uint64_t messages = 0;
-  std::uint64_t unseen = 0;
-  std::uint64_t size = 0;  ///< Octets of all messages.
-  std::string token;       ///< The state now.
+  std::uint64_t messages = 0;  ///< How many.
+  std::uint64_t unseen = 0;    ///< How many without the flag `seen`.
+  std::uint64_t size = 0;      ///< Octets of all messages.
+  std::string token;           ///< The state now.
 };
 
+/// What changed in a folder, up to a limit.
 struct change_page {
-  std::vector<entry> entries;
-  std::string token;  ///< The state after this page.
-  bool more = false;
+  std::vector<entry> entries;  ///< As each message is now, in the order of their last change.
+  std::string token;           ///< The state after this page.
+  bool more = false;           ///< Another page can be had at once from `token`.
 };
 
+/// What is kept of a message before its parts.
 struct stored_header {
-  std::string record;  ///< The server's own record, as its octets.
-  header_block header;
+  std::string record;   ///< The server's own record, as its octets.
+  header_block header;  ///< What the sender wrote; proves nothing.
 };
 
+/// What set_flags() does to each message.
 struct flag_change {
-  std::vector<std::string> add;
-  std::vector<std::string> remove;
+  std::vector<std::string> add;              ///< Flags to set.
+  std::vector<std::string> remove;           ///< Flags to clear.
   std::optional<std::uint64_t> only_if_seq;  ///< Leave alone what changed after this seq.
 };
 
+/// What became of one message: `gone` is one that is not in the folder, `changed` one that was left
+/// alone because of flag_change::only_if_seq.
 enum class outcome : std::uint8_t { done, gone, changed };
 
 /// What recover() or check() found. recover() puts right what is counted; what is named it cannot.
@@ -72,7 +79,9 @@ struct report {
 class IMA_API part_source {
  public:
   virtual ~part_source() = default;
+  /// Octets.
   virtual std::uint64_t size() const noexcept = 0;
+  /// Fills `into` from `offset`; returns how many octets, less than asked only at the end.
   virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const = 0;
 };
 
@@ -96,6 +105,7 @@ class IMA_API appending {
   std::unique_ptr<state> state_;
 };
 
+/// Where a mailbox keeps what can be made again.
 struct options {
   std::string index;  ///< Path of the index, on a local disk; empty: `index` in the mailbox.
 };
@@ -117,6 +127,7 @@ class IMA_API mailbox {
  public:
   /// Makes an empty mailbox with the folder `inbox`. The directory itself may exist.
   static result<void> create(file_system& files, const std::string& path);
+  /// Opens a mailbox that is there; its index is made where there is none.
   static result<mailbox> open(file_system& files, const std::string& path, options o = {});
   mailbox(mailbox&&) noexcept;
   mailbox& operator=(mailbox&&) noexcept;
@@ -125,18 +136,23 @@ class IMA_API mailbox {
   /// Takes in what was delivered; returns how many messages came.
   result<std::uint64_t> take_in();
 
+  /// All folders, by name.
   result<std::vector<folder>> folders();
+  /// Makes a folder. Errors: `folder-name`, `folder-exists`, `folder-role`.
   result<void> create_folder(std::string_view name, std::string_view role = {});
+  /// Messages and tokens stay. Errors: `no-folder`, `folder-exists`, `folder-in-use` (inbox).
   result<void> rename_folder(std::string_view name, std::string_view to);
   /// Gives the folder this role, or none where it is empty. Inbox keeps its own.
   result<void> set_folder_role(std::string_view name, std::string_view role);
   /// The folder must be empty, and not inbox.
   result<void> delete_folder(std::string_view name);
 
+  /// How much is in a folder, and its state.
   result<folder_status> status(std::string_view folder);
 
   /// The limits, and what the folders hold now.
   result<quota_status> quota();
+  /// Keeps other limits; 0 is none. What is over them already stays.
   result<void> set_quota(const quota_limits& limits);
 
   /// Up to `limit` entries after `token` (`0`: the whole folder). Error: `resync`.
@@ -145,6 +161,7 @@ class IMA_API mailbox {
   result<std::optional<entry>> find(std::string_view folder, std::string_view id);
   /// The newest message in the folder with this digest, delivered, appended or copied.
   result<std::optional<entry>> find(std::string_view folder, const digest& message);
+  /// A message's header block and record; nothing where it is not in the folder.
   result<std::optional<stored_header>> header(std::string_view folder, std::string_view id);
   /// `part` counts from 1.
   result<std::unique_ptr<part_source>> open_part(std::string_view folder, std::string_view id,
@@ -165,8 +182,10 @@ class IMA_API mailbox {
   /// One outcome for each id, in order.
   result<std::vector<outcome>> set_flags(std::string_view folder, std::span<const std::string> ids,
                                          const flag_change& what);
+  /// To another folder; ids stay. One outcome for each id, in order.
   result<std::vector<outcome>> move(std::string_view folder, std::string_view target,
                                     std::span<const std::string> ids);
+  /// For good; one outcome for each id, in order.
   result<std::vector<outcome>> remove(std::string_view folder, std::span<const std::string> ids);
   /// The copies' ids, in order; empty where the message is not in the folder. Error also: `quota`.
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
@@ -175,6 +194,7 @@ class IMA_API mailbox {
   /// A small durable note of a client's (a server's state token, by remote folder); empty where
   /// there is none. Not in the index: deleting that loses none. `name` has up to 100 octets.
   result<std::string> sync_state(std::string_view name);
+  /// Keeps the note that sync_state() tells. Error: `sync-state` where name or value is too long.
   result<void> set_sync_state(std::string_view name, octets value);
 
   /// Puts right what crashes left behind. Reads every file name in the mailbox, a 256th of them at

@@ -20,8 +20,9 @@ struct quota_limits {
   friend bool operator==(const quota_limits&, const quota_limits&) = default;
 };
 
+/// The limits of a mailbox beside what it holds.
 struct quota_status {
-  quota_limits limits;
+  quota_limits limits;         ///< What may be.
   std::uint64_t octets = 0;    ///< What the folders hold.
   std::uint64_t messages = 0;  ///< The same in messages.
 };

@@ -27,14 +27,14 @@ enum class search_field : std::uint8_t {
 /// punctuation do not count; the last word may go on, so `meet` finds `meeting`; in scripts without
 /// spaces any run of characters is found.
 struct search_words {
-  std::string words;
-  search_field field = search_field::any;
-  bool absent = false;  ///< The message must not have them.
+  std::string words;                       ///< UTF-8, divided by spaces.
+  search_field field = search_field::any;  ///< Where to look.
+  bool absent = false;                     ///< The message must not have them.
 };
 
 /// Conditions that must all hold. Without any, every message is found.
 struct query {
-  std::vector<search_words> texts;
+  std::vector<search_words> texts;                         ///< All of them must be found.
   std::vector<std::string> flags;                          ///< It has each of these flags,
   std::vector<std::string> without_flags;                  ///< and none of these.
   std::optional<std::chrono::sys_seconds> arrived_since;   ///< At this moment or later.
@@ -45,14 +45,16 @@ struct query {
   std::optional<std::uint64_t> smaller;                    ///< fewer than this.
 };
 
+/// A message that was found.
 struct search_hit {
-  std::string folder;
-  entry message;
+  std::string folder;  ///< Where it is.
+  entry message;       ///< As it is now.
 };
 
+/// What was found, newest first, up to a limit.
 struct search_page {
-  std::vector<search_hit> hits;
-  std::string next;  ///< Where the next page begins; empty: this was the last.
+  std::vector<search_hit> hits;  ///< May be none although there is a next page.
+  std::string next;              ///< Where the next page begins; empty: this was the last.
 };
 
 }  // namespace ima::mailbox

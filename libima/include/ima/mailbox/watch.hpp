@@ -18,6 +18,7 @@ namespace ima::mailbox {
 ///     if (*w.changed()) { box.take_in(); … box.changes(folder, token, page) … }
 class IMA_API watch {
  public:
+  /// Watches the mailbox at `path`, which need not be there yet. The file system outlives it.
   watch(file_system& files, std::string path);
 
   /// True on the first call, and where the mailbox is not as it was at the call before. Two

@@ -16,10 +16,11 @@
 
 namespace ima::net {
 
+/// How a receiving server is set up.
 struct delivery_server_options {
   /// Where to listen: "127.0.0.1:20025", "[::1]:20025"; port 0 takes a free one.
   std::vector<std::string> listen{"[::]:20025"};
-  limits bounds;
+  limits bounds;  ///< Sizes and deadlines of every connection.
   /// Threads for handlers and the disk. They mostly wait: so many messages are synced together.
   std::size_t workers = 16;
   std::size_t commands = 16;       ///< Threads for what waits for programs, which bounds these.

@@ -31,11 +31,12 @@ IMA_API result<send_report> send_or_queue(const header_block& header, body_sourc
                                           const sender_options& options,
                                           const service::retry_policy& retry);
 
+/// How a queue is run.
 struct queue_runner_options {
   std::map<std::string, std::string, std::less<>> hosts;  ///< As in sender_options.
-  dns_options dns;
-  limits bounds;
-  service::retry_policy retry;
+  dns_options dns;                                        ///< How other hosts are looked up.
+  limits bounds;                          ///< Sizes and deadlines of every connection.
+  service::retry_policy retry;            ///< When a host is tried again.
   std::size_t connections = 200;          ///< At the same time.
   std::size_t per_host = 4;               ///< To one host at the same time.
   std::size_t workers = 4;                ///< Threads for the disk.

@@ -23,14 +23,15 @@
 
 namespace ima::net {
 
+/// Where a user's post office is, and what a connection to it may take.
 struct retrieval_client_options {
   std::string host;  ///< The post office's hostpart; its certificate must prove it.
   /// Where a hostpart is reached ("127.0.0.1:20093"); others are looked up in the DNS.
   std::map<std::string, std::string, std::less<>> hosts;
-  dns_options dns;
+  dns_options dns;  ///< How a host that is not in `hosts` is looked up.
   /// A name that our client certificate proves, to choose it by; empty for none.
   std::string certificate_name;
-  limits bounds;
+  limits bounds;  ///< What the server may send at most, and how long each step may take.
   /// How long connect() may take altogether, beside the limits; see set_timeout().
   std::optional<std::chrono::milliseconds> timeout;
 };
@@ -56,11 +57,14 @@ class IMA_API retrieval_client {
   /// fault::temporary `timeout`.
   void set_timeout(std::optional<std::chrono::milliseconds> each) noexcept;
 
+  /// By a password. Refusal: `auth`.
   result<void> authenticate(std::string_view user, octets password);
   /// By the client certificate.
   result<void> authenticate(std::string_view user);
 
+  /// All folders.
   result<std::vector<retrieval::folder_info>> folders();
+  /// How much is in a folder, and its state. Takes in new mail. Refusal: `no-folder`.
   result<retrieval::folder_status> status(std::string_view folder);
   /// Refusal `resync`: begin again from retrieval::first_token.
   result<retrieval::change_page> changes(std::string_view folder, std::string_view token,
@@ -80,11 +84,14 @@ class IMA_API retrieval_client {
                               const take_octets& take, std::uint64_t offset = 0,
                               std::optional<std::uint64_t> length = {});
 
+  /// Changes flags; one outcome for each id, in order. Refusals: `no-folder`, `limit`.
   result<std::vector<retrieval::message_outcome>> flag(std::string_view folder,
                                                        std::span<const std::string> ids,
                                                        const retrieval::flag_change& what);
+  /// Deletes messages for good; one outcome for each id, in order.
   result<std::vector<retrieval::message_outcome>> remove(std::string_view folder,
                                                          std::span<const std::string> ids);
+  /// Moves messages, whose ids stay; one outcome for each id, in order.
   result<std::vector<retrieval::message_outcome>> move(std::string_view folder,
                                                        std::string_view target,
                                                        std::span<const std::string> ids);
@@ -94,16 +101,24 @@ class IMA_API retrieval_client {
 
   /// The capabilities that the greeting named (namespace retrieval::capability).
   const std::vector<std::string>& capabilities() const noexcept;
+  /// Whether capabilities() has this one.
   bool offers(std::string_view capability) const noexcept;
 
+  /// Refusals: `folder-exists`, `folder-role`, `limit`.
   result<void> create_folder(std::string_view folder, std::string_view role = {});
+  /// Renames this folder alone; messages and tokens stay. Refusals: `no-folder`, `folder-exists`,
+  /// `folder-in-use`.
   result<void> rename_folder(std::string_view folder, std::string_view target);
+  /// Deletes an empty folder. Refusals: `no-folder`, `folder-in-use`.
   result<void> delete_folder(std::string_view folder);
   /// An empty cursor asks for the first page.
   result<retrieval::search_page> search(std::string_view folder, std::string_view cursor,
                                         std::uint64_t page, const retrieval::search_query& query);
+  /// What the whole mailbox holds, and may hold.
   result<retrieval::quota_status> quota();
+  /// Refusals: `auth` where the old one is wrong, `limit` where the new one is too short.
   result<void> change_password(octets old_password, octets new_password);
+  /// What the user sent and waits for its recipients' hosts.
   result<std::vector<retrieval::queued_message>> queue();
 
   /// Puts a message into a folder; returns its id. `body` holds its parts one after the other and
@@ -113,7 +128,9 @@ class IMA_API retrieval_client {
 
   /// What is told while a message is sent, as it comes.
   struct sending {
+    /// A recipient's outcome.
     std::function<void(const retrieval::recipient_outcome& outcome)> outcome;
+    /// A remark for people, from a stranger; `host` may be empty.
     std::function<void(std::string_view host, std::string_view text)> note;
   };
   /// Sends a message. The parts that `options` names are not read from `body`.

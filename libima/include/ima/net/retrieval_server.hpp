@@ -16,16 +16,17 @@
 
 namespace ima::net {
 
+/// How a post office is set up.
 struct retrieval_server_options {
   /// Where to listen: "127.0.0.1:20093", "[::1]:20093"; port 0 takes a free one.
   std::vector<std::string> listen{"[::]:20093"};
-  limits bounds;
+  limits bounds;                   ///< Sizes and deadlines of every connection.
   std::size_t workers = 4;         ///< Threads for proofs and the disk.
   std::size_t connections = 1000;  ///< At the same time; more wait in the kernel's queue.
   /// Of these, from one host (an IPv4 address, an IPv6 /64); more are closed at once.
   std::size_t connections_per_peer = 100;
-  std::size_t senders = 16;  ///< Threads that wait for recipients' hosts.
-  service::proof_limits proofs;
+  std::size_t senders = 16;      ///< Threads that wait for recipients' hosts.
+  service::proof_limits proofs;  ///< How guessing passwords is made slow.
   /// The DNS names in a client certificate that verifies are user names. Only for a context that
   /// trusts nothing but the operator's own authority: any other could issue any name.
   bool trust_issued_names = false;

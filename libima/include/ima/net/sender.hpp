@@ -22,7 +22,7 @@ namespace ima::net {
 
 /// What became of a message at one host.
 struct host_report {
-  std::string host;
+  std::string host;        ///< The hostpart.
   bool permanent = false;  ///< With a problem: trying again will not help.
   bool unknown = false;    ///< With a problem: it may have been delivered; safe to repeat.
   bool withdrawn = false;  ///< It would have been taken, but was not sent because of other hosts.
@@ -40,6 +40,7 @@ class IMA_API send_observer {
   virtual void answered(std::string_view host, std::string_view problem);
   /// A recipient's line, before the verdict; the host may yet fail to confirm it.
   virtual void recipient(std::string_view host, const delivery::recipient_result& line);
+  /// A remark of a host for people, from a stranger.
   virtual void note(std::string_view host, std::string_view text);
   /// All that will be known of a host, on a worker thread, so that it may be written to a disk.
   virtual void keep(const host_report& host);
@@ -59,27 +60,30 @@ enum class send_policy : std::uint8_t {
   send_the_rest,  ///< It is sent to those who take it; the caller tries the others again.
 };
 
+/// How a message is sent.
 struct sender_options {
   /// Where a hostpart is reached ("127.0.0.1:20025"); others are looked up in the DNS.
   std::map<std::string, std::string, std::less<>> hosts;
-  dns_options dns;
-  limits bounds;
+  dns_options dns;  ///< How hosts that are not in `hosts` are looked up.
+  limits bounds;    ///< What a host may send at most, and how long each step may take.
   std::chrono::milliseconds header_round{45'000};  ///< For all hosts to answer the header.
-  send_policy policy = send_policy::all_or_none;
-  send_observer* observer = nullptr;  ///< Not owned.
-  log_sink* log = nullptr;            ///< Not owned.
+  send_policy policy = send_policy::all_or_none;   ///< What a problem for now means for the others.
+  send_observer* observer = nullptr;               ///< Not owned.
+  log_sink* log = nullptr;                         ///< Not owned.
 };
 
+/// What became of a message as a whole.
 struct send_report {
+  /// The four ways it can end.
   enum class outcome : std::uint8_t {
     delivered,  ///< Every recipient has it.
     refused,    ///< No recipient has it, and at least one problem is for good.
     deferred,   ///< No recipient is known to have it, and every problem is for now.
     mixed,      ///< Some recipients have it and some have not.
   };
-  outcome what = outcome::deferred;
-  std::vector<host_report> hosts;  ///< In the order in which the message names them.
-  bool queued = false;             ///< What is deferred waits in a queue (send_or_queue).
+  outcome what = outcome::deferred;  ///< Which of them.
+  std::vector<host_report> hosts;    ///< In the order in which the message names them.
+  bool queued = false;               ///< What is deferred waits in a queue (send_or_queue).
 };
 
 /// Sends a message to all its recipients (docs/delivery.md section 8): every host gets the header

@@ -11,6 +11,7 @@
 
 namespace ima::net {
 
+/// How users' mail is sent.
 struct submitter_options {
   sender_options sender;             ///< Its `observer` and `policy` are not looked at.
   service::queue* queue = nullptr;   ///< Not owned; null: a message is sent to all or to nobody.
@@ -21,6 +22,7 @@ struct submitter_options {
 /// queue_runner empties, or without one (send_message()). Thread-safe.
 class IMA_API submitter : public service::mail_submitter {
  public:
+  /// What `options` points to outlives it.
   submitter(const tls::context& tls, submitter_options options);
   ~submitter() override;
 

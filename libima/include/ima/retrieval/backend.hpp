@@ -42,6 +42,7 @@ struct certificate_facts {
 class part_source {
  public:
   virtual ~part_source() = default;
+  /// Octets.
   virtual std::uint64_t size() const noexcept = 0;
   /// Fills `into` from `offset`; returns how many octets, less than asked only at the end.
   virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) = 0;
@@ -64,9 +65,10 @@ class submission {
 
   /// What became of a message that was sent before; null where it was not.
   struct report {
-    std::vector<recipient_outcome> outcomes;
-    send_end end;
+    std::vector<recipient_outcome> outcomes;  ///< One for each recipient, as they were told then.
+    send_end end;                             ///< As it ended then.
   };
+  /// Where it is not null the body does not move, and finish() is not called.
   virtual const report* known() const noexcept { return nullptr; }
 
   /// The next slice of the message's body_reader; parts that the user has already come here, too.
@@ -74,7 +76,9 @@ class submission {
   /// Sends and tells what becomes of it as it happens, on any thread, one call at a time. Blocks
   /// until all is known. Then does what send_options says.
   using tell_outcome = std::function<void(const recipient_outcome&)>;
+  /// Takes a remark for people; `host` may be empty.
   using tell_note = std::function<void(std::string_view host, std::string_view text)>;
+  /// Sends; see above. Not called where known() is not null.
   virtual result<send_end> finish(const tell_outcome& outcome, const tell_note& note) = 0;
 };
 
@@ -94,7 +98,9 @@ class IMA_API account {
   /// each of his requests; his connection ends then.
   virtual bool may_go_on() { return true; }
 
+  /// All folders.
   virtual result<std::vector<folder_info>> folders() = 0;
+  /// Takes in new mail first. Refusal: no_folder.
   virtual result<folder_status> status(std::string_view folder) = 0;
   /// At most `page` lines after `token`. Refusals: no_folder, resync.
   virtual result<change_page> changes(std::string_view folder, std::string_view token,
@@ -111,8 +117,10 @@ class IMA_API account {
   virtual result<std::vector<message_outcome>> flag(std::string_view folder,
                                                     std::span<const std::string> ids,
                                                     const flag_change& what) = 0;
+  /// For good.
   virtual result<std::vector<message_outcome>> remove(std::string_view folder,
                                                       std::span<const std::string> ids) = 0;
+  /// Ids stay.
   virtual result<std::vector<message_outcome>> move(std::string_view folder,
                                                     std::string_view target,
                                                     std::span<const std::string> ids) = 0;
@@ -122,7 +130,9 @@ class IMA_API account {
 
   /// Refusals: no_folder, folder_exists, folder_role, folder_in_use, limit.
   virtual result<void> create_folder(std::string_view folder, std::string_view role);
+  /// Messages and tokens stay.
   virtual result<void> rename_folder(std::string_view folder, std::string_view target);
+  /// Only an empty one, and never the inbox.
   virtual result<void> delete_folder(std::string_view folder);
   /// Refusals: no_folder, quota.
   virtual result<std::unique_ptr<message_sink>> append(const append_target& what,
@@ -134,6 +144,7 @@ class IMA_API account {
   /// At most `page` ids; an empty cursor asks for the first. Refusals: no_folder, resync.
   virtual result<search_page> search(std::string_view folder, std::string_view cursor,
                                      std::uint64_t page, const search_query& query);
+  /// Of the whole mailbox.
   virtual result<quota_status> quota();
   /// Refusals: auth where the old one is wrong, limit where the new one is not good enough.
   virtual result<void> change_password(octets old_password, octets new_password);
@@ -141,8 +152,10 @@ class IMA_API account {
   /// state that was told last, first in that of its token; calls `over` in the same way, once, when
   /// may_go_on() has become false. Both are quick.
   using tell_change = std::function<void(const watched_folder& now)>;
+  /// Ends when the subscription is destroyed. Refusals: limit, unsupported.
   virtual result<std::unique_ptr<subscription>> watch(std::span<const watched_folder> folders,
                                                       tell_change tell, std::function<void()> over);
+  /// What the user sent and waits.
   virtual result<std::vector<queued_message>> queue();
 };
 
@@ -151,7 +164,9 @@ class IMA_API account {
 class authenticator {
  public:
   virtual ~authenticator() = default;
+  /// Refusals: auth, busy.
   virtual result<std::unique_ptr<account>> by_password(std::string_view user, octets password) = 0;
+  /// By the client certificate of the connection. Refusals: auth, busy.
   virtual result<std::unique_ptr<account>> by_certificate(std::string_view user,
                                                           const certificate_facts& facts) = 0;
   /// What its accounts can do beyond the members that have no default; for the greeting.

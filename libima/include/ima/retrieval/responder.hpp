@@ -33,6 +33,7 @@ struct responder_hooks {
   std::function<void()> over = {};
 };
 
+/// Answers the requests of one session, as said above.
 class IMA_API responder {
  public:
   /// `facts` is empty where the client showed no certificate.
@@ -46,6 +47,7 @@ class IMA_API responder {
   result<void> begin(any_request request);
   /// Takes a piece of the body, copied, or its end; then work().
   result<void> take(const body_octets& piece);
+  /// The end of the body, or that the client took its message back.
   result<void> take(const body_end& end);
   /// Works on the request until it is answered, the session's output is full, or more of a body is
   /// needed. Back end errors become replies; what is returned is for the log (nothing, or the error

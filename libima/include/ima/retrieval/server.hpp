@@ -24,102 +24,105 @@ namespace request {
 /// A user wants to prove himself; `password` is empty where he does by his client certificate.
 /// Answer with authenticated() or fail().
 struct authenticate {
-  std::string user;
-  std::optional<secret> password;
+  std::string user;                ///< As he names himself; grammar checked, existence not.
+  std::optional<secret> password;  ///< Wiped when it is destroyed.
 };
 /// Answer: folder() for each, then ok().
 struct folders {};
 /// Answer: ok(folder_status).
 struct status {
-  std::string folder;
+  std::string folder;  ///< Its name.
 };
 /// Answer: change_line() for each, then ok(token, more); or fail(reason::resync).
 struct changes {
-  std::string folder;
-  std::string token;
+  std::string folder;      ///< Its name.
+  std::string token;       ///< From which state; `0` is the beginning.
   std::uint64_t page = 0;  ///< At most so many lines; already bounded by limits::page.
 };
 /// Answer: header() or gone() for each, in order, then ok().
 struct headers {
-  std::string folder;
-  std::vector<std::string> ids;
+  std::string folder;            ///< Its name.
+  std::vector<std::string> ids;  ///< As the client named them, doubles included.
 };
 /// Answer: part_begin(), part_octets() until all are given, then ok().
 struct fetch {
-  std::string folder;
-  std::string id;
-  std::uint64_t part = 0;  ///< From 1.
-  std::uint64_t offset = 0;
+  std::string folder;        ///< Its name.
+  std::string id;            ///< The message's.
+  std::uint64_t part = 0;    ///< From 1.
+  std::uint64_t offset = 0;  ///< Of the first octet; may lie behind the end: fail(reason::range).
   std::optional<std::uint64_t> length;  ///< Absent: to the end of the part.
 };
 /// Answer: gone() or changed() where that is so, then ok().
 struct flag {
-  std::string folder;
-  std::vector<std::string> ids;
-  flag_change what;
+  std::string folder;            ///< Its name.
+  std::vector<std::string> ids;  ///< The messages'.
+  flag_change what;              ///< What to set and to clear, and on which condition.
 };
 /// Answer: gone() where that is so, then ok().
 struct remove {
-  std::string folder;
-  std::vector<std::string> ids;
+  std::string folder;            ///< Its name.
+  std::vector<std::string> ids;  ///< The messages'.
 };
 /// Answer: gone() where that is so, then ok().
 struct move {
-  std::string folder;
-  std::string target;
-  std::vector<std::string> ids;
+  std::string folder;            ///< Where they are.
+  std::string target;            ///< Where they go.
+  std::vector<std::string> ids;  ///< The messages'.
 };
 /// Answer: copied() or gone() for each, then ok().
 struct copy {
-  std::string folder;
-  std::string target;
-  std::vector<std::string> ids;
+  std::string folder;            ///< Where they are.
+  std::string target;            ///< Where the copies go.
+  std::vector<std::string> ids;  ///< The messages'.
 };
 /// Answer: ok(), as for the next two.
 struct create_folder {
-  std::string folder;
-  std::string role;  ///< Empty for none.
+  std::string folder;  ///< The new name.
+  std::string role;    ///< Empty for none.
 };
+/// Renames this folder alone.
 struct rename_folder {
-  std::string folder;
-  std::string target;
+  std::string folder;  ///< The name it has.
+  std::string target;  ///< The name it gets.
 };
+/// Deletes an empty folder.
 struct delete_folder {
-  std::string folder;
+  std::string folder;  ///< Its name.
 };
 /// Answer: accept(); then the body comes as events; then ok_id().
 struct append {
-  append_target what;
-  std::string block;  ///< The header block as it came, not yet parsed.
+  append_target what;  ///< Folder, flags and arrival.
+  std::string block;   ///< The header block as it came, not yet parsed.
 };
 /// Answer: accept(), and after the body outcome() and note() as they come, then ok(send_end); or
 /// these at once, where the message was sent before.
 struct send {
-  send_options options;
-  std::string block;
+  send_options options;  ///< What to do beside sending.
+  std::string block;     ///< The header block as it came, not yet parsed.
 };
 /// Answer: found() for each, then ok_cursor().
 struct search {
-  std::string folder;
-  std::string cursor;  ///< Empty for the first page.
-  std::uint64_t page = 0;
-  search_query query;
+  std::string folder;      ///< Its name.
+  std::string cursor;      ///< Empty for the first page.
+  std::uint64_t page = 0;  ///< At most so many ids; already bounded by limits::page.
+  search_query query;      ///< What to look for.
 };
 /// Answer: ok(quota_status).
 struct quota {};
 /// Answer: ok(), or fail(reason::auth), which counts as for authenticate.
 struct password {
-  secret old_password;
-  secret new_password;
+  secret old_password;  ///< Required, whatever proved the user.
+  secret new_password;  ///< Its length is for the back end to judge.
 };
 /// Answer: ok(); event() is legal from now on. No folders: the watch is over.
 struct watch {
-  std::vector<watched_folder> folders;
+  std::vector<watched_folder> folders;  ///< Each with the state to watch from.
 };
 /// Answer: queued() for each, then ok().
 struct queue {};
 }  // namespace request
 
+/// One of the requests.
 using any_request =
     std::variant<request::authenticate, request::folders, request::status, request::changes,
                  request::headers, request::fetch, request::flag, request::remove, request::move,
@@ -130,11 +133,11 @@ using any_request =
 /// Octets of the body that was accepted, zero copy: the view lives until the next call of any
 /// member.
 struct body_octets {
-  octets bytes;
+  octets bytes;  ///< In order, across the parts.
 };
 /// The body is complete, or the client took its message back.
 struct body_end {
-  bool cancelled = false;
+  bool cancelled = false;  ///< Nothing of the message is to stay.
 };
 
 /// The session needs octets: call receive() or receive_eof().
@@ -144,14 +147,16 @@ struct paused {};
 /// The connection is over: send what is pending, then close. `why` is empty after DONE, or where
 /// the client just went away between two requests.
 struct closed {
-  std::optional<error> why;
+  std::optional<error> why;  ///< The rule that was broken, for the log.
 };
 
+/// What server::next_event() gives.
 using server_event = std::variant<need_input, paused, any_request, body_octets, body_end, closed>;
 
+/// What a post office's session is made with.
 struct server_options {
   std::string host;  ///< The hostpart this connection serves; it stands in the greeting.
-  limits bounds;
+  limits bounds;     ///< Sizes and deadlines; `bounds.page` caps every page.
   std::vector<std::string_view> capabilities;  ///< See namespace capability; in the greeting.
 };
 
@@ -169,6 +174,7 @@ struct server_options {
 /// An answer out of turn is fault::caller, rule `out-of-turn`, and changes nothing.
 class IMA_API server {
  public:
+  /// Puts the greeting into the output at once.
   explicit server(server_options options);
   server(server&&) noexcept;
   server& operator=(server&&) noexcept;
@@ -186,17 +192,26 @@ class IMA_API server {
   /// counts: after limits::auth_failures the session closes.
   result<void> authenticated();
 
+  /// A line of FOLDERS.
   result<void> folder(const folder_info& f);
+  /// A line of CHANGES.
   result<void> change_line(const change& c);
+  /// A message of HEADERS; the octets are copied.
   result<void> header(std::string_view id, const stored_header& h);
+  /// A message that is not in the folder.
   result<void> gone(std::string_view id);
+  /// A message that FLAG left alone.
   result<void> changed(std::string_view id);
+  /// A message of COPY, and its copy's id.
   result<void> copied(std::string_view id, std::string_view new_id);
+  /// A message that SEARCH found.
   result<void> found(std::string_view id);
+  /// A message of QUEUE.
   result<void> queued(const queued_message& m);
 
   /// Takes the message of APPEND or SEND; exactly `body` octets are to come.
   result<void> accept(std::uint64_t body);
+  /// A recipient of SEND.
   result<void> outcome(const recipient_outcome& o);
   /// `host` may be empty. Control characters in `text` are replaced.
   result<void> note(std::string_view host, std::string_view text);
@@ -209,11 +224,17 @@ class IMA_API server {
   /// The announced octets cannot be had: the session closes, as the client can tell by the count.
   result<void> part_broken(error why);
 
+  /// Ends a request that has nothing more to say.
   result<void> ok();
+  /// Ends STATUS.
   result<void> ok(const folder_status& status);
+  /// Ends CHANGES with the state after the page; `more` where there is another.
   result<void> ok(std::string_view token, bool more);
+  /// Ends QUOTA.
   result<void> ok(const quota_status& status);
+  /// Ends SEND.
   result<void> ok(const send_end& end);
+  /// Ends APPEND with the message's id.
   result<void> ok_id(std::string_view id);
   /// Empty: there is no further page.
   result<void> ok_cursor(std::string_view cursor);
@@ -233,6 +254,7 @@ class IMA_API server {
 
   /// Octets to send, valid until the next call of any other member; tell with sent() how many went.
   octets pending_output() const noexcept;
+  /// So many of pending_output() have gone.
   void sent(std::size_t count);
   /// More waits than limits::pending_output.
   bool output_full() const noexcept;
@@ -246,7 +268,9 @@ class IMA_API server {
   /// The caller's clock says timeout() is over: the session closes.
   void time_out();
 
+  /// authenticated() was called.
   bool is_authenticated() const noexcept;
+  /// Those of the options.
   const limits& bounds() const noexcept;
 
  private:

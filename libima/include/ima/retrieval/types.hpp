@@ -46,7 +46,9 @@ enum class reason : std::uint8_t {
   internal,       ///< A fault on the server's side (for now).
   in_progress,    ///< The same message is being sent ("in-progress", for now).
 };
+/// The word as it stands on the wire.
 IMA_API std::string_view to_string(reason r) noexcept;
+/// The reason of a word; nothing where this version does not know it.
 IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
 /// True for the words that go with `DEFER`, false for those that go with `FAIL`.
 IMA_API bool is_temporary(reason r) noexcept;
@@ -63,6 +65,7 @@ IMA_API error refusal(reason r, std::string text);
 class IMA_API secret {
  public:
   secret() = default;
+  /// Copies the octets; who has them elsewhere wipes them there.
   explicit secret(octets value) : value_(value.begin(), value.end()) {}
   secret(secret&& other) noexcept;
   secret& operator=(secret&& other) noexcept;
@@ -79,7 +82,7 @@ class IMA_API secret {
 /// A folder, as a list shows it. Names are UTF-8 of 1 to 255 octets without controls, hierarchical
 /// with `/`, with no empty, `.` or `..` component.
 struct folder_info {
-  std::string name;
+  std::string name;  ///< As it is shown; folder_to_wire() says how it travels.
   std::string role;  ///< inbox, sent, drafts, archive, junk, trash, or empty.
 
   friend bool operator==(const folder_info&, const folder_info&) = default;
@@ -87,10 +90,10 @@ struct folder_info {
 
 /// What `STATUS` tells.
 struct folder_status {
-  std::uint64_t messages = 0;
-  std::uint64_t unseen = 0;
-  std::uint64_t size = 0;  ///< Octets of all messages.
-  std::string token;       ///< The state now; CHANGES from here shows only what comes later.
+  std::uint64_t messages = 0;  ///< How many.
+  std::uint64_t unseen = 0;    ///< How many without the flag `seen`.
+  std::uint64_t size = 0;      ///< Octets of all messages.
+  std::string token;           ///< The state now; CHANGES from here shows only what comes later.
 
   friend bool operator==(const folder_status&, const folder_status&) = default;
 };
@@ -108,17 +111,17 @@ struct entry {
 
 /// One line of `CHANGES`: `present` is empty where the message left the folder.
 struct change {
-  std::string id;
-  std::optional<entry> present;
+  std::string id;                ///< The message's.
+  std::optional<entry> present;  ///< As it is now.
 
   friend bool operator==(const change&, const change&) = default;
 };
 
 /// One page of `CHANGES`.
 struct change_page {
-  std::vector<change> changes;
-  std::string token;  ///< The state after this page.
-  bool more = false;  ///< Another page can be had at once from `token`.
+  std::vector<change> changes;  ///< In order; a later line of the same message counts.
+  std::string token;            ///< The state after this page.
+  bool more = false;            ///< Another page can be had at once from `token`.
 
   friend bool operator==(const change_page&, const change_page&) = default;
 };
@@ -127,7 +130,7 @@ struct change_page {
 /// (docs/retrieval.md section 5.5). The record is what the server proved; the block is what the
 /// sender wrote.
 struct stored_header {
-  std::string header;
+  std::string header;  ///< What the sender wrote.
   std::string record;  ///< Empty where the message did not come by delivery.
 
   friend bool operator==(const stored_header&, const stored_header&) = default;
@@ -135,8 +138,8 @@ struct stored_header {
 
 /// What `FLAG` does to each message it names.
 struct flag_change {
-  std::vector<std::string> add;
-  std::vector<std::string> remove;
+  std::vector<std::string> add;              ///< Flags to set.
+  std::vector<std::string> remove;           ///< Flags to clear.
   std::optional<std::uint64_t> only_if_seq;  ///< Leave alone what changed after this seq.
 
   friend bool operator==(const flag_change&, const flag_change&) = default;
@@ -151,8 +154,8 @@ enum class message_outcome : std::uint8_t {
 
 /// What APPEND says of the message beside its header block.
 struct append_target {
-  std::string folder;
-  std::vector<std::string> flags;
+  std::string folder;                ///< Its name.
+  std::vector<std::string> flags;    ///< What it begins with.
   std::optional<timestamp> arrived;  ///< Nothing: now.
 
   friend bool operator==(const append_target&, const append_target&) = default;
@@ -160,42 +163,42 @@ struct append_target {
 
 /// What SEARCH looks for: messages that meet all of it. Texts are compared without regard to case.
 struct search_query {
-  std::vector<std::string> from;
-  std::vector<std::string> to;  ///< In to:, cc: and bcc: lines.
-  std::vector<std::string> subject;
+  std::vector<std::string> from;           ///< In from:, mailer: and reply-to: lines.
+  std::vector<std::string> to;             ///< In to:, cc: and bcc: lines.
+  std::vector<std::string> subject;        ///< In the subject.
   std::vector<std::string> text;           ///< In all of these and in the text parts.
   std::vector<std::string> flags;          ///< That are set.
   std::vector<std::string> without_flags;  ///< That are not set.
   std::optional<timestamp> since;          ///< Arrived then or later.
   std::optional<timestamp> before;         ///< Arrived earlier.
   std::optional<std::uint64_t> min_size;   ///< Octets.
-  std::optional<std::uint64_t> max_size;
+  std::optional<std::uint64_t> max_size;   ///< Octets.
 
   friend bool operator==(const search_query&, const search_query&) = default;
 };
 
 /// One page of SEARCH, newest first.
 struct search_page {
-  std::vector<std::string> ids;
-  std::string cursor;  ///< Asks for the next page; empty where there is none.
+  std::vector<std::string> ids;  ///< The messages'.
+  std::string cursor;            ///< Asks for the next page; empty where there is none.
 
   friend bool operator==(const search_page&, const search_page&) = default;
 };
 
 /// What QUOTA tells of the whole mailbox; a limit that is not there is nothing.
 struct quota_status {
-  std::uint64_t size = 0;  ///< Octets of all messages.
-  std::optional<std::uint64_t> max_size;
-  std::uint64_t messages = 0;
-  std::optional<std::uint64_t> max_messages;
+  std::uint64_t size = 0;                     ///< Octets of all messages.
+  std::optional<std::uint64_t> max_size;      ///< Octets that may be.
+  std::uint64_t messages = 0;                 ///< How many there are.
+  std::optional<std::uint64_t> max_messages;  ///< How many may be.
 
   friend bool operator==(const quota_status&, const quota_status&) = default;
 };
 
 /// A folder that WATCH watches from a state, and what EVENT says of it: the state now.
 struct watched_folder {
-  std::string folder;
-  std::string token;
+  std::string folder;  ///< Its name.
+  std::string token;   ///< The state.
 
   friend bool operator==(const watched_folder&, const watched_folder&) = default;
 };
@@ -209,14 +212,15 @@ IMA_API bool is_system_flag(std::string_view flag) noexcept;
 
 /// Capabilities of docs/retrieval.md sections 5.10 to 5.17, as they stand in the greeting.
 namespace capability {
+/// Making, renaming and deleting folders (5.10).
 inline constexpr std::string_view folders = "folders";
-inline constexpr std::string_view append = "append";
-inline constexpr std::string_view search = "search";
-inline constexpr std::string_view quota = "quota";
-inline constexpr std::string_view password = "password";
-inline constexpr std::string_view watch = "watch";
-inline constexpr std::string_view send = "send";
-inline constexpr std::string_view queue = "queue";
+inline constexpr std::string_view append = "append";      ///< APPEND (5.11).
+inline constexpr std::string_view search = "search";      ///< SEARCH (5.12).
+inline constexpr std::string_view quota = "quota";        ///< QUOTA (5.13).
+inline constexpr std::string_view password = "password";  ///< PASSWORD (5.14).
+inline constexpr std::string_view watch = "watch";        ///< WATCH (5.15).
+inline constexpr std::string_view send = "send";          ///< SEND (5.16).
+inline constexpr std::string_view queue = "queue";        ///< QUEUE (5.17).
 }  // namespace capability
 
 /// True for the six roles a folder may have: inbox, sent, drafts, archive, junk, trash.
@@ -225,14 +229,19 @@ IMA_API bool is_role(std::string_view role) noexcept;
 /// Checks the grammar of each kind of word (docs/retrieval.md section 4). Error: fault::peer, with
 /// the rule `user`, `folder`, `id`, `token` or `flag`.
 IMA_API result<void> check_user(std::string_view user);
+/// As check_user(), for a folder's name before it is written for the wire.
 IMA_API result<void> check_folder(std::string_view name);
+/// As check_user(), for a message's id.
 IMA_API result<void> check_id(std::string_view id);
+/// As check_user(), for a state token.
 IMA_API result<void> check_token(std::string_view token);
+/// As check_user(), for a flag.
 IMA_API result<void> check_flag(std::string_view flag);
 
 /// A folder's name as one word on the wire: `%` and space are written `%25` and `%20`, nothing else
-/// is, so there is one form for each name. folder_from_wire() errors: fault::peer, rule `folder`.
+/// is, so there is one form for each name.
 IMA_API std::string folder_to_wire(std::string_view name);
+/// The other way round. Error: fault::peer, rule `folder`, for every other form.
 IMA_API result<std::string> folder_from_wire(std::string_view word);
 
 }  // namespace ima::retrieval

@@ -22,8 +22,8 @@ namespace ima::service {
 /// themselves.
 struct scrypt_cost {
   std::uint64_t n = 1U << 13U;  ///< A power of two.
-  std::uint64_t r = 8;
-  std::uint64_t p = 10;
+  std::uint64_t r = 8;          ///< Block size; memory and time grow with it.
+  std::uint64_t p = 10;         ///< Repetitions; time grows with it.
   friend bool operator==(const scrypt_cost&, const scrypt_cost&) = default;
 };
 
@@ -37,6 +37,7 @@ class IMA_API password_hash {
   /// are not scrypt's, or ask for more than 256 MiB or a p over 16).
   static result<password_hash> parse(std::string_view text);
 
+  /// As it is written down; parse() reads it.
   std::string text() const;
   /// Compares in constant time. Error: fault::temporary, rule `password-work`.
   result<bool> matches(octets password) const;
@@ -79,6 +80,7 @@ class IMA_API accounts : public user_directory {
   bool may_send_from(std::string_view user, const address& from) const;
 
   result<std::string> by_password(std::string_view user, octets password) override;
+  /// By a listed key, or a name that the operator's own authority signed.
   result<std::string> by_certificate(std::string_view user,
                                      const retrieval::certificate_facts& facts) override;
   /// True where he is listed with this mailbox and could still prove himself in this way.

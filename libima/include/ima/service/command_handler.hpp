@@ -11,12 +11,13 @@
 
 namespace ima::service {
 
+/// Which commands judge and take mail.
 struct command_handler_options {
   /// The handler: a program and its arguments (docs/delivery.md section 10).
   std::vector<std::string> command;
   /// Judges header blocks; where empty, recipients are judged after the body.
   std::vector<std::string> check_command;
-  limits bounds;
+  limits bounds;  ///< Of what a command may print, and of messages.
   std::chrono::milliseconds command_time{300'000};  ///< For which a command may make us wait.
 };
 
@@ -24,6 +25,7 @@ struct command_handler_options {
 /// verdict (docs/delivery.md section 10). Thread-safe.
 class IMA_API command_handler : public delivery::handler {
  public:
+  /// Nothing is run before a message is offered.
   explicit command_handler(command_handler_options options);
   ~command_handler() override;
 

@@ -25,7 +25,7 @@ struct draft_part {
 /// A message to be made.
 struct draft {
   std::vector<std::pair<std::string, std::string>> fields;  ///< Header fields, in order.
-  std::vector<draft_part> parts;
+  std::vector<draft_part> parts;  ///< In the order in which they are to be read.
 };
 
 /// A message made from a draft: the header block is known, the bodies are still in their files.
@@ -40,6 +40,7 @@ class IMA_API composition {
   composition& operator=(composition&&) noexcept;
   ~composition();
 
+  /// Complete, with the digests of its parts.
   const header_block& header() const noexcept;
 
   /// Writes the message to the descriptor `output`, which stays the caller's. A file that is no

@@ -18,7 +18,9 @@ class IMA_API event_counters : public log_sink {
   /// `next` gets every event too; it is not owned and outlives this, and may be null.
   explicit event_counters(log_sink* next = nullptr) : next_(next) {}
 
+  /// Counts the event and passes it on.
   void write(const log_event& event) override;
+  /// All counts as one text (OpenMetrics 1.0).
   std::string open_metrics() const;
 
  private:

@@ -14,9 +14,11 @@ namespace ima::service {
 /// A small message that is wholly in memory.
 class IMA_API small_message : public body_source {
  public:
+  /// The body holds the parts that the header block announces, one behind the other.
   small_message(header_block header, std::string body)
       : header_(std::move(header)), body_(std::move(body)) {}
 
+  /// As it was given.
   const header_block& header() const noexcept { return header_; }
   result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override;
 

@@ -12,6 +12,7 @@ namespace ima::service {
 /// began with. Thread-safe.
 class IMA_API handler_switch : public delivery::handler {
  public:
+  /// `first` is asked until another one is set.
   explicit handler_switch(std::shared_ptr<delivery::handler> first) : now_(std::move(first)) {}
 
   /// New messages go to `next` from now on.

@@ -13,8 +13,9 @@
 
 namespace ima::service {
 
+/// How the built-in handler works.
 struct local_handler_options {
-  limits bounds;
+  limits bounds;  ///< Of messages and of what commands print.
   /// Whether the copies get a `received:` line; not where the server that received the message has
   /// written it.
   bool write_received = true;

@@ -10,10 +10,11 @@
 
 namespace ima::service {
 
+/// Which command judges mail before the handler does.
 struct policy_options {
   std::vector<std::string> command;  ///< A program and its arguments.
   bool only_with_mailer = false;     ///< Ask it only about messages that have a `mailer:`.
-  std::chrono::milliseconds command_time{30'000};
+  std::chrono::milliseconds command_time{30'000};  ///< Then it is ended, and the mail deferred.
 };
 
 /// Asks a command about every message that another handler would accept (docs/delivery.md

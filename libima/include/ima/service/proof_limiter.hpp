@@ -30,15 +30,19 @@ struct proof_limits {
 /// the clock.
 class IMA_API proof_limiter {
  public:
+  /// Of a clock that never goes back.
   using time = std::chrono::steady_clock::time_point;
 
+  /// Nothing is counted yet.
   explicit proof_limiter(proof_limits bounds = {}) : bounds_(bounds) {}
 
   /// How long a proof of `user` from `network` waits before it is looked at; nothing: it is not
   /// looked at, the answer is `busy`.
   std::optional<std::chrono::milliseconds> delay(std::string_view user, std::string_view network,
                                                  time now);
+  /// The proof did not hold.
   void failed(std::string_view user, std::string_view network, time now);
+  /// The proof held: from that network the user's own failures are forgotten.
   void proved(std::string_view user, std::string_view network, time now);
 
  private:

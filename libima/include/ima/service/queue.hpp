@@ -22,9 +22,9 @@ namespace ima::service {
 
 /// When a host is tried again, and when a message is given up.
 struct retry_policy {
-  std::chrono::seconds first{60};        ///< After the first try; then twice as long each time.
-  std::chrono::seconds longest{14'400};  ///< But never longer than this.
-  std::chrono::seconds lifetime{432'000};
+  std::chrono::seconds first{60};          ///< After the first try; then twice as long each time.
+  std::chrono::seconds longest{14'400};    ///< But never longer than this.
+  std::chrono::seconds lifetime{432'000};  ///< Then what still waits is given up.
 
   /// `draw`, from 0 to 1, spreads it over a quarter around the interval, so that what failed
   /// together is not tried together.
@@ -34,10 +34,10 @@ struct retry_policy {
 
 /// One host's share of a queued message.
 struct queued_host {
-  std::string host;
+  std::string host;  ///< The hostpart.
   /// One for each recipient there; outcome::defer where it is still to be delivered.
   std::vector<delivery::recipient_result> results;
-  std::uint64_t tries = 0;
+  std::uint64_t tries = 0;             ///< How often it was tried.
   std::chrono::sys_seconds next{};     ///< When it is due.
   std::chrono::sys_seconds changed{};  ///< When its last result came.
   std::string problem;                 ///< Of the last try; empty where there was none.
@@ -47,13 +47,14 @@ struct queued_host {
   IMA_API bool failed() const noexcept;  ///< A recipient does not get it, for good.
 };
 
+/// A message that waits for one host or several.
 struct queued_message {
-  std::string id;  ///< 64 hexadecimal digits.
-  std::chrono::sys_seconds created{};
-  std::string originator;  ///< The address that is told of failures.
-  bool automatic = false;  ///< A report or another message that nobody is told about.
-  bool held = false;       ///< Not tried until it is released.
-  std::vector<queued_host> hosts;
+  std::string id;                      ///< 64 hexadecimal digits.
+  std::chrono::sys_seconds created{};  ///< When it was put in.
+  std::string originator;              ///< The address that is told of failures.
+  bool automatic = false;              ///< A report or another message that nobody is told about.
+  bool held = false;                   ///< Not tried until it is released.
+  std::vector<queued_host> hosts;      ///< In the order in which the message names them.
 };
 
 class queue;
@@ -67,6 +68,7 @@ class IMA_API host_claim {
   ~host_claim();
 
   const std::string& id() const noexcept;  ///< Of the message.
+  /// As it was when it was claimed, with what was recorded since.
   const queued_host& state() const noexcept;
 
   /// A try has ended; durable when it returns. Results that are not final are tried again at
@@ -102,16 +104,20 @@ class IMA_API queue {
 
   /// What add() made: a claim for each host, in the order in which the message names them.
   struct added {
-    std::string id;
+    std::string id;        ///< 64 hexadecimal digits.
     bool already = false;  ///< It is queued already; then there are no claims.
+    /// Destroying one gives its host up to whoever runs the queue.
     std::vector<host_claim> claims;
   };
   /// Puts a message in, to all its recipients. The same header block, its envelope included, is
   /// queued once.
   result<added> add(const header_block& header, body_source& body);
 
+  /// Every message that waits; in no order.
   result<std::vector<std::string>> ids() const;
+  /// All that is known of a message. Error: `queue-id`.
   result<queued_message> read(std::string_view id) const;
+  /// Its header block. Error: `queue-id`.
   result<header_block> header(std::string_view id) const;
   /// Where the message itself lies.
   std::string message_path(std::string_view id) const;
@@ -122,7 +128,9 @@ class IMA_API queue {
   /// originator, as a message of this queue, and removes the message when all its hosts are done.
   result<void> settle(host_claim& done);
 
+  /// It is not tried until release(); durable. Error: `queue-id`.
   result<void> hold(std::string_view id);
+  /// Ends hold(); durable. Error: `queue-id`.
   result<void> release(std::string_view id);
   /// All its hosts are due at once.
   result<void> retry(std::string_view id);
@@ -134,6 +142,7 @@ class IMA_API queue {
   /// Grows with each hold, release and retry, so that a runner notices.
   result<std::uint64_t> changes() const;
 
+  /// The file system it was opened with.
   mailbox::file_system& disk() const noexcept;
 
  private:

@@ -61,6 +61,7 @@ class IMA_API routing_table {
 
   /// True where neither a host, an entry nor a source was added.
   bool empty() const noexcept { return hosts_.empty() && routes_.empty() && !source_; }
+  /// Whether add_host() named it.
   bool is_ours(std::string_view hostpart) const;
   /// The entry of the address; else of the address without `+` and what follows in its local part;
   /// else of all its host. Errors: those of the source.
@@ -77,8 +78,8 @@ class IMA_API routing_table {
 
 /// One place where mail for a recipient goes: a mailbox or a command, and whose entry says so.
 struct destination {
-  address whose;
-  route what;
+  address whose;  ///< The address whose entry leads there.
+  route what;     ///< A mailbox or a command; never an alias.
 };
 
 /// Where mail for one recipient goes in the end.

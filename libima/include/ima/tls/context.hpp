@@ -22,17 +22,18 @@ enum class protocol : std::uint8_t {
 
 /// A certificate chain (leaf first, PEM) with its private key (PEM).
 struct credential {
-  std::string chain_file;
-  std::string key_file;
+  std::string chain_file;  ///< Path; the leaf first.
+  std::string key_file;    ///< Path; without a passphrase.
 };
 
+/// What a context is made of.
 struct context_options {
-  protocol inside = protocol::imdp;
+  protocol inside = protocol::imdp;     ///< Decides the ALPN word and what is asked of clients.
   std::vector<credential> credentials;  ///< One for each domain or set of domains.
   bool system_store = true;             ///< Trust the system's certificate authorities.
   std::string ca_file;                  ///< The administrator's own authorities (PEM), or empty.
   std::string crl;  ///< Revocation lists for leaves: a file or a directory of them, or empty.
-  common_name names = common_name::fallback;
+  common_name names = common_name::fallback;    ///< Whether a commonName can prove a domain.
   std::optional<std::chrono::sys_seconds> now;  ///< The time to verify for; by default the clock's.
 };
 

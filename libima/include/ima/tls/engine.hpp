@@ -69,8 +69,10 @@ class IMA_API engine {
 
   /// Octets for the network; valid until the next call of another member.
   octets pending_output() const noexcept;
+  /// So many of pending_output() have gone.
   void sent(std::size_t count);
 
+  /// The peer is proved as far as docs/identity.md says; peer() is valid.
   bool handshake_done() const noexcept;
   /// The peer said that it sends no more.
   bool closed() const noexcept;

@@ -17,13 +17,14 @@ enum class peer_role : std::uint8_t { client, server };
 
 /// One rule of docs/identity.md, looked at.
 struct step {
+  /// The three ways a rule can come out.
   enum class verdict : std::uint8_t {
     good,
     bad,
     skipped,  ///< The rule does not apply: a store that is not used, lists that are not set.
   };
-  std::string_view rule;  ///< "certificate-expired", "identity"; always a literal.
-  verdict what = verdict::good;
+  std::string_view rule;         ///< "certificate-expired", "identity"; always a literal.
+  verdict what = verdict::good;  ///< Which of them.
   std::string text;  ///< A sentence for people. It may quote the certificate: print it escaped.
 };
 

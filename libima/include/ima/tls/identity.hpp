@@ -22,8 +22,8 @@ struct certificate_facts {
       ignored;         ///< Names that prove nothing, each with the reason, for people.
   digest fingerprint;  ///< SHA-256 of the certificate (DER).
   digest key;          ///< SHA-256 of its subjectPublicKeyInfo (DER).
-  std::chrono::sys_seconds not_before{};
-  std::chrono::sys_seconds not_after{};
+  std::chrono::sys_seconds not_before{};  ///< It is not valid before; UTC.
+  std::chrono::sys_seconds not_after{};   ///< It is not valid after; UTC.
 };
 
 /// Whether the certified name `name` (possibly a wildcard, which stands for exactly one left-most

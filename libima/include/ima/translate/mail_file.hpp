@@ -21,6 +21,7 @@ class IMA_API mail_file : public body_source {
   mail_file& operator=(mail_file&&) noexcept;
   ~mail_file() override;
 
+  /// Octets, without the line that ended it.
   std::uint64_t size() const noexcept;
   result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override;
 

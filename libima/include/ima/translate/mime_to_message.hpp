@@ -34,7 +34,9 @@ class IMA_API mime_to_message {
   mime_to_message& operator=(mime_to_message&&) noexcept;
   ~mime_to_message();
 
+  /// Complete, with the digests of its parts.
   const header_block& header() const noexcept;
+  /// What a message cannot say in the same way; complete after translate().
   std::span<const remark> remarks() const noexcept;
 
   /// Hands the parts' octets to `take`, in order: header().body_size() in all. May be called again.

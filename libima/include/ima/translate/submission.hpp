@@ -22,8 +22,8 @@ struct sendmail_request {
   std::string sender;                   ///< -f: empty where not given, "<>" for nobody.
   std::string author_name;              ///< -F
   std::string settings;                 ///< -C: a file.
-  bool help = false;
-  bool version = false;
+  bool help = false;                    ///< --help
+  bool version = false;                 ///< --version
 };
 
 /// Reads sendmail's command line (docs/man/ima-sendmail.1.scd). Error: fault::caller

@@ -26,12 +26,13 @@ enum class format : std::uint8_t {
 /// The format of this name, or nothing.
 IMA_API std::optional<format> format_of(std::string_view name) noexcept;
 
+/// What is translated, and where to.
 struct transfer_options {
-  format from = format::eml;
-  format to = format::ima;
-  std::string in = "-";   ///< A path; "-" is standard input, for formats that are files.
-  std::string out = "-";  ///< A path; "-" is standard output, for formats that are files.
-  limits bounds;          ///< For each message.
+  format from = format::eml;  ///< How the messages are kept in `in`.
+  format to = format::ima;    ///< How they are kept in `out`.
+  std::string in = "-";       ///< A path; "-" is standard input, for formats that are files.
+  std::string out = "-";      ///< A path; "-" is standard output, for formats that are files.
+  limits bounds;              ///< For each message.
 };
 
 /// What became of one message.
