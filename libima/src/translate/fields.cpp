@@ -75,12 +75,13 @@ field_translator::lines field_translator::mailboxes(std::string_view name,
   lines out;
   const mailbox_list list = parse_mailboxes(field.value);
   bool all = !list.groups && !list.comments && list.complete && !list.mailboxes.empty();
+  const bool counted = grammar::names_recipient(name);
+  bool too_many = false;
   for (const mailbox_text& each : list.mailboxes) {
     const auto addr = address_of(each.addr);
-    const bool counted = grammar::names_recipient(name);
-    if (!addr || (counted && recipients_ == bounds_.recipients)) {
-      if (addr)
-        remarks_.push_back({"field-recipients", field.name, "names more people than may be"});
+    const bool none_left = counted && recipients_ == bounds_.recipients;
+    if (!addr || none_left) {
+      too_many = too_many || addr;
       all = false;
       continue;
     }
@@ -89,6 +90,8 @@ field_translator::lines field_translator::mailboxes(std::string_view name,
     all = all && !shown.changed;
     out.push_back({std::string(name), named_address{std::move(shown.text), *addr}.text()});
   }
+  if (too_many)
+    remarks_.push_back({"field-recipients", field.name, "names more people than may be"});
   if (!all) out.insert(out.begin(), as_it_was(field));
   return out;
 }

@@ -51,6 +51,7 @@ std::string without_nul(std::string_view value) {
 }
 
 void add_mailboxes(InternetAddressList* list, mailbox_list& into) {
+  into.mailboxes.reserve(static_cast<std::size_t>(internet_address_list_length(list)));
   for (int i = 0; i < internet_address_list_length(list); ++i) {
     InternetAddress* each = internet_address_list_get_address(list, i);
     if (INTERNET_ADDRESS_IS_GROUP(each)) {
