@@ -105,7 +105,8 @@ TEST_CASE("a header with octets that no line can hold is kept as a part") {
 }
 
 TEST_CASE("a field with a NUL is kept in the header as it was") {
-  const auto message = to_message(std::string("From: a@a.example\nX-N: a\0b\n\nx\n", 32));
+  using namespace std::string_literals;
+  const auto message = to_message("From: a@a.example\nX-N: a\0b\n\nx\n"s);
   REQUIRE(message.header.parts().size() == 2);
   CHECK(message.header.parts()[1].name == "header.eml");
 }
