@@ -93,7 +93,7 @@ result<std::vector<outcome>> mailbox::set_flags(std::string_view folder,
         auto changed = record_of(*found, in.number);
         if (changed.flags != was) records.emplace_back(std::move(changed));
       }
-      return s.append(std::move(records));
+      return s.append(records);
     });
   });
 }
@@ -114,7 +114,7 @@ result<std::vector<outcome>> mailbox::move(std::string_view folder, std::string_
         outcomes.push_back(done ? outcome::done : outcome::gone);
         if (done && from.number != to.number) records.emplace_back(record_of(*found, to.number));
       }
-      return s.append(std::move(records));
+      return s.append(records);
     });
   });
 }
@@ -140,7 +140,7 @@ result<std::vector<outcome>> mailbox::remove(std::string_view folder,
         records.emplace_back(removal_record{id});
       }
       IMA_CHECK(bury(s.files, s.tree, going));
-      return s.append(std::move(records));
+      return s.append(records);
     });
   });
 }
@@ -191,7 +191,7 @@ result<std::vector<std::string>> mailbox::copy(std::string_view folder, std::str
         original.id = copies.back() = copy;
         records.emplace_back(record_of(original, to.number));
       }
-      return s.append(std::move(records));
+      return s.append(records);
     });
   });
 }

@@ -90,7 +90,7 @@ result<std::uint64_t> mailbox::state::take_in(const std::vector<std::string>& id
     if (records.empty()) return std::uint64_t{0};
     IMA_CHECK(files.sync_directory(tree.incoming()));
     const std::uint64_t taken = records.size();
-    IMA_CHECK(append(std::move(records)));
+    IMA_CHECK(append(records));
     return taken;
   });
 }

@@ -28,12 +28,13 @@ result<search_page> account::search(std::string_view, std::string_view, std::uin
 result<quota_status> account::quota() { return unsupported(); }
 result<void> account::change_password(octets, octets) { return unsupported(); }
 
-// An account that can watch keeps `tell`, so it is taken by value.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
+// An account that can watch keeps what it is given, so it is taken by value.
+// NOLINTBEGIN(performance-unnecessary-value-param)
 result<std::unique_ptr<subscription>> account::watch(std::span<const watched_folder>, tell_change,
                                                      std::function<void()>) {
   return unsupported();
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 result<std::vector<queued_message>> account::queue() { return unsupported(); }
 

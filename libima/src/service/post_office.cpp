@@ -21,7 +21,11 @@ struct shared_mailbox {
 
 struct post_office::state {
   state(mailbox::file_system& d, user_directory& u, post_office_options o)
-      : disk(d), users(u), options(o), changes(d, o.watch_interval), indexer(o.idle) {}
+      : disk(d),
+        users(u),
+        options(std::move(o)),
+        changes(d, options.watch_interval),
+        indexer(options.idle) {}
 
   std::shared_ptr<shared_mailbox> find(const std::string& path);
   result<std::unique_ptr<retrieval::account>> open(proved_user user, const std::string& path);
@@ -74,7 +78,7 @@ std::vector<address> user_directory::addresses_of(std::string_view) const { retu
 
 post_office::post_office(mailbox::file_system& disk, user_directory& users,
                          post_office_options options)
-    : state_(std::make_unique<state>(disk, users, options)) {}
+    : state_(std::make_unique<state>(disk, users, std::move(options))) {}
 post_office::~post_office() = default;
 
 std::vector<std::string_view> post_office::capabilities() const {
