@@ -119,13 +119,13 @@ def half_open(s):
     for cut in (b"MAIL 100\nima: 1\n", b"MAIL 1", b""):
         said = s.peer()
         said.say(cut)
-        said.socket.shutdown(socket.SHUT_WR)
+        said.half_close()
         s.t.true("it hears no more than why", (said.line() or "CLOSE").startswith("CLOSE"))
         said.close()
     said = s.peer()
     s.t.equal("accepted", said.offer(header("alice@a.example", "bob@b.example"))[-1], "ACCEPT")
     said.say(b"DATA 6\nhel")
-    said.socket.shutdown(socket.SHUT_WR)
+    said.half_close()
     while said.line() is not None:
         pass
     s.t.equal("nothing is delivered of it", len(stored(s.box)), before)

@@ -57,6 +57,13 @@ class Peer:
             if lines[-1] in (None, "OK", "FAIL", "PARTIAL", "DEFER"):
                 return lines
 
+    def half_close(self):
+        """Ends our direction without TLS's own end, as a network that breaks does; still hears.
+
+        SSLSocket.shutdown() would throw the TLS state away, and what comes would be ciphertext.
+        """
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)
+
     def close(self):
         self.socket.close()
 
