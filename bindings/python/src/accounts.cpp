@@ -65,12 +65,12 @@ class python_office : public retrieval::authenticator {
 
   result<std::unique_ptr<retrieval::account>> by_password(std::string_view user,
                                                           octets password) override {
-    return prove(user, "by_password", std::nullopt,
+    return prove(user, "by_password", nullptr,
                  [&] { return py::make_tuple(user, to_bytes(password)); });
   }
   result<std::unique_ptr<retrieval::account>> by_certificate(
       std::string_view user, const retrieval::certificate_facts& facts) override {
-    return prove(user, "by_certificate", facts,
+    return prove(user, "by_certificate", &facts,
                  [&] { return py::make_tuple(user, facts.key, facts.operator_ca_names); });
   }
   std::vector<std::string_view> capabilities() const override {
@@ -93,10 +93,11 @@ class python_office : public retrieval::authenticator {
     std::unique_ptr<retrieval::account> account;
   };
 
+  // `facts` are null for a user who proved himself by password.
   template <class Arguments>
-  result<std::unique_ptr<retrieval::account>> prove(
-      std::string_view user, const char* method, std::optional<retrieval::certificate_facts> facts,
-      Arguments arguments) {
+  result<std::unique_ptr<retrieval::account>> prove(std::string_view user, const char* method,
+                                                    const retrieval::certificate_facts* facts,
+                                                    Arguments arguments) {
     auto who = ask_python([&]() -> proved {
       py::object said = (*inner_).attr(method)(*arguments());
       if (said.is_none()) return {};
@@ -106,7 +107,7 @@ class python_office : public retrieval::authenticator {
     if (!who) return std::move(who).error();
     if (who->account) return std::move(who->account);
     if (who->path.empty()) return retrieval::refusal(reason::auth, "wrong user name or proof");
-    return office_.open(user, who->path, std::move(facts));
+    return office_.open(user, who->path, facts ? std::optional(*facts) : std::nullopt);
   }
 
   anywhere inner_;
