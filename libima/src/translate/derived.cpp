@@ -31,7 +31,7 @@ class part_window : public body_source {
 result<std::vector<made_part>> parts_made_of(const part_info& part, std::string_view line,
                                              body_source& body) {
   part_window window(body, part.offset);
-  written_part as_entity = entity_of(part, line, "attachment", {}, true);
+  written_part as_entity = entity_of(part, kept_attributes(line), "attachment", {}, true);
   if (!as_entity.whole)  // an encoding that these octets would only get on their way out
     std::erase_if(as_entity.fields,
                   [](const mime_field& f) { return f.name == "Content-Transfer-Encoding"; });

@@ -1,6 +1,7 @@
 #include "translate/hint.hpp"
 
 #include "message/header_grammar.hpp"
+#include "translate/derived.hpp"
 #include "translate/escape.hpp"
 #include "translate/leaf.hpp"
 #include "translate/part_builder.hpp"
@@ -50,17 +51,23 @@ bool same_part(const part_info& a, const part_info& b) {
          a.cid == b.cid && a.name == b.name && params_of(a) == params_of(b);
 }
 
-node structure_of(const header_block& block) {
+// How the parts nest that mail has: those that `derived` does not name.
+node structure_of(const header_block& block, const std::vector<bool>& derived) {
   std::vector<leaf_traits> traits;
-  for (const part_info& part : block.parts()) traits.push_back(traits_of(traits.size() + 1, part));
+  for (std::size_t i = 0; i < derived.size(); ++i)
+    if (!derived[i]) traits.push_back(traits_of(i + 1, block.parts()[i]));
   return structure_of(block.first("mime-structure"), traits);
 }
 
-bool same(const header_block& a, const header_block& b) {
-  const auto left = a.parts();
-  const auto right = b.parts();
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), same_part) &&
-         sayings(a) == sayings(b) && structure_of(a) == structure_of(b);
+// `made` was made of mail, so its parts were made from another just where it says so.
+bool same(const header_block& made, const header_block& meant) {
+  const auto left = made.parts();
+  const auto right = meant.parts();
+  if (!std::equal(left.begin(), left.end(), right.begin(), right.end(), same_part)) return false;
+  std::vector<bool> derived;
+  for (const std::string_view line : made.all("part")) derived.push_back(original_of(line) != 0);
+  return sayings(made) == sayings(meant) &&
+         structure_of(made, derived) == structure_of(meant, derived);
 }
 
 std::optional<header_block> parsed(std::string_view text, const limits& bounds) {

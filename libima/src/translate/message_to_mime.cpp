@@ -28,6 +28,14 @@ node structure_of(const header_block& header, const std::vector<bool>& left_out)
   return structure_of(header.first("mime-structure"), written);
 }
 
+void add_missing(std::vector<parameter>& into, const std::vector<parameter>& from) {
+  for (const parameter& p : from) {
+    const bool there = std::any_of(into.begin(), into.end(),
+                                   [&](const parameter& had) { return had.name == p.name; });
+    if (!there) into.push_back(p);
+  }
+}
+
 std::string boundary_of(const header_block& header, std::size_t number) {
   const std::string seed = fmt::format("{} {}", header.id_digest().hex(), number);
   return "=_" + digest::of(seed).hex().substr(0, 40);
@@ -73,12 +81,8 @@ struct message_to_mime::state {
   result<void> prepare();
   result<void> look_at_parts();
   void write_entities();
+  std::vector<std::size_t> made_from() const;
   std::string said_back() const;
-  bool is_original(std::size_t number) const {
-    for (std::size_t i = 0; i < left_out.size(); ++i)
-      if (left_out[i] && original_of(header.all("part")[i]) == number) return true;
-    return false;
-  }
 
   result<void> write_node(const node& n, std::size_t& number, bool root, mail_writer& out);
   result<void> write_multipart(const node& n, std::size_t& number, mail_writer& out);
@@ -103,16 +107,32 @@ result<void> message_to_mime::state::look_at_parts() {
   return {};
 }
 
+// For each part, the one that was made from it and is left out, if there is one.
+std::vector<std::size_t> message_to_mime::state::made_from() const {
+  const auto lines = part_lines(header);
+  std::vector<std::size_t> out(lines.size(), lines.size());
+  for (std::size_t i = lines.size(); i > 0; --i)
+    if (left_out[i - 1]) out[original_of(lines[i - 1]) - 1] = i - 1;
+  return out;
+}
+
 void message_to_mime::state::write_entities() {
   const auto lines = part_lines(header);
+  const auto shown = made_from();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const part_info& part = header.parts()[i];
-    const leaf_traits leaf = traits_of(i + 1, part);
+    const bool multipart = part.media_type.starts_with("multipart/");
+    const bool original = shown[i] < lines.size();
+    // What was made of broken octets says where they stand in mail, and how they are called there.
+    const bool stands_for = original && !multipart;
+    const std::size_t said = stands_for ? shown[i] : i;
+    const leaf_traits leaf = traits_of(said + 1, header.parts()[said]);
+    auto kept = kept_attributes(lines[i]);
+    if (stands_for) add_missing(kept, kept_attributes(lines[said]));
     const bool root = structure.subtype.empty() && structure.part == i + 1;
-    parts.push_back(entity_of(part, lines[i], role_or_default(leaf), traits[i], root));
+    parts.push_back(entity_of(part, kept, role_or_default(leaf), traits[i], root));
     // A multipart that nothing was made from is to stay one part.
-    if (part.media_type.starts_with("multipart/") && part.media_type != "multipart/encrypted" &&
-        !is_original(i + 1))
+    if (multipart && part.media_type != "multipart/encrypted" && !original)
       parts.back().fields.push_back({"Content-IMA", "exact"});
   }
 }

@@ -156,10 +156,9 @@ std::vector<parameter> kept_attributes(std::string_view line) {
   return out;
 }
 
-written_part entity_of(const part_info& part, std::string_view line, std::string_view role,
-                       const octet_traits& traits, bool root) {
+written_part entity_of(const part_info& part, const std::vector<parameter>& kept,
+                       std::string_view role, const octet_traits& traits, bool root) {
   written_part out;
-  const auto kept = kept_attributes(line);
   const auto type = field_value(find(kept, "content-type"));
   const auto coding = field_value(find(kept, "content-transfer-encoding"));
   const bool foreign = type && part.media_type == "application/octet-stream" &&

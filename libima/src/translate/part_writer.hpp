@@ -37,10 +37,10 @@ struct written_part {
   bool whole = false;  ///< Written as it is, line ends included.
 };
 
-/// The entity of a part. `line` is the value of its `part:` line, `role` not empty; a `root` has no
-/// fields but those about the body.
-written_part entity_of(const part_info& part, std::string_view line, std::string_view role,
-                       const octet_traits& traits, bool root);
+/// The entity of a part. `kept` are the attributes of its `part:` line that the specification does
+/// not name, `role` is not empty; a `root` has no fields but those about the body.
+written_part entity_of(const part_info& part, const std::vector<parameter>& kept,
+                       std::string_view role, const octet_traits& traits, bool root);
 
 /// The attributes of a `part:` line's value that the specification does not name.
 std::vector<parameter> kept_attributes(std::string_view line);

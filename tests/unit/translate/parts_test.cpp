@@ -123,6 +123,28 @@ TEST_CASE("text that its charset does not allow is read as far as possible and k
   CHECK(to_message(to_mail(message).text).header.id_digest() == message.header.id_digest());
 }
 
+TEST_CASE("what was broken stands in mail again where it stood, and as it was called") {
+  const auto text = to_message(author + "Content-Type: text/plain; charset=utf-8\n\na\xff z\n");
+  CHECK(to_mail(text).text.find("Content-Disposition") == std::string::npos);
+
+  const std::string fields = "Content-Description: a picture\nX-Note: 1\n";
+  const std::vector<std::pair<std::string, std::string>> types{{"related", "inline"},
+                                                               {"mixed", "attachment"}};
+  for (const auto& [type, disposition] : types) {
+    const auto message =
+        to_message(author + "Content-Type: multipart/" + type +
+                   "; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>\n"
+                   "--b\nContent-Type: image/png; name=x.png\nContent-Transfer-Encoding: base64\n" +
+                   fields + "\nAAEC*Aw==\n--b--\n");
+    CHECK(message.header.parts()[1].role == disposition);
+    const auto mail = to_mail(message).text;
+    CHECK(mail.find("\nContent-Disposition: " + disposition + "; filename=x.png\n") !=
+          std::string::npos);
+    CHECK(mail.find("\n" + fields) != std::string::npos);
+    CHECK(to_message(mail).header.text() == message.header.text());
+  }
+}
+
 TEST_CASE("a message that lies about an original keeps both in mail") {
   auto message = to_message(author +
                             "Content-Type: multipart/signed; boundary=s\n\n"
