@@ -1,6 +1,7 @@
 // Invariant: any octets are some mail. It becomes a message whose parts are what its header block
 // announces, and that message is the same again after it was mail.
 
+#include "in_memory.hpp"
 #include "require.hpp"
 
 #include <ima/message.hpp>
@@ -9,33 +10,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <utility>
 
 using namespace ima;
 
 namespace {
-
-class octets_in_memory : public body_source {
- public:
-  explicit octets_in_memory(std::string text) : text_(std::move(text)) {}
-  result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override {
-    require(offset + size <= text_.size());
-    std::memcpy(buffer, text_.data() + offset, size);
-    return {};
-  }
-
- private:
-  std::string text_;
-};
-
-translate::octet_writer append_to(std::string& out) {
-  return [&out](octets piece) -> result<void> {
-    out += piece;
-    return {};
-  };
-}
 
 std::pair<header_block, std::string> message_of(const std::string& mail) {
   octets_in_memory source(mail);
