@@ -85,7 +85,7 @@ awaitable<result<void>> connection::handshake() {
     wake_.cancel();  // the engine has something to send, its alert too
     if (!step) co_return std::move(step).error();
     if (engine_.handshake_done()) co_return result<void>();
-    if (auto got = co_await receive_some(); !got) co_return std::move(got).error();
+    IMA_CO_CHECK(co_await receive_some());
   }
 }
 
@@ -106,7 +106,7 @@ awaitable<result<octets>> connection::read() {
     }
     if (!engine_.pending_output().empty()) wake_.cancel();  // TLS itself has something to say
     if (filled > 0 || engine_.closed()) co_return octets(plaintext_.data(), filled);
-    if (auto got = co_await receive_some(); !got) co_return std::move(got).error();
+    IMA_CO_CHECK(co_await receive_some());
   }
 }
 

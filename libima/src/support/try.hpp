@@ -11,3 +11,10 @@
   do {                                                                                            \
     if (auto check_result = (__VA_ARGS__); !check_result) return std::move(check_result).error(); \
   } while (false)
+
+// IMA_CHECK for coroutines.
+#define IMA_CO_CHECK(...)                                 \
+  do {                                                    \
+    if (auto check_result = (__VA_ARGS__); !check_result) \
+      co_return std::move(check_result).error();          \
+  } while (false)
