@@ -1,13 +1,11 @@
 // Copies a mailbox from a post office into a local directory (docs/man/fetch-mail.1.scd).
 
-#include "arguments.hpp"
 #include "download_folder.hpp"
-#include "exit_codes.hpp"
 #include "json.hpp"
 #include "maildir_view.hpp"
 #include "mirror.hpp"
-#include "office_client.hpp"
 #include "output.hpp"
+#include "user_main.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
@@ -164,25 +162,25 @@ void add_options(CLI::App& app, options& given) {
   app.add_flag("--json", given.json, "Write one JSON object for each message");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app("Copies a mailbox from a post office into a local directory.", program);
-  tools::config_arguments arguments;
-  tools::add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
-  options given;
-  add_options(app, given);
-  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  auto settings = tools::read_office_settings(arguments.file);
-  if (!settings) return tools::complain(program, settings.error());
-  if (arguments.check_only) return tools::exit_ok;
+int run_with(options& given) {
   if (given.directory.empty())
     return tools::complain(program, {fault::caller, "arguments", "DIRECTORY", "which directory?"});
-  given.office = *std::move(settings);
   given.mirror.path = given.directory;
   given.mirror.source = fmt::format("{}\n{}", given.office.client.host, given.office.user);
   given.mirror.bounds = given.office.client.bounds;
   const auto good = fetch(given);
   return good ? tools::exit_ok : tools::complain(program, good.error());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  options given;
+  return tools::user_main(
+      program, "Copies a mailbox from a post office into a local directory.", argc, argv,
+      [&](CLI::App& app) { add_options(app, given); },
+      [&](tools::office_settings office) {
+        given.office = std::move(office);
+        return run_with(given);
+      });
 }

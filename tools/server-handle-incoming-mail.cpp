@@ -19,7 +19,6 @@ int main(int argc, char** argv) {
   CLI::App app("Routes one IMA message to its local recipients.", program);
   tools::config_arguments arguments;
   tools::add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
   std::string path = "-";
   bool check = false;
   app.add_flag("--check", check, "Judge a header block instead, as the header stage does");

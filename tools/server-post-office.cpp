@@ -146,13 +146,6 @@ result<void> reload(const std::string& file, const settings& first, running& now
   return now.users.reload();
 }
 
-void log_addresses(const net::retrieval_server& server, log_sink& log) {
-  for (const std::string& where : server.addresses())
-    log.write({log_level::info, "listening", {{"address", where}}});
-  if (!server.metrics_address().empty())
-    log.write({log_level::info, "metrics-listening", {{"address", server.metrics_address()}}});
-}
-
 int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
   service::event_counters log(&errors);
   s.server.log = s.sender.log = &log;
@@ -173,7 +166,7 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
                                .indexes = s.index_path.string()});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
-  log_addresses(*server, log);
+  tools::log_addresses(*server, log);
   tools::log_certificates(*context, log);
   running now{*server, **users, sender};
   const tools::reload_watch watch(

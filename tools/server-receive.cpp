@@ -68,13 +68,6 @@ result<void> reload(const std::string& file, const settings& first, net::deliver
   return {};
 }
 
-void log_addresses(const net::delivery_server& server, log_sink& log) {
-  for (const std::string& where : server.addresses())
-    log.write({log_level::info, "listening", {{"address", where}}});
-  if (!server.metrics_address().empty())
-    log.write({log_level::info, "metrics-listening", {{"address", server.metrics_address()}}});
-}
-
 int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
   service::event_counters log(&errors);
   s.server.log = &log;
@@ -84,7 +77,7 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
   service::handler_switch handler(tools::make_handler(s.handler, s.server.bounds));
   auto server = net::delivery_server::create(s.server, *context, handler);
   if (!server) return tools::complain(program, server.error());
-  log_addresses(*server, log);
+  tools::log_addresses(*server, log);
   tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { server->stop(); },

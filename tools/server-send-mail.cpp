@@ -186,7 +186,6 @@ int main(int argc, char** argv) {
   CLI::App app("Sends an IMA message to its recipients' hosts.", program);
   tools::config_arguments arguments;
   tools::add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
   std::string path = "-";
   app.add_option("MESSAGE", path, "The message; standard input where it is - or left out");
   bool runs_queue = false;

@@ -1,11 +1,9 @@
 // Gives a message to the user's post office to be sent (docs/man/submit-mail.1.scd).
 
-#include "arguments.hpp"
 #include "draft_options.hpp"
-#include "exit_codes.hpp"
 #include "json.hpp"
-#include "office_client.hpp"
 #include "output.hpp"
+#include "user_main.hpp"
 
 #include <ima/service/message_file.hpp>
 
@@ -216,20 +214,20 @@ void add_options(CLI::App& app, options& given) {
   app.add_flag("--json", given.json, "Write JSON objects, one a line");
 }
 
+int run_with(options& given) {
+  if (auto good = read_references(given); !good) return tools::complain(program, good.error());
+  return given.show_queue ? show_queue(given) : submit(given);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Gives a message to the user's post office to be sent.", program);
-  tools::config_arguments arguments;
-  tools::add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
   options given;
-  add_options(app, given);
-  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  auto settings = tools::read_office_settings(arguments.file);
-  if (!settings) return tools::complain(program, settings.error());
-  if (arguments.check_only) return tools::exit_ok;
-  given.office = *std::move(settings);
-  if (auto good = read_references(given); !good) return tools::complain(program, good.error());
-  return given.show_queue ? show_queue(given) : submit(given);
+  return tools::user_main(
+      program, "Gives a message to the user's post office to be sent.", argc, argv,
+      [&](CLI::App& app) { add_options(app, given); },
+      [&](tools::office_settings office) {
+        given.office = std::move(office);
+        return run_with(given);
+      });
 }

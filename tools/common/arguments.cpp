@@ -7,6 +7,7 @@ namespace ima::tools {
 
 void add_config_arguments(CLI::App& app, config_arguments& arguments) {
   app.add_option("--config", arguments.file, "Read the settings from this TOML file")
+      ->required()
       ->type_name("FILE");
   app.add_flag("--check-config", arguments.check_only, "Only check the settings");
 }

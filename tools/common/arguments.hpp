@@ -9,7 +9,7 @@ namespace ima::tools {
 
 /// What every configured program takes.
 struct config_arguments {
-  std::string file;         ///< `--config FILE`; empty where none was given.
+  std::string file;         ///< `--config FILE`; must be given.
   bool check_only = false;  ///< `--check-config`: read the configuration, say what is wrong, end.
 };
 

@@ -20,13 +20,21 @@ int server_main(const char* program, const char* about, int argc, char** argv, R
   CLI::App app(about, program);
   config_arguments arguments;
   add_config_arguments(app, arguments);
-  app.get_option("--config")->required();
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   stderr_log log;
   Settings s;
   const result<void> good = read(arguments.file, s);
   if (!good) return complain(program, good.error());
   return arguments.check_only ? exit_ok : serve(arguments.file, s, log);
+}
+
+/// Logs where a server listens.
+template <class Server>
+void log_addresses(const Server& server, log_sink& log) {
+  for (const std::string& where : server.addresses())
+    log.write({log_level::info, "listening", {{"address", where}}});
+  if (!server.metrics_address().empty())
+    log.write({log_level::info, "metrics-listening", {{"address", server.metrics_address()}}});
 }
 
 }  // namespace ima::tools

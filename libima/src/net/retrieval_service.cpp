@@ -102,12 +102,7 @@ awaitable<void> retrieval_service::serve() {
     if (dismissed_) co_return;
     if (stopping_) session_->shut_down();
     for (const auto& event : std::exchange(events_, {})) session_->event(event);
-    if (!co_await flush()) co_return;
-    if (next_) {
-      open = co_await handle(*std::exchange(next_, std::nullopt));
-      continue;
-    }
-    auto event = session_->next_event();
+    auto event = next_ ? *std::exchange(next_, std::nullopt) : session_->next_event();
     if (!event || !co_await flush()) co_return;
     open = co_await std::visit([this](auto& e) { return handle(std::move(e)); }, *event);
   }
@@ -305,9 +300,11 @@ std::vector<error> retrieval_service::answer(bool together) {
     auto event = session_->next_event();  // one that is no request comes again
     auto* request = event ? std::get_if<retrieval::any_request>(&*event) : nullptr;
     if (request == nullptr) return failed;
-    next_ = std::move(*request);
-    if (!only_reads(*next_)) return failed;
-    (void)responder_->begin(*std::exchange(next_, std::nullopt));  // it is not busy
+    if (!only_reads(*request)) {
+      next_ = std::move(*request);
+      return failed;
+    }
+    (void)responder_->begin(std::move(*request));  // it is not busy
   }
 }
 

@@ -88,7 +88,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::optional<retrieval::responder> responder_;
   // The wait whose deadline is armed; nothing where none is.
   std::optional<std::pair<std::uint64_t, std::chrono::milliseconds>> watched_;
-  std::optional<retrieval::any_request> next_;     // taken from the session, to be begun
+  std::optional<retrieval::server_event> next_;    // a request taken from the session, to be begun
   bool reading_ = false;                           // waiting for the client, so the session is ours
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   std::string_view failed_rule_;                   // of the request that was worked on last
