@@ -56,6 +56,8 @@ with Tests() as t:
         t.contains(f"{name} without its file", done.err, "missing.toml")
     complaint("server-receive", b.receive_settings(top='max-size = "many"'), ":3: max-size:",
               "[config-value]")
+    complaint("server-send-mail", b.send_settings(sections='[queue]\npath = "queue"\nlifetime = "14d"'),
+              "lifetime: must be at most \"13d\"", "[config-value]")
     complaint("server-receive", b.receive_settings(top="max-size = true"), ":3: max-size:",
               "[config-type]")
     complaint("server-receive", 'hostparts = ["b.example"]\n', "listen", "[config-missing]")

@@ -26,6 +26,9 @@ void read_queue(config_table& config, queue_settings& settings) {
     read_seconds(queue, "first-retry", settings.retry.first);
     read_seconds(queue, "longest-retry", settings.retry.longest);
     read_seconds(queue, "lifetime", settings.retry.lifetime);
+    if (settings.retry.lifetime > service::retry_policy::longest_lifetime)
+      queue.reject("lifetime",
+                   "must be at most \"13d\", as receivers may forget what they have after 14 days");
     read_count(queue, "connections", settings.connections);
     read_count(queue, "connections-per-host", settings.per_host);
   });

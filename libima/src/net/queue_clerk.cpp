@@ -30,7 +30,7 @@ sys_seconds queue_clerk::next_try_of(const lane& l) const {
   return next_try(retry_, l.failures, now());
 }
 
-bool queue_clerk::too_old(sys_seconds created) const { return now() >= created + retry_.lifetime; }
+bool queue_clerk::too_old(sys_seconds created) const { return retry_.over(created, now()); }
 
 result<service::queued_message> queue_clerk::look_at(const std::string& id) const {
   IMA_TRY(message, queue_.read(id));
@@ -44,7 +44,8 @@ result<service::queued_message> queue_clerk::look_at(const std::string& id) cons
 
 result<service::message_file> queue_clerk::open(const std::string& id) const {
   limits as_queued = bounds_;
-  as_queued.body = UINT64_MAX;  // it was small enough when it was queued
+  as_queued.body = UINT64_MAX;   // it was small enough when it was queued
+  IMA_CHECK(queue_.header(id));  // else it is another message than was queued
   return service::message_file::open(queue_.message_path(id), as_queued);
 }
 
@@ -55,6 +56,15 @@ result<turn> queue_clerk::fail_damaged(service::host_claim& claim, const error& 
   report.permanent = true;
   report.problem = "damaged in the queue: " + told(why);
   IMA_CHECK(write_down(claim, report, now()));
+  return turn{};
+}
+
+// Its receivers may not know any more whether they have it (docs/delivery.md section 5).
+result<turn> queue_clerk::give_up(service::host_claim& claim, sys_seconds created) const {
+  host_report report;
+  report.host = claim.state().host;
+  report.problem = claim.state().tries > 0 ? claim.state().problem : "it was never tried";
+  IMA_CHECK(write_down(claim, report, created));
   return turn{};
 }
 
@@ -78,6 +88,7 @@ result<turn> queue_clerk::take_up(const waiting& w, const std::string& host,
     t.later = mine->state().next;
     return t;
   }
+  if (with_message && too_old(about->created)) return give_up(*mine, about->created);
   if (with_message) {
     auto message = open(w.id);
     if (!message && message.error().kind == fault::peer)

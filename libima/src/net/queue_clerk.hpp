@@ -54,6 +54,7 @@ class queue_clerk {
  private:
   result<service::message_file> open(const std::string& id) const;
   result<turn> fail_damaged(service::host_claim& claim, const error& why) const;
+  result<turn> give_up(service::host_claim& claim, std::chrono::sys_seconds created) const;
 
   service::queue& queue_;
   limits bounds_;

@@ -19,6 +19,8 @@ std::string reason_of(const delivery::recipient_result& r) {
 
 std::string reasons(const queued_host& host) {
   std::string text = "Your message could not be delivered to:\n\n";
+  if (host.results.empty())
+    text += fmt::format("everybody at {}\n    their names are lost\n", host.host);
   for (const auto& r : host.results) {
     if (r.what != delivery::outcome::fail && r.what != delivery::outcome::no_recipient) continue;
     text += fmt::format("{}\n    {}\n", r.recipient.text(), reason_of(r));
@@ -26,7 +28,7 @@ std::string reasons(const queued_host& host) {
   if (!host.problem.empty())
     text += fmt::format("\nThe last try at {} ended so:\n    {}\n", hostpart_to_unicode(host.host),
                         printable(host.problem));
-  return text + "\nIts header block is attached. Nothing more will be tried.\n";
+  return text;
 }
 
 part_description describe(octets part, std::string type) {
@@ -35,6 +37,27 @@ part_description describe(octets part, std::string type) {
   d.sha256 = digest::of(part);
   d.media_type = std::move(type);
   return d;
+}
+
+std::string subject_of(const header_block& original) {
+  if (original.subject().empty()) return "Not delivered";
+  return fmt::format("Not delivered: {}", wire::clean_text(original.subject(), longest_subject));
+}
+
+// All but the subject, parts and what it answers. No chance and no clock: made again after a crash,
+// it must be the same message.
+header_builder begin_report(const address& originator, std::string_view id, const queued_host& host,
+                            const std::string& text) {
+  header_builder builder;
+  builder
+      .field("id",
+             fmt::format("report-{}-{}@{}", id,
+                         digest::of(host.host + ' ' + text).hex().substr(0, 16), originator.host()))
+      .field("date", timestamp{host.changed, {}}.text())
+      .field("from", fmt::format("postmaster@{}", originator.host()))
+      .field("to", originator.text())
+      .field("auto", "report");
+  return builder;
 }
 
 }  // namespace
@@ -48,29 +71,28 @@ result<void> small_message::read_at(std::uint64_t offset, char* buffer, std::siz
 
 result<small_message> failure_report(const header_block& original, std::string_view id,
                                      const queued_host& host) {
-  const address originator = original.originator();
-  const std::string text = reasons(host);
+  const std::string text =
+      reasons(host) + "\nIts header block is attached. Nothing more will be tried.\n";
   part_description header = describe(original.text(), "text/plain");
   header.role = "attachment";
   header.name = "header.ima";
-  header_builder builder;
-  // No chance and no clock: made again after a crash, it must be the same message.
-  builder
-      .field("id",
-             fmt::format("report-{}-{}@{}", id,
-                         digest::of(host.host + ' ' + text).hex().substr(0, 16), originator.host()))
-      .field("date", timestamp{host.changed, {}}.text())
-      .field("from", fmt::format("postmaster@{}", originator.host()))
-      .field("to", originator.text())
-      .field("auto", "report");
+  header_builder builder = begin_report(original.originator(), id, host, text);
   if (const auto about = original.first("id")) builder.field("in-reply-to", *about);
-  builder.field("subject",
-                original.subject().empty()
-                    ? "Not delivered"
-                    : fmt::format("Not delivered: {}",
-                                  wire::clean_text(original.subject(), longest_subject)));
+  builder.field("subject", subject_of(original));
   IMA_TRY(made, builder.part(describe(text, "text/plain")).part(header).build());
   return small_message(std::move(made), text + std::string(original.text()));
+}
+
+result<small_message> failure_report(const address& originator, std::string_view id,
+                                     const queued_host& host) {
+  const std::string text =
+      reasons(host) +
+      "\nThe message was damaged on our disk: what it was, and who else was to "
+      "get it, is lost.\nNothing more will be tried.\n";
+  header_builder builder = begin_report(originator, id, host, text);
+  builder.field("subject", "Not delivered");
+  IMA_TRY(made, builder.part(describe(text, "text/plain")).build());
+  return small_message(std::move(made), text);
 }
 
 }  // namespace ima::service

@@ -17,7 +17,7 @@ result<void> append_lines(mailbox::file& file, std::string_view lines) {
 }
 
 result<void> host_claim::content::reread() {
-  IMA_TRY(fresh, rec::read_host(*file, host.host));
+  IMA_TRY(fresh, rec::read_host(*file, host.host, recipients));
   host = std::move(fresh);
   return {};
 }

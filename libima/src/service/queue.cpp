@@ -46,13 +46,9 @@ std::string queue::message_path(std::string_view id) const { return state_->file
 
 result<header_block> queue::header(std::string_view id) const {
   if (!is_message_id(id)) return no_such_message(id);
-  auto open = state_->disk.open(message_path(id));
-  if (!open && open.error().rule == "file-missing") return no_such_message(id);
-  if (!open) return std::move(open).error();
-  std::string text(limits{}.header_block, '\0');
-  IMA_TRY(count, (*open)->read_at(0, text));
-  text.resize(std::min(count, text.find("\n\n", 0) + 2));
-  return header_block::parse(text);
+  IMA_TRY(kept, state_->kept_header(id));
+  if (!kept) return damaged_message(id, "the header block is not what was queued");
+  return *std::move(kept);
 }
 
 result<std::vector<std::string>> queue::ids() const {
@@ -65,41 +61,42 @@ result<std::vector<std::string>> queue::ids() const {
 
 result<queued_message> queue::read(std::string_view id) const {
   if (!is_message_id(id)) return no_such_message(id);
-  auto names = state_->names_in(state_->entry(id));
-  if (!names && names.error().rule == "file-missing") return no_such_message(id);
-  if (!names) return std::move(names).error();
-  auto about = state_->disk.open(state_->file(id, "_entry"));
-  if (!about && about.error().rule == "file-missing") return no_such_message(id);  // gone meanwhile
-  if (!about) return std::move(about).error();
-  IMA_TRY(text, rec::read_all(**about));
-  queued_message out;
-  out.id = id;
-  rec::read_lines(text, [&](std::string_view line) { rec::apply(out, line); });
-  std::sort(names->begin(), names->end());
-  for (const std::string& name : *names) {
-    if (name.starts_with('_')) continue;
-    IMA_TRY(host, state_->read_host(id, name));
-    if (host) out.hosts.push_back(std::move(*host));
+  IMA_TRY(header, state_->kept_header(id));
+  IMA_TRY(out, state_->about(id, header));
+  IMA_TRY(hosts, state_->hosts_of(id, header));
+  const auto recipients = header ? header->recipients() : std::vector<address>();
+  for (const std::string& name : hosts) {
+    IMA_TRY(host, state_->read_host(id, name, recipients));
+    out.hosts.push_back(std::move(host));
   }
-  return out;
+  return std::move(out);
 }
 
 result<std::optional<host_claim>> queue::claim(std::string_view id, std::string_view host) const {
-  const std::string file = state_->file(id, host);
-  IMA_TRY(there, state_->disk.status(file));
-  if (!there) return std::optional<host_claim>();
-  auto open = state_->disk.open_append(file);
-  if (!open && open.error().rule == "file-missing") return std::optional<host_claim>();
-  if (!open) return std::move(open).error();
-  IMA_TRY(mine, (*open)->try_lock());
-  if (!mine) return std::optional<host_claim>();
+  using claimed = std::optional<host_claim>;
+  const auto header = state_->kept_header(id);
+  if (!header && header.error().rule == "queue-id") return claimed();
+  if (!header) return header.error();
+  IMA_TRY(hosts, state_->hosts_of(id, *header));
+  if (std::find(hosts.begin(), hosts.end(), host) == hosts.end()) return claimed();
+  IMA_TRY(file, state_->open_host(id, host));
+  if (!file) return claimed();
+  IMA_TRY(mine, file->try_lock());
+  if (!mine) return claimed();
+  auto recipients = *header ? (*header)->recipients() : std::vector<address>();
   auto c = std::make_unique<host_claim::content>(
-      host_claim::content{state_->disk,
-                          std::string(id),
-                          std::move(*open),
-                          {std::string(host), {}, 0, {}, {}, "", false}});
+      host_claim::content{state_->disk, std::string(id), std::move(file), std::move(recipients),
+                          rec::untried(host, {})});
   IMA_CHECK(c->reread());
-  return std::optional(host_claim(std::move(c)));
+  return claimed(host_claim(std::move(c)));
+}
+
+result<small_message> queue::state::report_on(const queued_message& message,
+                                              const queued_host& host) const {
+  IMA_TRY(header, kept_header(message.id));
+  if (header) return failure_report(*header, message.id, host);
+  IMA_TRY(originator, address::parse(message.originator));
+  return failure_report(originator, message.id, host);
 }
 
 result<void> queue::settle(host_claim& done) {
@@ -109,8 +106,7 @@ result<void> queue::settle(host_claim& done) {
   if (!found) return std::move(found).error();
   queued_message message = std::move(*found);
   if (done.state().failed() && !done.state().reported && !message.automatic) {
-    IMA_TRY(original, header(id));
-    IMA_TRY(report, failure_report(original, id, done.state()));
+    IMA_TRY(report, state_->report_on(message, done.state()));
     IMA_CHECK(add(report.header(), report));
     IMA_CHECK(done.mark_reported());
     IMA_TRY(after, read(id));
@@ -139,9 +135,11 @@ result<void> queue::retry(std::string_view id) {
 }
 
 result<void> queue::drop(std::string_view id) {
-  IMA_TRY(message, read(id));
+  const auto message = read(id);
+  if (!message && message.error().rule == "queue-damaged") return state_->remove(id);
+  if (!message) return message.error();
   std::vector<host_claim> all;
-  for (const queued_host& h : message.hosts) {
+  for (const queued_host& h : message->hosts) {
     IMA_TRY(mine, claim(id, h.host));
     if (!mine) return busy(id);
     all.push_back(std::move(*mine));

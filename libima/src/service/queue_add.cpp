@@ -59,13 +59,13 @@ result<void> queue::state::build_message(const std::string& place, const header_
 // A host's file, locked by the claim on it.
 result<host_claim> queue::state::build_host(const std::string& place, const std::string& id,
                                             const std::string& host,
-                                            std::span<const address> recipients) const {
+                                            const std::vector<address>& recipients) const {
   IMA_TRY(file, create_locked(disk, fmt::format("{}/{}", place, host)));
   std::string lines;
   for (const address& a : recipients)
     if (a.host() == host) lines += rec::recipient_line(a);
   auto c = std::make_unique<host_claim::content>(
-      host_claim::content{disk, id, std::move(file), {host, {}, 0, {}, {}, "", false}});
+      host_claim::content{disk, id, std::move(file), recipients, rec::untried(host, recipients)});
   IMA_CHECK(c->write(lines));
   return host_claim(std::move(c));
 }

@@ -31,6 +31,10 @@ std::optional<outcome> outcome_from(std::string_view word) {
   return std::nullopt;
 }
 
+void apply_recipient(queued_host& host, std::string_view text) {
+  if (auto whose = address::parse(text)) host.results.push_back({*whose, outcome::defer, ""});
+}
+
 // A moment that was written by this module; the beginning of time where it was not.
 std::chrono::sys_seconds moment(std::string_view text) {
   const auto parsed = timestamp::parse(text);
@@ -47,9 +51,7 @@ void apply_result(queued_host& host, std::string_view rest) {
 
 void apply(queued_host& host, std::string_view text) {
   const std::string_view word = wire::take_word(text);
-  if (word == "recipient") {
-    if (auto whose = address::parse(text)) host.results.push_back({*whose, outcome::defer, ""});
-  } else if (word == "result") {
+  if (word == "result") {
     apply_result(host, text);
   } else if (word == "try") {
     host.changed = moment(wire::take_word(text));
@@ -70,16 +72,13 @@ std::string date(std::chrono::sys_seconds t) { return timestamp{t, {}}.text(); }
 std::string line(std::string_view text) { return fmt::format("{} {}\n", checksum(text), text); }
 
 std::uint64_t read_lines(octets file, const std::function<void(std::string_view)>& take) {
-  std::uint64_t good = 0;
-  while (true) {
-    const std::size_t end = file.find('\n');
-    if (end == octets::npos || end <= checksum_size || file[checksum_size] != ' ') return good;
+  const std::size_t size = file.size();
+  for (std::size_t end = 0; (end = file.find('\n')) != octets::npos; file.remove_prefix(end + 1)) {
+    if (end <= checksum_size || file[checksum_size] != ' ') continue;
     const std::string_view text = file.substr(checksum_size + 1, end - checksum_size - 1);
-    if (file.substr(0, checksum_size) != checksum(text)) return good;
-    take(text);
-    good += end + 1;
-    file.remove_prefix(end + 1);
+    if (file.substr(0, checksum_size) == checksum(text)) take(text);
   }
+  return size - file.size();
 }
 
 result<std::string> read_all(const mailbox::file& file) {
@@ -90,10 +89,22 @@ result<std::string> read_all(const mailbox::file& file) {
   return text;
 }
 
-result<queued_host> read_host(const mailbox::file& file, std::string_view host) {
-  IMA_TRY(text, read_all(file));
+queued_host untried(std::string_view host, std::span<const address> recipients) {
   queued_host h{std::string(host), {}, 0, {}, {}, "", false};
-  read_lines(text, [&](std::string_view line) { apply(h, line); });
+  for (const address& a : recipients)
+    if (a.host() == host) h.results.push_back({a, outcome::defer, ""});
+  return h;
+}
+
+result<queued_host> read_host(const mailbox::file& file, std::string_view host,
+                              std::span<const address> recipients) {
+  IMA_TRY(text, read_all(file));
+  queued_host h = untried(host, recipients);
+  read_lines(text, [&](std::string_view line) {
+    constexpr std::string_view names_one = "recipient ";
+    if (!line.starts_with(names_one)) return apply(h, line);
+    if (recipients.empty()) apply_recipient(h, line.substr(names_one.size()));
+  });
   return h;
 }
 

@@ -31,6 +31,10 @@ error no_such_message(std::string_view id) {
   return {fault::caller, "queue-id", std::string(id), "the queue has no message by this id"};
 }
 
+error damaged_message(std::string_view id, std::string why) {
+  return {fault::peer, "queue-damaged", std::string(id), std::move(why)};
+}
+
 std::string queue::state::entry(std::string_view id) const {
   return fmt::format("{}/entries/{}", path, id);
 }
@@ -102,22 +106,12 @@ result<void> queue::state::poke() const {
 
 result<void> queue::state::mark(std::string_view id, std::string_view word) const {
   if (!is_message_id(id)) return no_such_message(id);
-  const std::string about = file(id, "_entry");
-  IMA_TRY(there, disk.status(about));
+  IMA_TRY(there, has(id));
   if (!there) return no_such_message(id);
-  IMA_TRY(open, disk.open_append(about));
+  IMA_TRY(open, disk.open_append(file(id, "_entry")));
   IMA_CHECK(open->lock());
   IMA_CHECK(append_lines(*open, rec::line(word)));
   return poke();
-}
-
-result<std::optional<queued_host>> queue::state::read_host(std::string_view id,
-                                                           std::string_view host) const {
-  auto open = disk.open(file(id, host));
-  if (!open && open.error().rule == "file-missing") return std::optional<queued_host>();
-  if (!open) return std::move(open).error();
-  IMA_TRY(found, rec::read_host(**open, host));
-  return std::optional(std::move(found));
 }
 
 }  // namespace ima::service

@@ -16,7 +16,8 @@ bool is_from(const queued_message& message, const std::vector<address>& senders)
   return originator && std::ranges::find(senders, *originator) != senders.end();
 }
 
-bool is_gone(const error& why) { return why.rule == "queue-id"; }
+// It is gone since, or so damaged that it has no name any more; its sender is told by a report.
+bool is_gone(const error& why) { return why.rule == "queue-id" || why.rule == "queue-damaged"; }
 
 // The queue names a message by its whole header block, users name it by its digest.
 result<void> add_waiting(const queue& from, const queued_message& message,

@@ -16,15 +16,19 @@ std::chrono::sys_seconds retry_policy::next(std::uint64_t tries, std::chrono::sy
   return now + std::chrono::seconds(std::max<std::int64_t>(1, std::llround(spread)));
 }
 
+bool retry_policy::over(std::chrono::sys_seconds created, std::chrono::sys_seconds now) const {
+  return now >= created + std::min(lifetime, longest_lifetime);
+}
+
 bool queued_host::open() const noexcept {
   return std::any_of(results.begin(), results.end(),
                      [](const auto& r) { return r.what == outcome::defer; });
 }
 
 bool queued_host::failed() const noexcept {
-  return std::any_of(results.begin(), results.end(), [](const auto& r) {
-    return r.what == outcome::fail || r.what == outcome::no_recipient;
-  });
+  return results.empty() || std::any_of(results.begin(), results.end(), [](const auto& r) {
+           return r.what == outcome::fail || r.what == outcome::no_recipient;
+         });
 }
 
 }  // namespace ima::service

@@ -167,6 +167,27 @@ TEST_CASE("a message that waited too long fails with the reason of the last try"
   CHECK(text.find("Connection refused") != std::string::npos);
 }
 
+// Receivers remember for 14 days: what is older might arrive twice.
+TEST_CASE("a message older than its lifetime is given up without being offered") {
+  for (const auto lifetime : {1s, 86'400s * 60}) {
+    receiver b("b.example");
+    office o;
+    o.options.hosts = {{"b.example", b.address()}, {"a.example", nowhere()}};
+    o.options.retry.lifetime = lifetime;
+    const auto id = o.add("hello", {"bob@b.example"});
+    const auto old = mailbox::posix_file_system().now() - 14 * 86'400s;
+    const std::string line = "created " + timestamp{old, {}}.text() + " alice@a.example";
+    std::ofstream(o.place / "queue/entries" / id / "_entry")
+        << digest::of(line).hex().substr(0, 16) << ' ' << line << '\n';
+    o.run_once();
+    const auto ids = o.queue->ids().value();
+    REQUIRE(ids.size() == 1);
+    CHECK(o.queue->read(ids.at(0)).value().automatic);
+    b.stop();
+    CHECK(b.handler.judged == 0);
+  }
+}
+
 TEST_CASE("only those who still wait are named when a host is asked again") {
   receiver b("b.example");
   office o;
@@ -194,6 +215,75 @@ TEST_CASE(
   const auto ids = o.queue->ids().value();
   REQUIRE(ids.size() == 1);
   CHECK(o.queue->read(ids.at(0)).value().automatic);
+  b.stop();
+  CHECK(b.handler.judged == 0);
+}
+
+TEST_CASE("whichever bit of a queued message's records flips, nobody is forgotten") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  o.options.retry.first = 1s;
+  int sent = 0;
+  for (const char* name : {"b.example", "_entry"}) {
+    for (std::size_t at = 0; at < 200; at += 7) {
+      const auto id = o.add(std::to_string(++sent), {"bob@b.example", "ben@b.example"});
+      CAPTURE(name);
+      CAPTURE(at);
+      std::fstream file(o.place / "queue/entries" / id / name);
+      file.seekg(0, std::ios::end);
+      file.seekp(static_cast<std::streamoff>(at) % file.tellg());
+      const auto place = file.tellp();
+      file.seekg(place);
+      const auto octet = static_cast<char>(file.get() ^ 1);
+      file.seekp(place);
+      file.put(octet);
+      file.close();
+      o.run_once();
+      CHECK(o.size() == 0);
+    }
+  }
+  b.stop();
+  CHECK(b.handler.finished == sent);
+  CHECK(b.handler.recipients == 2 * sent);
+}
+
+TEST_CASE("a host's file that is lost or empty is made anew") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  std::filesystem::remove(o.place / "queue/entries" / o.add("one", {"bob@b.example"}) /
+                          "b.example");
+  std::filesystem::resize_file(
+      o.place / "queue/entries" / o.add("two", {"bob@b.example"}) / "b.example", 0);
+  o.run_once();
+  CHECK(o.size() == 0);
+  b.stop();
+  CHECK(b.handler.finished == 2);
+}
+
+TEST_CASE("a message whose header block is damaged is reported by what its other files say") {
+  receiver b("b.example");
+  for (const bool lost : {false, true}) {
+    office o;
+    o.options.hosts = {{"b.example", b.address()}, {"a.example", nowhere()}};
+    const auto id = o.add("hello", {"bob@b.example"});
+    if (lost) {
+      std::filesystem::remove(o.queue->message_path(id));
+    } else {
+      std::fstream file(o.queue->message_path(id));
+      file.seekp(10);
+      file.put('X');
+    }
+    o.run_once();
+    const auto ids = o.queue->ids().value();
+    REQUIRE(ids.size() == 1);
+    CHECK(ids.at(0) != id);
+    std::ifstream file(o.queue->message_path(ids.at(0)));
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    CHECK(text.find("\nto: alice@a.example\n") != std::string::npos);
+    CHECK(text.find("bob@b.example\n    damaged in the queue") != std::string::npos);
+  }
   b.stop();
   CHECK(b.handler.judged == 0);
 }

@@ -23,12 +23,14 @@ class recording_handler : public ima::delivery::handler {
       ima::delivery::header_answer::kind::accept, ima::delivery::reason::policy, "", {}, {}, {}};
   ima::delivery::verdict verdict = ima::delivery::verdict::ok;
   std::atomic<int> judged = 0;
+  std::atomic<int> recipients = 0;  // of the messages that were judged
   std::atomic<int> finished = 0;
   std::atomic<int> dropped = 0;  // accepted, and taken back
   std::atomic<std::uint64_t> octets = 0;
 
-  std::unique_ptr<ima::delivery::transaction> open(const ima::header_block&,
+  std::unique_ptr<ima::delivery::transaction> open(const ima::header_block& header,
                                                    const ima::delivery::peer_info&) override {
+    recipients += static_cast<int>(header.recipients().size());
     return std::make_unique<work>(*this);
   }
 

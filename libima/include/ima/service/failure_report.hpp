@@ -33,5 +33,8 @@ class IMA_API small_message : public body_source {
 /// those of header_block::parse.
 IMA_API result<small_message> failure_report(const header_block& original, std::string_view id,
                                              const queued_host& host);
+/// The same where the header block is lost: to `originator`, without an attachment.
+IMA_API result<small_message> failure_report(const address& originator, std::string_view id,
+                                             const queued_host& host);
 
 }  // namespace ima::service

@@ -26,6 +26,12 @@ struct retry_policy {
   std::chrono::seconds longest{14'400};    ///< But never longer than this.
   std::chrono::seconds lifetime{432'000};  ///< Then what still waits is given up.
 
+  /// The most that counts of `lifetime`, as receivers may forget after 14 days what they have.
+  static constexpr std::chrono::seconds longest_lifetime{13 * 86'400};
+
+  /// Whether a message of that age is given up.
+  IMA_API bool over(std::chrono::sys_seconds created, std::chrono::sys_seconds now) const;
+
   /// `draw`, from 0 to 1, spreads it over a quarter around the interval, so that what failed
   /// together is not tried together.
   IMA_API std::chrono::sys_seconds next(std::uint64_t tries, std::chrono::sys_seconds now,
@@ -43,8 +49,9 @@ struct queued_host {
   std::string problem;                 ///< Of the last try; empty where there was none.
   bool reported = false;               ///< Its sender knows of the failures.
 
-  IMA_API bool open() const noexcept;    ///< A recipient still waits.
-  IMA_API bool failed() const noexcept;  ///< A recipient does not get it, for good.
+  IMA_API bool open() const noexcept;  ///< A recipient still waits.
+  /// A recipient does not get it, for good; also where the disk lost who they are.
+  IMA_API bool failed() const noexcept;
 };
 
 /// A message that waits for one host or several.
@@ -91,7 +98,8 @@ class IMA_API host_claim {
 /// durable when its call returns, and a process or a host that dies at any instant leaves only
 /// states that docs/queue.md lists. Errors: those of mailbox::file_system; fault::caller
 /// `queue-format` (the directory is something else), `queue-id` (no message by this id);
-/// fault::temporary `queue-busy` (being tried at this moment). Movable; thread-safe.
+/// fault::temporary `queue-busy` (being tried at this moment); fault::peer `queue-damaged` (the
+/// disk did not keep what was queued). Movable; thread-safe.
 class IMA_API queue {
  public:
   /// Makes the directory ready where it is not.
@@ -115,9 +123,10 @@ class IMA_API queue {
 
   /// Every message that waits; in no order.
   result<std::vector<std::string>> ids() const;
-  /// All that is known of a message. Error: `queue-id`.
+  /// All that is known of a message; what the disk did not keep of its records is as if it had not
+  /// been tried. Errors: `queue-id`; `queue-damaged` where nothing tells its sender or recipients.
   result<queued_message> read(std::string_view id) const;
-  /// Its header block. Error: `queue-id`.
+  /// Its header block. Errors: `queue-id`, `queue-damaged`.
   result<header_block> header(std::string_view id) const;
   /// Where the message itself lies.
   std::string message_path(std::string_view id) const;
