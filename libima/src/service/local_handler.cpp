@@ -207,7 +207,7 @@ void local_transaction::send_on(const local_recipient& r, std::span<const addres
 // Everything about one recipient, and his result.
 void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& sink) {
   combined sum;
-  if (r.looping) sum.add(outcome::fail, "the message has been here before");
+  if (!r.refused.empty()) sum.add(outcome::fail, r.refused);
   for (const std::size_t i : r.boxes) {
     const local_box& box = to_.boxes[i];
     if (box.full) sum.add(outcome::fail, "the mailbox is full");
@@ -216,7 +216,7 @@ void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& 
   for (const destination& to : r.commands) run_command(r, to, sink, sum);
   const std::span<const address> elsewhere = r.elsewhere;
   const std::size_t most = state_->options.bounds.recipients;
-  for (std::size_t at = 0; at < elsewhere.size() && !r.looping; at += most)
+  for (std::size_t at = 0; at < elsewhere.size() && r.refused.empty(); at += most)
     send_on(r, elsewhere.subspan(at, std::min(most, elsewhere.size() - at)), sink, sum);
   for (const address& a : r.nonexistent)
     sink.note(fmt::format("{} {} does not exist", r.who.text(), a.text()));

@@ -33,6 +33,25 @@ header_answer rejected(delivery::reason why, std::string text) {
   return answer;
 }
 
+std::size_t places(const resolution& ends) {
+  return ends.here.size() + ends.elsewhere.size() + ends.nonexistent.size();
+}
+
+// Where mail for him goes. A report to an alias for several is for its owner: it tells of a member
+// who did not get the list's mail, which is nothing to the others, and he would fail again.
+result<resolution> ends_of(const address& who, const header_block& header,
+                           const routing_table& routes) {
+  IMA_TRY(ends, resolve(routes, who));
+  if (!ends.alias || header.first("auto") != "report" || places(ends) <= 1) return std::move(ends);
+  resolution owners;
+  if (const auto owner = address::parse("owner-" + std::string(who.text()))) {
+    IMA_TRY(found, resolve(routes, *owner));
+    if (places(found) <= 1) owners = std::move(found);
+  }
+  owners.known = owners.alias = true;
+  return owners;
+}
+
 }  // namespace
 
 result<std::size_t> local_recipients::box_at(const std::string& path, const address& whose,
@@ -53,7 +72,7 @@ result<std::size_t> local_recipients::box_at(const std::string& path, const addr
 
 result<void> local_recipients::add(const address& who, const header_block& header,
                                    const routing_table& routes, mailbox::file_system& disk) {
-  IMA_TRY(ends, resolve(routes, who));
+  IMA_TRY(ends, ends_of(who, header, routes));
   if (!ends.known) {
     unknown.push_back(who);
     return {};
@@ -63,10 +82,14 @@ result<void> local_recipients::add(const address& who, const header_block& heade
   std::erase_if(ends.elsewhere, [&](const address& a) { return went_through(header, a); });
   const bool only_back =
       ends.elsewhere.size() < before && ends.elsewhere.empty() && ends.here.empty();
-  local_recipient made{who, ends.alias && (only_back || went_through(header, who))};
-  bool new_to_him = made.looping;
+  local_recipient made{who};
+  if (ends.alias && (only_back || went_through(header, who)))
+    made.refused = "the message has been here before";
+  else if (places(ends) == 0)
+    made.refused = "a report is not for the members of a list, and this one has no owner";
+  bool new_to_him = !made.refused.empty();
   for (destination& each : ends.here) {
-    if (made.looping) break;
+    if (!made.refused.empty()) break;
     if (each.what.mailbox.empty()) {
       made.commands.push_back(std::move(each));
       continue;
@@ -113,8 +136,9 @@ header_answer local_recipients::answer() const {
   } else if (waiting.empty()) {
     answer.what = kind::verdict;
     answer.final_verdict = delivery::verdict::ok;
-  } else if (std::all_of(waiting.begin(), waiting.end(), [](const auto& r) { return r.looping; })) {
-    answer = rejected(delivery::reason::loop, "the message has been here before");
+  } else if (std::all_of(waiting.begin(), waiting.end(),
+                         [](const auto& r) { return !r.refused.empty(); })) {
+    answer = rejected(delivery::reason::loop, waiting.front().refused);
   } else if (all_full()) {
     answer = rejected(delivery::reason::quota, "the mailbox is full");
   } else {

@@ -24,7 +24,7 @@ struct local_box {
 /// A recipient of ours who does not have the message yet.
 struct local_recipient {
   address who;
-  bool looping = false;  ///< An alias that the message went through before.
+  std::string refused = {};  ///< Why an alias does not send the message on.
   std::vector<std::size_t> boxes = {};
   std::vector<destination> commands = {};
   std::vector<address> elsewhere = {};

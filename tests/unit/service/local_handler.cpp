@@ -254,6 +254,35 @@ TEST_CASE("an alias that the message went through is a loop, alone or among othe
   CHECK(out.all == std::vector<std::string>{"FAIL all@b.example", "OK bob@b.example"});
 }
 
+TEST_CASE("a report goes on to a list's owner, never to its members") {
+  host h;
+  const auto put = [&](const char* who, const std::vector<std::string>& members) {
+    REQUIRE(h.routes.add(address::parse(who).value(), alias(members)));
+  };
+  put("all@b.example", {"bob@b.example", "carol@c.example"});
+  put("robert@b.example", {"bob@b.example"});
+  const auto report_to = [](const std::string& who) {
+    header_builder builder;
+    builder.field("from", "postmaster@b.example").field("to", who).field("auto", "report");
+    return builder.part({text.size(), digest::of(text), "text/plain", "", "", "", ""})
+        .build()
+        .value();
+  };
+  const auto refused = h.handler.open(report_to("all@b.example"), h.peer)->judge();
+  CHECK(refused.what == kind::reject);
+  CHECK(refused.why == reason::loop);
+  CHECK(refused.text.find("no owner") != std::string::npos);
+  lines out;
+  CHECK(deliver(h, report_to("robert@b.example"), out) == verdict::ok);  // a person's other name
+  CHECK(mailbox::contains(h.disk, h.bob_box, report_to("robert@b.example").id_digest()).value());
+
+  put("owner-all@b.example", {"bob@b.example"});
+  CHECK(deliver(h, report_to("all@b.example"), out) == verdict::ok);
+  CHECK(mailbox::contains(h.disk, h.bob_box, report_to("all@b.example").id_digest()).value());
+  put("team@b.example", {"all@b.example"});  // one member, who stands for several
+  CHECK(h.handler.open(report_to("team@b.example"), h.peer)->judge().why == reason::loop);
+}
+
 TEST_CASE("an offer that comes to nothing writes nothing") {
   host h;
   const auto t = h.handler.open(message_to({"bob@b.example"}), h.peer);
