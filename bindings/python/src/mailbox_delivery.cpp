@@ -97,7 +97,8 @@ target make_target(std::string path, const std::optional<address_in>& recipient,
             received.value_or(timestamp{mailbox::posix_file_system().now(), {}}),
             t.recipient ? std::string(t.recipient->text()) : std::string(),
             std::move(folder),
-            std::move(flags)};
+            std::move(flags),
+            std::string()};
   t.apart = apart;
   return t;
 }

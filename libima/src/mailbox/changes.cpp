@@ -145,6 +145,24 @@ result<std::vector<outcome>> mailbox::remove(std::string_view folder,
   });
 }
 
+// With the lock held and the journal followed nothing is left of the messages, so that recovery
+// finds no stray for want of a tombstone.
+result<void> mailbox::forget_deletion(std::span<const std::string> ids) {
+  state& s = *state_;
+  const std::lock_guard guard(s.mutex);
+  return s.locked([&]() -> result<void> {
+    std::set<std::string> changed;
+    for (const auto& id : ids) {
+      if (!layout::is_id(id) || layout::is_apart(id)) continue;
+      auto gone = s.files.unlink(s.tree.tombstone(id));
+      if (!gone && gone.error().rule != "file-missing") return gone;
+      if (gone) changed.insert(s.tree.tombstone_shard(id));
+    }
+    for (const auto& directory : changed) IMA_CHECK(s.files.sync_directory(directory));
+    return {};
+  });
+}
+
 // The files come before the record: a crash between leaves a stray, never a record without files.
 result<std::vector<std::string>> mailbox::copy(std::string_view folder, std::string_view target,
                                                std::span<const std::string> ids) {

@@ -151,6 +151,11 @@ result<void> mailbox::set_sync_state(std::string_view name, octets value) {
   state& s = *state_;
   if (name.empty() || name.size() > longest_sync_name || value.size() > longest_small_file)
     return caller_error("sync-state", name, "the name or the state is too long");
+  if (value.empty()) {
+    auto gone = s.files.unlink(sync_path(s.tree, name));
+    if (!gone && gone.error().rule != "file-missing") return gone;
+    return s.files.sync_directory(s.tree.sync());
+  }
   return replace_small(s.files, s.tree, value, sync_path(s.tree, name), s.tree.sync());
 }
 

@@ -41,6 +41,7 @@ result<void> take_line(record& note, std::string_view name, std::string_view val
   if (name == "recipient") note.recipient = value;
   if (name == "folder") note.folder = value;
   if (name == "flags") note.flags = split_flags(value);
+  if (name == "origin") note.origin = value;
   if (name == "received") {
     IMA_TRY(when, timestamp::parse(value));
     note.received = when;
@@ -102,6 +103,7 @@ result<std::string> write_record(const record& note) {
   IMA_CHECK(add_line(out, "certificate", note.certificate));
   if (note.folder != "inbox") IMA_CHECK(add_line(out, "folder", note.folder));
   if (!note.flags.empty()) IMA_CHECK(add_line(out, "flags", join_flags(note.flags)));
+  IMA_CHECK(add_line(out, "origin", note.origin));
   out += '\n';
   if (out.size() > record_limit)
     return error{fault::caller, "record-text", "", "the record is too long"};

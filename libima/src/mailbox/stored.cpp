@@ -47,6 +47,13 @@ class file_part final : public part_source {
   std::uint64_t size_;
 };
 
+// Whoever is told that a part is there gets all of it.
+result<void> check_size(const layout::object& what, const file& content, std::uint64_t least) {
+  IMA_TRY(size, content.size());
+  if (size < least) return damaged(what, "a part is shorter than its line says");
+  return {};
+}
+
 // Where record and header block end, once both are there.
 struct front_ends {
   std::size_t record;
@@ -86,12 +93,14 @@ result<std::unique_ptr<part_source>> open_part_of(file_system& files, const layo
   const part_info& wanted = parts[part];
   if (!layout::is_inline(wanted)) {
     IMA_TRY(content, files.open(what.path + "/" + layout::attachment_name(part + 1, wanted.name)));
+    IMA_CHECK(check_size(what, *content, wanted.size));
     return std::unique_ptr<part_source>(
         std::make_unique<file_part>(std::move(content), 0, wanted.size));
   }
   std::uint64_t offset = message.inline_offset;
   for (const auto& before : parts.first(part))
     if (layout::is_inline(before)) offset += before.size;
+  IMA_CHECK(check_size(what, *message.text, offset + wanted.size));
   return std::unique_ptr<part_source>(
       std::make_unique<file_part>(message.text, offset, wanted.size));
 }

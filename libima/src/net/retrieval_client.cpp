@@ -27,11 +27,53 @@ result<std::vector<message_outcome>> outcomes(retrieval_link& link, result<void>
   return out;
 }
 
+// What a request line without its ids may take: command, two folders (an encoded octet is three),
+// flags with their signs, a seq.
+std::size_t taken(std::string_view folder, std::string_view target = {},
+                  const retrieval::flag_change& what = {}) {
+  std::size_t size = 64 + 3 * (folder.size() + target.size());
+  for (const auto* flags : {&what.add, &what.remove})
+    for (const std::string& flag : *flags) size += flag.size() + 2;
+  return size;
+}
+
 }  // namespace
 
 struct retrieval_client::state {
-  explicit state(const retrieval_client_options& options) : link(options) {}
+  explicit state(const retrieval_client_options& options)
+      : link(options), request_line(options.bounds.request_line) {}
   retrieval_link link;
+  std::size_t request_line;
+
+  // Calls `each` for as many ids at a time as a request line has room for.
+  template <class Each>
+  result<void> in_requests(std::span<const std::string> ids, std::size_t beside,
+                           const Each& each) const {
+    const std::size_t room = request_line - std::min(request_line, beside);
+    do {
+      std::size_t count = 0;
+      std::size_t size = 0;
+      for (; count < ids.size() && (count == 0 || size + ids[count].size() < room); ++count)
+        size += ids[count].size() + 1;
+      IMA_CHECK(each(ids.first(count)));
+      ids = ids.subspan(count);
+    } while (!ids.empty());
+    return {};
+  }
+
+  // The same for requests that only name what is not done.
+  template <class Ask>
+  result<std::vector<message_outcome>> change(std::span<const std::string> ids, std::size_t beside,
+                                              const Ask& ask) {
+    std::vector<message_outcome> all;
+    const auto change_some = [&](std::span<const std::string> some) -> result<void> {
+      IMA_TRY(of_some, outcomes(link, ask(some), some));
+      all.insert(all.end(), of_some.begin(), of_some.end());
+      return {};
+    };
+    IMA_CHECK(in_requests(ids, beside, change_some));
+    return all;
+  }
 };
 
 retrieval_client::retrieval_client(std::unique_ptr<state> s) : state_(std::move(s)) {}
@@ -85,8 +127,10 @@ result<retrieval::change_page> retrieval_client::changes(std::string_view folder
 result<void> retrieval_client::headers(std::string_view folder, std::span<const std::string> ids,
                                        const take_header& take) {
   retrieval_link& link = state_->link;
-  IMA_CHECK(link.ask(link.session().headers(folder, ids), {.header = &take}));
-  return {};
+  return state_->in_requests(ids, taken(folder), [&](auto some) -> result<void> {
+    IMA_CHECK(link.ask(link.session().headers(folder, some), {.header = &take}));
+    return {};
+  });
 }
 
 result<std::uint64_t> retrieval_client::fetch(std::string_view folder, std::string_view id,
@@ -102,34 +146,39 @@ result<std::uint64_t> retrieval_client::fetch(std::string_view folder, std::stri
 result<std::vector<message_outcome>> retrieval_client::flag(std::string_view folder,
                                                             std::span<const std::string> ids,
                                                             const retrieval::flag_change& what) {
-  retrieval_link& link = state_->link;
-  return outcomes(link, link.session().flag(folder, ids, what), ids);
+  return state_->change(ids, taken(folder, {}, what),
+                        [&](auto some) { return state_->link.session().flag(folder, some, what); });
 }
 
 result<std::vector<message_outcome>> retrieval_client::remove(std::string_view folder,
                                                               std::span<const std::string> ids) {
-  retrieval_link& link = state_->link;
-  return outcomes(link, link.session().remove(folder, ids), ids);
+  return state_->change(ids, taken(folder),
+                        [&](auto some) { return state_->link.session().remove(folder, some); });
 }
 
 result<std::vector<message_outcome>> retrieval_client::move(std::string_view folder,
                                                             std::string_view target,
                                                             std::span<const std::string> ids) {
-  retrieval_link& link = state_->link;
-  return outcomes(link, link.session().move(folder, target, ids), ids);
+  return state_->change(ids, taken(folder, target), [&](auto some) {
+    return state_->link.session().move(folder, target, some);
+  });
 }
 
 result<std::vector<std::string>> retrieval_client::copy(std::string_view folder,
                                                         std::string_view target,
                                                         std::span<const std::string> ids) {
   retrieval_link& link = state_->link;
-  IMA_CHECK(link.ask(link.session().copy(folder, target, ids)));
   std::vector<std::string> out;
-  auto next = link.answer().copies.begin();
-  for (const std::string& id : ids) {
-    const bool copied = next != link.answer().copies.end() && next->first == id;
-    out.push_back(copied ? std::move((next++)->second) : std::string());
-  }
+  const auto copy_some = [&](std::span<const std::string> some) -> result<void> {
+    IMA_CHECK(link.ask(link.session().copy(folder, target, some)));
+    auto next = link.answer().copies.begin();
+    for (const std::string& id : some) {
+      const bool copied = next != link.answer().copies.end() && next->first == id;
+      out.push_back(copied ? std::move((next++)->second) : std::string());
+    }
+    return {};
+  };
+  IMA_CHECK(state_->in_requests(ids, taken(folder, target), copy_some));
   return out;
 }
 

@@ -98,6 +98,49 @@ TEST_CASE("a second copy is recognised, also after the first was deleted") {
   CHECK(std::filesystem::exists(path + "/gone/" + id.hex().substr(0, 2) + "/" + id.hex()));
 }
 
+TEST_CASE("a message whose deletion is forgotten may come again") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  auto box = open(path);
+  const auto m = compose("again", {{"hello\n"}});
+  const std::vector<std::string> ids{deliver(files, m, path).value().id, "../../format"};
+  CHECK(box.take_in().value() == 1);
+  REQUIRE(box.remove("inbox", std::span(ids).first(1)));
+  CHECK(deliver(files, m, path).value().already);
+  REQUIRE(box.forget_deletion(ids));
+  CHECK_FALSE(deliver(files, m, path).value().already);
+  CHECK(box.take_in().value() == 1);
+  CHECK(whole(box, ids[0], m));
+}
+
+TEST_CASE("a note that is made empty leaves no file") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  auto box = open(path);
+  REQUIRE(box.set_sync_state("note", "5.1.7"));
+  CHECK(box.sync_state("note").value() == "5.1.7");
+  REQUIRE(box.set_sync_state("note", ""));
+  REQUIRE(box.set_sync_state("note", ""));
+  CHECK(box.sync_state("note").value().empty());
+  CHECK(std::filesystem::is_empty(path + "/sync"));
+}
+
+TEST_CASE("a part of which the file holds less is not opened") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  auto box = open(path);
+  const auto m = compose("cut", {{"hello\n"}, {"attached", "application/octet-stream", "a.bin"}});
+  const std::string id = deliver(files, m, path).value().id;
+  CHECK(box.take_in().value() == 1);
+  const std::string object = path + "/msg/" + id.substr(0, 2) + "/" + id;
+  std::filesystem::resize_file(object + "/2-a.bin", 7);
+  CHECK(read_part(box, id, 2) == "error: message-damaged");
+  CHECK(read_part(box, id, 1) == "hello\n");
+  const std::string text = object + "/message.ima";
+  std::filesystem::resize_file(text, std::filesystem::file_size(text) - 1);
+  CHECK(read_part(box, id, 1) == "error: message-damaged");
+}
+
 TEST_CASE("many recipients share one copy of each attachment, and bcc stays private") {
   const temporary_directory dir;
   std::vector<mb::target> targets;

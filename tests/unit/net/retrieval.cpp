@@ -118,6 +118,34 @@ TEST_CASE("a user proves himself and reads his mail over TLS") {
   CHECK(client->done());
 }
 
+TEST_CASE("a call names more messages than one request line has room for") {
+  office o;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2500; ++i) {
+    ids.push_back("m" + std::to_string(i) + "-" + std::string(100, 'x'));
+    if (i % 2 == 0) o.store.inbox[ids.back()] = {"ima: 1\n\n", {}, {}, 1};
+  }
+  auto client = o.connect();
+  REQUIRE(client->authenticate("bob", "swordfish"));
+
+  std::vector<std::string> seen;
+  REQUIRE(client->headers("inbox", ids, [&](std::string_view id, octets, octets) {
+    seen.emplace_back(id);
+    return result<void>();
+  }));
+  CHECK(seen.size() == 1250);
+
+  const auto outcomes = client->remove("inbox", ids);
+  REQUIRE(outcomes);
+  REQUIRE(outcomes->size() == ids.size());
+  bool right = true;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    right = right && ((*outcomes)[i] == message_outcome::gone) == (i % 2 != 0);
+  CHECK(right);
+  CHECK(o.store.inbox.empty());
+  CHECK(client->remove("inbox", {}).error().rule == "id");
+}
+
 namespace {
 
 // The parts of a message, one after the other.

@@ -27,6 +27,7 @@ struct record {
   std::string recipient;           ///< The address it was delivered for.
   std::string folder = "inbox";    ///< Where it is taken in.
   std::vector<std::string> flags;  ///< The flags it begins with.
+  std::string origin;              ///< Of a copy from another mailbox: which one, and its id there.
 };
 
 /// One mailbox that gets the message.

@@ -187,6 +187,8 @@ class IMA_API mailbox {
                                     std::span<const std::string> ids);
   /// For good; one outcome for each id, in order.
   result<std::vector<outcome>> remove(std::string_view folder, std::span<const std::string> ids);
+  /// Lets messages come again by delivery though they were deleted of late.
+  result<void> forget_deletion(std::span<const std::string> ids);
   /// The copies' ids, in order; empty where the message is not in the folder. Error also: `quota`.
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                         std::span<const std::string> ids);
@@ -194,7 +196,8 @@ class IMA_API mailbox {
   /// A small durable note of a client's (a server's state token, by remote folder); empty where
   /// there is none. Not in the index: deleting that loses none. `name` has up to 100 octets.
   result<std::string> sync_state(std::string_view name);
-  /// Keeps the note that sync_state() tells. Error: `sync-state` where name or value is too long.
+  /// Keeps the note that sync_state() tells; empty removes it. Error: `sync-state` where name or
+  /// value is too long.
   result<void> set_sync_state(std::string_view name, octets value);
 
   /// Puts right what crashes left behind. Reads every file name in the mailbox, a 256th of them at

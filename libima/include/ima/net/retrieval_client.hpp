@@ -41,6 +41,9 @@ struct retrieval_client_options {
 /// fault::temporary, with the word of section 7 as the rule. Everything else that goes wrong
 /// (network, TLS, a server that breaks the protocol) ends the connection, and every later call
 /// returns the same error.
+///
+/// A call that names messages may name any number: it makes as many requests as
+/// limits::request_line asks for, one after the other. Where one fails, those before it are done.
 class IMA_API retrieval_client {
  public:
   /// Connects, proves the server and takes its greeting. Errors: fault::temporary `connection`,
