@@ -16,9 +16,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -100,10 +102,22 @@ struct run {
       progress.clear();
       if (!good) return good;
       if (auto shown = show_maildir(); !shown) return shown;
-      if (!given.watch) return office.done();
+      const auto complete = complain_of(copy.failures());
+      if (!given.watch) {
+        if (auto done = office.done(); !done) return done;
+        return complete;
+      }
       if (auto change = wait(office, copy); !change) return change;
       if (auto taken = show_maildir(); !taken) return taken;
     }
+  }
+
+  // The rest is done; those that failed are tried again by the next run.
+  static result<void> complain_of(const std::vector<error>& failures) {
+    for (const error& one : failures) tools::print_error("{}: {}\n", program, one.message());
+    if (failures.empty()) return {};
+    return error{fault::temporary, "incomplete", "",
+                 fmt::format("everything else is done, {} failed", failures.size())};
   }
 
   // Before an update it takes over the flags that were changed there, and shows what came after it.
@@ -113,8 +127,11 @@ struct run {
   }
 
   // The longest wait lets both sides find out that the other is gone.
-  static result<void> wait(net::retrieval_client& office, const tools::mirror& copy) {
-    if (auto good = office.watch(copy.states()); !good) return good;
+  // Folders beyond those that can be watched are looked at then.
+  result<void> wait(net::retrieval_client& office, const tools::mirror& copy) const {
+    const std::span<const retrieval::watched_folder> all(copy.states());
+    const auto some = all.first(std::min(all.size(), given.mirror.bounds.watched));
+    if (auto good = office.watch(some); !good) return good;
     const auto change = office.wait_for_change(std::chrono::minutes(10));
     return change ? result<void>() : change.error();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "download_folder.hpp"
+#include "mirror_notes.hpp"
 
 #include <ima/error.hpp>
 #include <ima/header.hpp>
@@ -11,9 +12,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace ima::tools {
@@ -50,12 +53,14 @@ struct mirror_progress {
 /// Makes a local mailbox what the remote one is: messages, folders, flags, moves and deletions go
 /// from there to here and, if asked, flags, moves and deletions back. A message is here whole and
 /// checked, or not at all; what an interrupted run did is not done again, and a large part goes on
-/// where it was broken off.
+/// where it was broken off. What was never there stays here.
 ///
-/// Where both sides changed the flags of a message, those of the post office stay. Where the post
-/// office no longer knows our state (refusal `resync`) everything is compared afresh; what was
-/// deleted there in the meantime then stays here. Where the local mailbox no longer knows the state
-/// it was left in, nothing goes back in this run.
+/// Where both sides changed a message, the post office's change stays: one that was deleted here
+/// and moved there comes back, though one that was deleted here and flagged there is deleted. Where
+/// the post office no longer knows our state (refusal `resync`), and what a folder that went held,
+/// everything is compared afresh: what is nowhere there any more goes. Where the local mailbox no
+/// longer knows the state it was left in, nothing goes back in this run. In a mailbox that was
+/// emptied there by `delete_after` nothing is ever deleted because it is gone there.
 class mirror {
  public:
   using on_message = std::function<void(const new_message&)>;
@@ -64,34 +69,46 @@ class mirror {
   /// `downloads` is where broken downloads of this mailbox are kept.
   mirror(net::retrieval_client& remote, mailbox::mailbox& local, download_folder& downloads,
          mirror_options options)
-      : remote_(remote), local_(local), downloads_(downloads), options_(std::move(options)) {}
+      : remote_(remote),
+        local_(local),
+        downloads_(downloads),
+        notes_(local, options.source),
+        options_(std::move(options)) {}
 
   /// Calls `report` for each message as it comes, and `progress` as octets come. Errors: those of
-  /// the client and the mailbox; fault::peer, rules `header-id`, `part-size`, `no-progress`, and
-  /// those of docs/message.md for what the post office sends; fault::refused `no-folder` for one
-  /// that was asked for and is not there.
+  /// the client and the mailbox; fault::peer `no-progress`; fault::refused `no-folder` for one that
+  /// was asked for and is not there.
   result<void> update(const on_message& report, const on_progress& progress);
   /// Only reports what is new there, and remembers that it did; brings nothing. Errors as update().
   result<void> list(const on_message& report);
-  /// The states up to which the folders were brought; what to watch from.
+  /// What the last update() or list() could not do, though it did everything else: rule
+  /// `message-unavailable`, a message that the post office cannot read or that breaks a rule (the
+  /// next run tries it again); `not-sent-back`, a change made here that the post office refused.
+  const std::vector<error>& failures() const noexcept { return failures_; }
+  /// The states up to which the folders were brought; what to watch from. The inbox is first.
   const std::vector<retrieval::watched_folder>& states() const noexcept { return states_; }
 
  private:
+  using subject = mirror_notes::subject;
+  // What was done here since the last time.
+  struct local_change {
+    std::vector<std::string> flags;
+    std::string moved_to;  // the folder it is in now, where that is another
+    bool gone = false;     // from this folder
+  };
+  using local_changes = std::map<std::string, local_change>;  // by the id here
   // What is left to do in a folder once every folder's messages are here: only then can a message
   // that left one folder be told from one that moved to another.
   struct folder_end {
     std::string folder;
-    std::set<std::string> gone;
-    std::string token;
-    std::vector<std::string> brought;  // whole here: may be deleted there
-    std::string here;                  // two-way: the state of the local folder that was looked at
-  };
-  // What was done here since the last time.
-  struct local_change {
-    std::string id;
-    std::vector<std::string> flags;
-    std::string moved_to;  // the folder it is in now, where that is another
-    bool gone = false;
+    std::string token;                      // there, up to which the folder is here
+    std::set<std::string> gone;             // by the id there
+    bool compare = false;                   // what the list does not name left the folder
+    std::unordered_set<std::size_t> named;  // hashes of ids here: a list may be long
+    std::vector<std::string> brought;       // whole here: may be deleted there
+    mirror_notes::messages missed;          // could not be brought
+    std::string here;    // two-way: the state of the local folder that was looked at
+    local_changes mine;  // two-way
   };
   struct fetched_header {
     std::string id;
@@ -99,28 +116,49 @@ class mirror {
     std::string record;
   };
 
-  result<std::vector<retrieval::folder_info>> choose_folders();
-  result<void> push_changes(folder_end& end);
-  result<std::vector<local_change>> changes_here(folder_end& end);
-  result<local_change> describe(const std::string& folder, const mailbox::entry& here);
-  result<void> push(const std::string& folder, const std::vector<local_change>& changes);
-  result<void> push_one(const std::string& folder, const local_change& change);
-  result<void> list(const std::string& folder, const on_message& report);
-  result<void> list_page(const std::string& folder, const retrieval::change_page& page,
-                         const on_message& report);
-  result<void> make_folders(const std::vector<retrieval::folder_info>& folders);
-  result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
+  // mirror.cpp: what changed there.
   result<folder_end> bring(const std::string& folder, const on_message& report);
-  result<void> bring_page(folder_end& end, retrieval::change_page& got, const on_message& report);
+  result<void> bring_pages(folder_end& end, const on_message& report);
+  result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
+  result<void> begin_list(folder_end& end);
   result<std::vector<retrieval::entry>> missing(folder_end& end,
                                                 std::vector<retrieval::change>& changes);
-  result<bool> adapt(const std::string& folder, const retrieval::entry& entry);
+  result<bool> adapt(folder_end& end, const retrieval::entry& entry);
+  result<bool> place(const std::string& folder, const std::string& id,
+                     const retrieval::entry& entry);
   result<void> set_flags(const std::string& folder, const mailbox::entry& here,
                          const retrieval::entry& there);
-  result<void> fetch(folder_end& end, std::span<const retrieval::entry> entries,
+  result<void> finish(folder_end& end);
+  void touch(const std::string& id);
+
+  // mirror_folders.cpp.
+  result<std::vector<retrieval::folder_info>> choose_folders();
+  result<void> make_folders(const std::vector<retrieval::folder_info>& folders);
+  result<void> free_role(const retrieval::folder_info& there, std::vector<mailbox::folder>& here);
+  result<void> make_folder(const retrieval::folder_info& there,
+                           const std::vector<mailbox::folder>& here);
+  result<void> drop_folders();
+
+  // mirror_fetch.cpp: messages that are not here.
+  using take_header = net::retrieval_client::take_header;
+  using on_failure = std::function<void(const std::string& id, const error& why)>;
+  result<void> headers(const std::string& folder, std::span<const std::string> ids,
+                       const take_header& take, const on_failure& failed);
+  result<void> fetch_all(folder_end& end, std::span<const retrieval::entry> entries,
+                         const on_message& report);
+  result<void> fetch_some(folder_end& end, std::span<const retrieval::entry> entries,
+                          const on_message& report);
+  result<bool> fetch(folder_end& end, const retrieval::entry& entry, const fetched_header& got,
                      const on_message& report);
-  result<void> fetch(const std::string& folder, const retrieval::entry& entry,
-                     const fetched_header& got, const on_message& report);
+  result<bool> is_wanted(const folder_end& end, const retrieval::entry& entry,
+                         const header_block& header);
+  result<bool> had_copy(const std::string& folder, const std::string& id,
+                        const header_block& header);
+  result<std::string> store(const std::string& folder, const retrieval::entry& entry,
+                            const header_block& header, const mailbox::record& note);
+  mailbox::record note_of(octets record, const std::string& folder,
+                          const retrieval::entry& entry) const;
+  void miss(folder_end& end, const retrieval::entry& entry, const error& why);
   using take_octets = net::retrieval_client::take_octets;
   result<void> receive_parts(const std::string& folder, const std::string& id,
                              const header_block& header, mailbox::delivery& into);
@@ -128,22 +166,46 @@ class mirror {
                             const part_info& part, const take_octets& take);
   result<void> complete(partial_download& kept, const std::string& folder, const std::string& id,
                         std::uint64_t number, const part_info& part);
-  void count(octets piece);
-  result<void> finish(folder_end& end);
-  void touch(const std::string& id);
+  result<void> range(const std::string& folder, const std::string& id, std::uint64_t number,
+                     std::uint64_t offset, std::uint64_t length, const take_octets& keep);
 
-  result<std::string> local_id(const std::string& remote_id);
-  std::string state_name(std::string_view folder) const;
-  std::string here_name(std::string_view folder) const;
-  std::string listed_name(std::string_view folder) const;
+  // mirror_gone.cpp: what is there no more.
+  result<void> remove_gone(folder_end& end);
+  result<std::vector<std::string>> not_named(const folder_end& end);
+  result<bool> is_from_there(const std::string& folder, const std::string& id);
+  result<std::set<std::string>> still_there(const std::vector<std::string>& ids);
+  result<void> delete_there(const folder_end& end);
+
+  // mirror_push.cpp: what was done here.
+  result<void> look_here(folder_end& end);
+  result<void> pair_copies(const folder_end& end);
+  result<local_changes> changes_here(folder_end& end);
+  result<local_change> describe(const std::string& folder, const mailbox::entry& here);
+  result<void> push(const std::string& folder, const local_changes& changes);
+  result<void> push_moves(const std::string& folder, const std::string& target,
+                          const std::vector<std::string>& ids);
+  result<void> push_deletions(const std::string& folder, const std::vector<std::string>& ids);
+  result<bool> was_deleted_here(const std::string& id);
+  result<void> make_there(const std::string& folder);
+  result<void> answered(const std::string& folder, result<void> outcome);
+
+  // mirror_list.cpp.
+  result<void> list_folder(const std::string& folder, const on_message& report);
+  result<void> list_messages(const std::string& folder, const std::vector<retrieval::entry>& unread,
+                             mirror_notes::messages& missed, const on_message& report);
 
   net::retrieval_client& remote_;
   mailbox::mailbox& local_;
   download_folder& downloads_;
+  mirror_notes notes_;
   mirror_options options_;
   std::vector<std::string> folders_;  // of the local mailbox
+  std::set<std::string> there_;       // folders of the post office
+  std::vector<std::string> made_;     // of these, what this run made
   std::vector<retrieval::watched_folder> states_;
+  std::vector<error> failures_;
   std::set<std::string> touched_;  // two-way: local ids that this run itself changed
+  bool keeps_ = false;             // nothing is deleted here
   const on_progress* progress_ = nullptr;
   mirror_progress so_far_;
 };

@@ -1,8 +1,11 @@
 #include "mirror.hpp"
 
+#include <ima/mailbox/delivery.hpp>
+
 #include <algorithm>
 #include <array>
 #include <span>
+#include <tuple>
 #include <utility>
 
 // What was done in the local mailbox goes to the post office.
@@ -17,25 +20,74 @@ constexpr std::size_t page = 1000;
 constexpr std::array<std::string_view, 6> system_flags{"seen",  "answered",  "flagged",
                                                        "draft", "forwarded", "junk"};
 
+retrieval::flag_change flags_as(const std::vector<std::string>& here) {
+  retrieval::flag_change what{here, {}, std::nullopt};
+  for (const std::string_view flag : system_flags)
+    if (std::ranges::find(here, flag) == here.end()) what.remove.emplace_back(flag);
+  return what;
+}
+
+template <class T>
+result<void> without_value(const result<T>& outcome) {
+  return outcome ? result<void>() : outcome.error();
+}
+
 }  // namespace
+
+result<void> mirror::look_here(folder_end& end) {
+  if (auto good = pair_copies(end); !good) return good;
+  auto state = notes_.get(subject::here, end.folder);
+  if (!state) return state.error();
+  end.here = *std::move(state);
+  auto changes = changes_here(end);
+  if (!changes) return changes.error();
+  end.mine = *std::move(changes);
+  return {};
+}
+
+// A copy of the mailbox that an older version made knows the copies' ids here by those there, and
+// not the other way round. The list there tells, once.
+result<void> mirror::pair_copies(const folder_end& end) {
+  const auto done = notes_.get(subject::paired, end.folder);
+  if (!done) return done.error();
+  if (!done->empty()) return {};
+  std::string token(retrieval::first_token);
+  for (bool more = end.token != retrieval::first_token; more;) {
+    const auto got = next_page(end.folder, token);
+    if (!got) return got.error();
+    for (const retrieval::change& change : got->changes) {
+      const auto here = notes_.local_id(change.id);
+      if (!here) return here.error();
+      if (!is_copy(change.id) || here->empty()) continue;
+      if (auto good = notes_.pair(change.id, *here); !good) return good;
+    }
+    token = got->token;
+    more = got->more;
+  }
+  return notes_.set(subject::paired, end.folder, "1");
+}
 
 // What was done in a folder since `end.here`, which becomes the state now. The first time, and
 // where the local mailbox does not know that state any more, nobody can tell.
-result<std::vector<mirror::local_change>> mirror::changes_here(folder_end& end) {
-  std::vector<local_change> changes;
+result<mirror::local_changes> mirror::changes_here(folder_end& end) {
+  local_changes changes;
   std::string from = end.here;
   const auto now = local_.status(end.folder);
   if (!now) return now.error();
   end.here = now->token;
+  const auto folders = local_.folders();  // people make folders while a run is at work
+  if (!folders) return folders.error();
+  folders_.clear();
+  for (const auto& folder : *folders) folders_.push_back(folder.name);
   while (!from.empty()) {
     const auto got = local_.changes(end.folder, from, page);
-    if (!got && got.error().rule == "resync") return std::vector<local_change>();
+    if (!got && got.error().rule == "resync") return local_changes();
     if (!got) return got.error();
     for (const mailbox::entry& entry : got->entries) {
       if (touched_.contains(entry.id)) continue;
       auto change = describe(end.folder, entry);
       if (!change) return change.error();
-      changes.push_back(*std::move(change));
+      changes.insert_or_assign(entry.id, *std::move(change));
     }
     end.here = got->token;
     from = got->more ? got->token : std::string();
@@ -43,49 +95,104 @@ result<std::vector<mirror::local_change>> mirror::changes_here(folder_end& end) 
   return changes;
 }
 
-// What people did here while this run was at work; its own changes are not theirs.
-result<void> mirror::push_changes(folder_end& end) {
-  const auto changes = changes_here(end);
-  if (!changes) return changes.error();
-  if (auto good = push(end.folder, *changes); !good) return good;
-  return local_.set_sync_state(here_name(end.folder), end.here);
-}
-
 // What left the folder was moved or deleted; where it is now tells.
 result<mirror::local_change> mirror::describe(const std::string& folder,
                                               const mailbox::entry& here) {
-  local_change change{here.id, here.flags, {}, here.gone};
+  local_change change{here.flags, {}, here.gone};
   for (const std::string& name : folders_) {
     if (!here.gone || name == folder) continue;
     const auto found = local_.find(name, here.id);
     if (!found) return found.error();
-    if (*found) change.moved_to = name;
+    if (!*found) continue;
+    change.moved_to = name;
+    change.flags = (*found)->flags;
   }
   return change;
 }
 
-result<void> mirror::push(const std::string& folder, const std::vector<local_change>& changes) {
-  for (const local_change& change : changes) {
-    if (touched_.contains(change.id)) continue;  // the post office's change stays
-    auto good = push_one(folder, change);
-    if (!good && good.error().kind != fault::refused) return good;  // a refused one stays as it is
+result<void> mirror::push(const std::string& folder, const local_changes& changes) {
+  std::map<std::string, std::vector<std::string>> moved;
+  std::vector<std::string> deleted;
+  std::map<std::pair<std::string, std::vector<std::string>>, std::vector<std::string>> flagged;
+  for (const auto& [id, change] : changes) {
+    if (touched_.contains(id)) continue;  // the post office's change stays
+    const auto there = notes_.remote_id(id);
+    if (!there) return there.error();
+    if (there->empty()) continue;  // it is only here
+    const bool gone = change.gone && change.moved_to.empty();
+    if (gone)
+      deleted.push_back(id);
+    else if (change.gone)
+      moved[change.moved_to].push_back(*there);
+    if (!gone) flagged[{change.gone ? change.moved_to : folder, change.flags}].push_back(*there);
+  }
+  for (const auto& [target, ids] : moved)
+    if (auto good = push_moves(folder, target, ids); !good) return good;
+  if (auto good = push_deletions(folder, deleted); !good) return good;
+  for (const auto& [where, ids] : flagged) {
+    const auto& [name, flags] = where;
+    auto outcome = without_value(remote_.flag(name, ids, flags_as(flags)));
+    if (auto good = answered(name, std::move(outcome)); !good) return good;
   }
   return {};
 }
 
-// Only messages with the same id on both sides: copies have ids of their own.
-result<void> mirror::push_one(const std::string& folder, const local_change& change) {
-  const std::span<const std::string> ids(&change.id, 1);
-  const auto done = [](const auto& outcome) {
-    return outcome ? result<void>() : result<void>(outcome.error());
-  };
-  if (change.gone && !change.moved_to.empty())
-    return done(remote_.move(folder, change.moved_to, ids));
-  if (change.gone) return done(remote_.remove(folder, ids));
-  retrieval::flag_change what{change.flags, {}, std::nullopt};
-  for (const std::string_view flag : system_flags)
-    if (std::ranges::find(change.flags, flag) == change.flags.end()) what.remove.emplace_back(flag);
-  return done(remote_.flag(folder, ids, what));
+result<void> mirror::push_moves(const std::string& folder, const std::string& target,
+                                const std::vector<std::string>& ids) {
+  auto outcome = make_there(target);
+  if (outcome) outcome = without_value(remote_.move(folder, target, ids));
+  return answered(folder, std::move(outcome));
+}
+
+result<void> mirror::push_deletions(const std::string& folder,
+                                    const std::vector<std::string>& ids) {
+  std::vector<std::string> there;
+  for (const std::string& id : ids) {
+    const auto deleted = was_deleted_here(id);
+    if (!deleted) return deleted.error();
+    auto remote_id = notes_.remote_id(id);
+    if (!remote_id) return remote_id.error();
+    if (*deleted) there.push_back(*std::move(remote_id));
+  }
+  if (there.empty()) return {};
+  auto outcome = without_value(remote_.remove(folder, there));
+  const bool done = outcome.has_value();
+  if (auto good = answered(folder, std::move(outcome)); !good || !done) return good;
+  for (const std::string& id : ids)
+    if (auto good = notes_.unpair(id); !good) return good;
+  return {};
+}
+
+// By a person, not by a run without `two_way` that saw it go there: such a one leaves no tombstone,
+// and no note of a copy.
+result<bool> mirror::was_deleted_here(const std::string& id) {
+  if (is_copy(id)) return true;
+  const auto name = digest::parse(id);
+  if (!name) return name.error();
+  return mailbox::contains(mailbox::posix_file_system(), options_.path, *name);
+}
+
+// A folder that is only here, and that something was moved to.
+result<void> mirror::make_there(const std::string& folder) {
+  if (there_.contains(folder)) return {};
+  const auto here = local_.folders();
+  if (!here) return here.error();
+  const auto found = std::ranges::find(*here, folder, &mailbox::folder::name);
+  if (!remote_.offers("folders"))
+    return error{fault::refused, "unsupported", folder, "the post office makes no folders"};
+  auto made = remote_.create_folder(folder, found == here->end() ? "" : found->role);
+  if (!made && made.error().rule == "folder-role") made = remote_.create_folder(folder);
+  if (!made && made.error().rule != "folder-exists") return made;
+  there_.insert(folder);
+  made_.push_back(folder);
+  return {};
+}
+
+// What is refused for good stays as it is here, and is told.
+result<void> mirror::answered(const std::string& folder, result<void> outcome) {
+  if (outcome || outcome.error().kind != fault::refused) return outcome;
+  failures_.push_back({fault::refused, "not-sent-back", folder, outcome.error().message()});
+  return {};
 }
 
 }  // namespace ima::tools

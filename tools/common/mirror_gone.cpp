@@ -1,0 +1,107 @@
+#include "mirror.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <span>
+#include <utility>
+
+// What is at the post office no more goes here; what is here goes there, if asked.
+
+namespace ima::tools {
+namespace {
+
+constexpr std::size_t page = 1000;
+
+}  // namespace
+
+// No tombstone is left, as what went there may come back there, or is in a folder that is brought
+// another time.
+result<void> mirror::remove_gone(folder_end& end) {
+  std::vector<std::string> ids;
+  for (const std::string& remote_id : end.gone) {
+    auto id = notes_.local_id(remote_id);
+    if (!id) return id.error();
+    if (!id->empty()) ids.push_back(*std::move(id));
+  }
+  const auto more = not_named(end);
+  if (!more) return more.error();
+  ids.insert(ids.end(), more->begin(), more->end());
+  if (ids.empty()) return {};
+  const auto removed = local_.remove(end.folder, ids);
+  if (!removed) return removed.error();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if ((*removed)[i] != mailbox::outcome::done) continue;  // it moved to another folder
+    touch(ids[i]);
+    if (auto good = notes_.unpair(ids[i]); !good) return good;
+  }
+  return local_.forget_deletion(ids);
+}
+
+// The messages of a folder that came from there, were not named when it was listed, and are in no
+// other folder there either: a move from here may not have got through.
+result<std::vector<std::string>> mirror::not_named(const folder_end& end) {
+  std::vector<std::string> left;
+  if (!end.compare) return left;
+  std::string token(retrieval::first_token);
+  for (bool more = true; more;) {
+    const auto got = local_.changes(end.folder, token, page);
+    if (!got) return got.error();
+    for (const mailbox::entry& entry : got->entries) {
+      if (entry.gone || end.named.contains(std::hash<std::string>()(entry.id))) continue;
+      const auto ours = is_from_there(end.folder, entry.id);
+      if (!ours) return ours.error();
+      if (*ours) left.push_back(entry.id);
+    }
+    token = got->token;
+    more = got->more;
+  }
+  const auto elsewhere = still_there(left);
+  if (!elsewhere) return elsewhere.error();
+  std::erase_if(left, [&](const std::string& id) { return elsewhere->contains(id); });
+  return left;
+}
+
+// Of one whose file cannot be read nobody knows, and it stays.
+result<bool> mirror::is_from_there(const std::string& folder, const std::string& id) {
+  if (is_copy(id)) {
+    const auto there = notes_.remote_id(id);
+    return there ? result<bool>(!there->empty()) : there.error();
+  }
+  const auto stored = local_.header(folder, id);
+  if (!stored || !*stored) return false;
+  return record_value((*stored)->record, "origin") == notes_.origin(id);
+}
+
+// Which of the messages with these local ids are in any folder there.
+result<std::set<std::string>> mirror::still_there(const std::vector<std::string>& ids) {
+  std::map<std::string, std::string> by_remote;
+  std::vector<std::string> asked;
+  for (const std::string& id : ids) {
+    const auto there = notes_.remote_id(id);
+    if (!there) return there.error();
+    by_remote[*there] = id;
+    asked.push_back(*there);
+  }
+  std::set<std::string> found;
+  if (ids.empty()) return found;
+  for (const std::string& folder : there_) {
+    const auto got = headers(
+        folder, asked,
+        [&](std::string_view id, octets, octets) -> result<void> {
+          found.insert(by_remote[std::string(id)]);
+          return {};
+        },
+        [&](const std::string& id, const error&) { found.insert(by_remote[id]); });
+    if (!got && got.error().rule != "no-folder") return got.error();
+  }
+  return found;
+}
+
+// Noted before it is done: from then on that something is gone there is no reason to remove it.
+result<void> mirror::delete_there(const folder_end& end) {
+  if (auto good = notes_.set(subject::emptied, "", "1"); !good) return good;
+  const auto removed = remote_.remove(end.folder, end.brought);
+  return removed ? result<void>() : removed.error();
+}
+
+}  // namespace ima::tools

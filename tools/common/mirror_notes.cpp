@@ -1,0 +1,138 @@
+#include "mirror_notes.hpp"
+
+#include <ima/digest.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ima::tools {
+namespace {
+
+constexpr std::size_t digest_digits = 64;
+constexpr std::size_t longest_note = 65536;  // docs/mailbox.md section 12
+
+using subject = mirror_notes::subject;
+
+constexpr std::string_view about(subject what) {
+  switch (what) {
+    case subject::there:
+      return "";
+    case subject::here:
+      return "here\n";
+    case subject::listed:
+      return "listed\n";
+    case subject::missed:
+      return "missed\n";
+    case subject::unlisted:
+      return "unlisted\n";
+    case subject::paired:
+      return "paired\n";
+    case subject::emptied:
+      return "emptied\n";
+  }
+  return "";
+}
+
+constexpr std::array of_folder{subject::there,  subject::here,     subject::listed,
+                               subject::missed, subject::unlisted, subject::paired};
+
+std::string_view take_word(std::string_view& text, char end) {
+  const std::string_view word = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(text.size(), word.size() + 1));
+  return word;
+}
+
+}  // namespace
+
+bool is_copy(std::string_view id) noexcept { return id.size() != digest_digits; }
+
+// The names of notes are short, and folders' names may not be.
+std::string mirror_notes::name(std::string_view about, std::string_view what) const {
+  return digest::of(fmt::format("{}{}\n{}", about, source_, what)).hex();
+}
+
+result<std::string> mirror_notes::get(subject what, std::string_view folder) {
+  return local_.sync_state(name(about(what), folder));
+}
+
+result<void> mirror_notes::set(subject what, std::string_view folder, octets value) {
+  return local_.set_sync_state(name(about(what), folder), value);
+}
+
+result<void> mirror_notes::copy(std::string_view from, std::string_view to) {
+  for (const subject what : of_folder) {
+    const auto value = get(what, from);
+    if (!value) return value.error();
+    if (auto good = set(what, to, *value); !good) return good;
+  }
+  return {};
+}
+
+result<void> mirror_notes::forget(std::string_view folder) {
+  for (const subject what : of_folder)
+    if (auto good = set(what, folder, ""); !good) return good;
+  return {};
+}
+
+// A line for each: id, arrival, flags.
+result<mirror_notes::messages> mirror_notes::get_messages(subject what, std::string_view folder) {
+  const auto text = get(what, folder);
+  if (!text) return text.error();
+  messages list;
+  for (std::string_view rest = *text; !rest.empty();) {
+    std::string_view line = take_word(rest, '\n');
+    retrieval::entry entry;
+    entry.id = take_word(line, ' ');
+    const auto arrived = timestamp::parse(take_word(line, ' '));
+    if (arrived) entry.arrived = *arrived;
+    while (!line.empty()) entry.flags.emplace_back(take_word(line, ' '));
+    list.emplace(entry.id, entry);
+  }
+  return list;
+}
+
+result<void> mirror_notes::set_messages(subject what, std::string_view folder,
+                                        const messages& list) {
+  std::string text;
+  for (const auto& [id, entry] : list)
+    text += fmt::format("{} {} {}\n", id, entry.arrived.text(), fmt::join(entry.flags, " "));
+  if (text.size() > longest_note)
+    return error{fault::temporary, "message-unavailable", std::string(folder),
+                 fmt::format("{} messages cannot be had", list.size())};
+  return set(what, folder, text);
+}
+
+result<std::string> mirror_notes::local_id(const std::string& remote_id) {
+  if (!is_copy(remote_id)) return remote_id;
+  return local_.sync_state(name("", remote_id));
+}
+
+result<std::string> mirror_notes::remote_id(const std::string& local_id) {
+  if (!is_copy(local_id)) return local_id;
+  return local_.sync_state(name("there\n", local_id));
+}
+
+// In this order: where only the first is there, the copy is found by its origin and paired again.
+result<void> mirror_notes::pair(const std::string& remote_id, const std::string& local_id) {
+  if (auto good = local_.set_sync_state(name("there\n", local_id), remote_id); !good) return good;
+  return local_.set_sync_state(name("", remote_id), local_id);
+}
+
+result<void> mirror_notes::unpair(const std::string& local_id) {
+  const auto there = remote_id(local_id);
+  if (!there) return there.error();
+  if (!is_copy(local_id) || there->empty()) return {};
+  if (auto good = local_.set_sync_state(name("", *there), ""); !good) return good;
+  return local_.set_sync_state(name("there\n", local_id), "");
+}
+
+std::string mirror_notes::origin(std::string_view remote_id) const {
+  std::string text = source_;
+  std::ranges::replace(text, '\n', ' ');
+  return fmt::format("{} {}", text, remote_id);
+}
+
+}  // namespace ima::tools

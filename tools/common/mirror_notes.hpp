@@ -1,0 +1,68 @@
+#pragma once
+
+#include <ima/error.hpp>
+#include <ima/mailbox/mailbox.hpp>
+#include <ima/retrieval/types.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ima::tools {
+
+/// True for an id that is not a message's digest alone: a mailbox gives a copy one of its own.
+bool is_copy(std::string_view id) noexcept;
+
+/// What a mirror remembers from one run to the next, in notes of the local mailbox (docs/mailbox.md
+/// section 3): durable, small, and of one remote mailbox among others. Errors of all: those of
+/// mailbox::sync_state() and mailbox::set_sync_state(). The mailbox outlives it.
+class mirror_notes {
+ public:
+  /// What a note about a folder says.
+  enum class subject : std::uint8_t {
+    there,     ///< The post office's state up to which the folder was brought.
+    here,      ///< The local state up to which changes made here went to the post office.
+    listed,    ///< The post office's state up to which it was listed.
+    missed,    ///< The messages that could not be brought.
+    unlisted,  ///< The messages that could not be listed.
+    paired,    ///< That the copies in it know the ids of their originals.
+    emptied,   ///< That messages are deleted there once they are here.
+  };
+  using messages = std::map<std::string, retrieval::entry>;
+
+  /// `source` names the remote mailbox.
+  mirror_notes(mailbox::mailbox& local, std::string source)
+      : local_(local), source_(std::move(source)) {}
+
+  /// Empty where there is none.
+  result<std::string> get(subject what, std::string_view folder);
+  result<void> set(subject what, std::string_view folder, octets value);
+  /// Gives the notes of one folder to another, for whoever renames it: copy() before, forget()
+  /// after.
+  result<void> copy(std::string_view from, std::string_view to);
+  result<void> forget(std::string_view folder);
+
+  /// A list of messages, `missed` or `unlisted`. Error also: fault::temporary
+  /// `message-unavailable` where they are too many.
+  result<messages> get_messages(subject what, std::string_view folder);
+  result<void> set_messages(subject what, std::string_view folder, const messages& list);
+
+  /// The id that a message has here; empty for a copy that is not here.
+  result<std::string> local_id(const std::string& remote_id);
+  /// The id that a message has there; empty for a copy that is not from there.
+  result<std::string> remote_id(const std::string& local_id);
+  /// A copy that is here has this id there.
+  result<void> pair(const std::string& remote_id, const std::string& local_id);
+  /// A copy is here no more.
+  result<void> unpair(const std::string& local_id);
+  /// What the record of a message from there says of its origin.
+  std::string origin(std::string_view remote_id) const;
+
+ private:
+  std::string name(std::string_view about, std::string_view what) const;
+  mailbox::mailbox& local_;
+  std::string source_;
+};
+
+}  // namespace ima::tools
