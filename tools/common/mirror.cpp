@@ -78,7 +78,11 @@ result<mirror::folder_end> mirror::bring(const std::string& folder, const on_mes
   end.token = kept->empty() ? std::string(retrieval::first_token) : *std::move(kept);
   auto missed = notes_.get_messages(subject::missed, folder);
   if (!missed) return missed.error();
-  end.missed = *std::move(missed);
+  end.again = *std::move(missed);
+  const auto emptied = notes_.get(subject::emptied, folder);
+  if (!emptied) return emptied.error();
+  if (options_.delete_after && emptied->empty())  // other runs brought what is to go there now
+    end.token = retrieval::first_token;
   if (options_.two_way)
     if (auto good = look_here(end); !good) return good.error();
   if (auto good = bring_pages(end, report); !good) return good.error();
@@ -99,7 +103,7 @@ result<void> mirror::bring_pages(folder_end& end, const on_message& report) {
     more = got->more;
   }
   std::vector<retrieval::entry> again;
-  for (auto& [id, entry] : std::exchange(end.missed, {})) again.push_back(std::move(entry));
+  for (const auto& [id, entry] : end.again) again.push_back(entry);
   return fetch_all(end, again, report);
 }
 
@@ -107,6 +111,7 @@ result<void> mirror::bring_pages(folder_end& end, const on_message& report) {
 result<void> mirror::begin_list(folder_end& end) {
   end.gone.clear();
   end.named.clear();
+  end.again.clear();
   end.missed.clear();
   const auto here = local_.status(end.folder);
   if (!here) return here.error();
@@ -118,6 +123,7 @@ result<std::vector<retrieval::entry>> mirror::missing(folder_end& end,
                                                       std::vector<retrieval::change>& changes) {
   std::vector<retrieval::entry> wanted;
   for (retrieval::change& change : changes) {
+    end.again.erase(change.id);
     end.missed.erase(change.id);
     if (!change.present) {
       end.gone.insert(std::move(change.id));
@@ -181,6 +187,10 @@ result<void> mirror::finish(folder_end& end) {
     if (auto good = remove_gone(end); !good) return good;
   if (!end.brought.empty())
     if (auto good = delete_there(end); !good) return good;
+  if (keeps_)
+    if (auto good = notes_.set(subject::emptied, end.folder, options_.delete_after ? "1" : "");
+        !good)
+      return good;
   if (options_.two_way) {
     const auto meanwhile = changes_here(end);  // its own changes are not people's
     if (!meanwhile) return meanwhile.error();

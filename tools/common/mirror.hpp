@@ -106,7 +106,8 @@ class mirror {
     bool compare = false;                   // what the list does not name left the folder
     std::unordered_set<std::size_t> named;  // hashes of ids here: a list may be long
     std::vector<std::string> brought;       // whole here: may be deleted there
-    mirror_notes::messages missed;          // could not be brought
+    mirror_notes::messages again;           // could not be brought by an earlier run
+    mirror_notes::messages missed;          // nor by this one
     std::string here;    // two-way: the state of the local folder that was looked at
     local_changes mine;  // two-way
   };

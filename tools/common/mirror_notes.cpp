@@ -36,8 +36,8 @@ constexpr std::string_view about(subject what) {
   return "";
 }
 
-constexpr std::array of_folder{subject::there,  subject::here,     subject::listed,
-                               subject::missed, subject::unlisted, subject::paired};
+constexpr std::array of_folder{subject::there,    subject::here,   subject::listed, subject::missed,
+                               subject::unlisted, subject::paired, subject::emptied};
 
 std::string_view take_word(std::string_view& text, char end) {
   const std::string_view word = text.substr(0, text.find(end));

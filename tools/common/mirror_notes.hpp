@@ -27,7 +27,7 @@ class mirror_notes {
     missed,    ///< The messages that could not be brought.
     unlisted,  ///< The messages that could not be listed.
     paired,    ///< That the copies in it know the ids of their originals.
-    emptied,   ///< That messages are deleted there once they are here.
+    emptied,   ///< That what is here was deleted there; of no folder: that any was, ever.
   };
   using messages = std::map<std::string, retrieval::entry>;
 
