@@ -91,11 +91,16 @@ def unescape(text):
     return re.sub("%([0-9A-F]{2})", lambda m: chr(int(m[1], 16)), text)
 
 
+# What stands in no part of the mail.
+KEPT = {("message/rfc822", "header.eml"), ("application/octet-stream", "preamble.txt"),
+        ("application/octet-stream", "epilogue.txt")}
+
+
 def leaves(message):
     """The parts as a MIME parser sees them: what is kept whole or nested is opened."""
     made_of = {p.original: i for i, p in enumerate(message.parts) if p.original}
     for number, part in enumerate(message.parts, 1):
-        if part.type == "message/rfc822" and part.name == "header.eml":
+        if (part.type, part.name) in KEPT:
             continue
         if number in made_of:  # an original whose translation stands before it
             continue

@@ -55,7 +55,8 @@ void* open_iconv(std::string_view charset) {
 }  // namespace
 
 transfer_name transfer_of(std::string_view value) noexcept {
-  const std::string name = lower(trim(value));
+  value = trim(value);
+  const std::string name = lower(value.substr(0, value.find_first_of(" \t;(")));
   if (name == "base64") return {transfer::base64, true};
   if (name == "quoted-printable") return {transfer::quoted_printable, true};
   if (name == "x-uuencode" || name == "uuencode" || name == "x-uue" || name == "uue")

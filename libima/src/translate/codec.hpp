@@ -16,7 +16,8 @@ namespace ima::translate {
 /// A content transfer encoding (RFC 2045 section 6), or uuencode.
 enum class transfer { identity, base64, quoted_printable, uuencode };
 
-/// By the value of Content-Transfer-Encoding. `known` is false where it names none of them.
+/// By the value of Content-Transfer-Encoding, whose first word counts. `known` is false where it
+/// names none of them.
 struct transfer_name {
   transfer encoding = transfer::identity;
   bool known = true;

@@ -33,25 +33,30 @@ std::string decoded_b(std::string_view text) {
   return out;
 }
 
+// Takes what stands before the next `?`, and that; nothing where a space comes first.
+std::optional<std::string_view> take_field(std::string_view& value) {
+  const std::size_t end = value.find_first_of("? \t");
+  if (end == std::string_view::npos || value[end] != '?') return std::nullopt;
+  const std::string_view taken = value.substr(0, end);
+  value.remove_prefix(end + 1);
+  return taken;
+}
+
 // Takes `=?charset?encoding?text?=` off the front, or nothing.
 std::optional<encoded_word> take_word(std::string_view& value) {
   if (!value.starts_with("=?")) return std::nullopt;
-  const std::size_t encoding = value.find('?', 2);
-  if (encoding == std::string_view::npos || value.size() < encoding + 3) return std::nullopt;
-  if (value[encoding + 2] != '?') return std::nullopt;
-  const std::size_t end = value.find("?=", encoding + 3);
-  if (end == std::string_view::npos) return std::nullopt;
-  std::string_view charset = value.substr(2, encoding - 2);
-  const std::string_view text = value.substr(encoding + 3, end - encoding - 3);
-  if (charset.empty() ||
-      (std::string(charset) + std::string(text)).find_first_of(" \t?") != std::string::npos)
+  std::string_view rest = value.substr(2);
+  const auto name = take_field(rest);
+  const auto encoding = name ? take_field(rest) : std::nullopt;
+  const auto text = encoding ? take_field(rest) : std::nullopt;
+  if (!text || name->empty() || encoding->size() != 1 || !rest.starts_with('='))
     return std::nullopt;
-  charset = charset.substr(0, charset.find('*'));  // RFC 2231 adds a language
-  const char how = value[encoding + 1];
-  if (how != 'q' && how != 'Q' && how != 'b' && how != 'B') return std::nullopt;
+  const std::string_view charset = name->substr(0, name->find('*'));  // RFC 2231 adds a language
+  const bool q = encoding->front() == 'q' || encoding->front() == 'Q';
+  if (!q && encoding->front() != 'b' && encoding->front() != 'B') return std::nullopt;
   if (!charset_decoder(charset).known()) return std::nullopt;
-  value.remove_prefix(end + 2);
-  return encoded_word{lower(charset), how == 'q' || how == 'Q' ? decoded_q(text) : decoded_b(text)};
+  value = rest.substr(1);
+  return encoded_word{lower(charset), q ? decoded_q(*text) : decoded_b(*text)};
 }
 
 std::string utf8_of(const encoded_word& word) {

@@ -10,6 +10,7 @@ namespace ima::translate {
 namespace {
 
 constexpr std::size_t longest_boundary = 1000;
+constexpr std::size_t longest_type = 255;  // RFC 6838 section 4.2
 
 // A field's name with its colon at the front of a line; npos where the line is no field.
 std::size_t colon_of(std::string_view line) noexcept {
@@ -24,8 +25,8 @@ std::size_t colon_of(std::string_view line) noexcept {
 
 bool is_type(std::string_view text) noexcept {
   const std::size_t slash = text.find('/');
-  return slash != std::string_view::npos && slash > 0 && slash + 1 < text.size() &&
-         text.find('/', slash + 1) == std::string_view::npos &&
+  return text.size() <= longest_type && slash != std::string_view::npos && slash > 0 &&
+         slash + 1 < text.size() && text.find('/', slash + 1) == std::string_view::npos &&
          std::all_of(text.begin(), text.end(),
                      [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
 }
@@ -192,11 +193,15 @@ std::optional<scanner::delimiter> scanner::find_delimiter(const text_line& line)
 
 void scanner::cut(const delimiter& at, const text_line& line) {
   const std::size_t parent = open_[at.level].index;
+  entity& whole = tree_.all[parent];
+  if (whole.children.empty()) whole.preamble_end = std::max(whole.body_at, line.at - line_end_);
   close_above(at.level + 1, line.at);
-  if (at.last)
-    open_.pop_back();  // what follows is nobody's, until an outer boundary
-  else
+  if (at.last) {
+    whole.epilogue_at = line.at + line.size;
+    open_.pop_back();  // what follows is in no part, until an outer boundary
+  } else {
     begin_child(parent, line.at + line.size);
+  }
 }
 
 bool scanner::is_open(std::size_t index) const {

@@ -31,6 +31,8 @@ struct entity {
   std::uint64_t header_at = 0;
   std::uint64_t body_at = 0;
   std::uint64_t body_end = 0;
+  std::uint64_t preamble_end = 0;  ///< Of a multipart with children: before the first boundary.
+  std::uint64_t epilogue_at = 0;   ///< Behind its last boundary, or 0 where that is missing.
   std::vector<mime_field> fields;
   parametrised type{"text/plain", {}};  ///< Content-Type; its default where it is no type at all.
   bool typed = false;                   ///< There is a Content-Type that is one.
@@ -43,10 +45,10 @@ struct entity {
 };
 
 struct scan_bounds {
-  std::size_t entities = 900;
+  std::size_t entities = 2000;
   std::size_t depth = 50;
-  std::size_t fields = 20'000;             ///< Of all entities.
-  std::size_t field_octets = 1024 * 1024;  ///< Of all fields.
+  std::size_t fields = 20'000;                 ///< Of all entities.
+  std::size_t field_octets = 2 * 1024 * 1024;  ///< Of all fields.
 };
 
 struct entity_tree {

@@ -105,7 +105,8 @@ void writer::wrap(const header_field& line) {
 void writer::write_line(const header_field& line) {
   const std::string_view name = line.name;
   const std::string value(line.value);
-  if (name == "ima" || name == "part" || name == "mime-structure") return;
+  if (name == "ima" || name == "part" || name == "mime-structure" || name == "mime-multipart")
+    return;
   if (name == "for") {
     remarks_.push_back({"envelope", "for", value + " is a recipient of the envelope, not a field"});
     return;

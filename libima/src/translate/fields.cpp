@@ -2,6 +2,7 @@
 
 #include "message/header_grammar.hpp"
 #include "translate/escape.hpp"
+#include "translate/leaf.hpp"
 
 #include <fmt/format.h>
 
@@ -12,18 +13,14 @@
 namespace ima::translate {
 namespace {
 
-// Fields that say how the body is built; the part lines say that.
-constexpr std::array<std::string_view, 5> structural{"content-type", "content-transfer-encoding",
-                                                     "content-ima", "mime-version", "ima-header"};
-
-bool is_structural(std::string_view name) {
-  return std::find(structural.begin(), structural.end(), name) != structural.end();
-}
+// Fields that are no lines: the part lines say how the body is built.
+bool is_structural(std::string_view name) { return shapes_body(name) || name == "ima-header"; }
 
 // Names that mean something else, or nothing a sender may say, in a message.
 bool has_own_meaning(std::string_view name) {
-  static constexpr std::array<std::string_view, 9> names{
-      "ima", "part", "for", "via", "id", "mailer", "auto", "mime-field", "mime-structure"};
+  static constexpr std::array<std::string_view, 10> names{
+      "ima",        "part",           "for",           "via", "id", "mailer", "auto",
+      "mime-field", "mime-structure", "mime-multipart"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 

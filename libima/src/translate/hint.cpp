@@ -30,7 +30,8 @@ std::string squashed(std::string_view value) {
 std::vector<said> sayings(const header_block& block) {
   std::vector<said> out;
   for (const header_field& f : block.fields())
-    if (f.name != "part" && f.name != "mime-structure" && !grammar::is_envelope(f.name))
+    if (f.name != "part" && f.name != "mime-structure" && f.name != "mime-multipart" &&
+        !grammar::is_envelope(f.name))
       out.emplace_back(f.name, squashed(f.value));
   std::sort(out.begin(), out.end());
   return out;
@@ -56,7 +57,8 @@ node structure_of(const header_block& block, const std::vector<bool>& derived) {
   std::vector<leaf_traits> traits;
   for (std::size_t i = 0; i < derived.size(); ++i)
     if (!derived[i]) traits.push_back(traits_of(i + 1, block.parts()[i]));
-  return structure_of(block.first("mime-structure"), traits);
+  return as_read(structure_of(block.first("mime-structure"), traits),
+                 [&](std::size_t part) { return std::string(block.parts()[part - 1].media_type); });
 }
 
 // `made` was made of mail, so its parts were made from another just where it says so.

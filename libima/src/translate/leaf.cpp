@@ -15,28 +15,35 @@ constexpr std::size_t longest_kept = 2000;  // octets of one attribute
 constexpr std::size_t most_kept = 3000;     // of all that are kept
 
 bool is_about_body(std::string_view name) {
-  return name == "content-type" || name == "content-transfer-encoding" || name == "content-id" ||
-         name == "content-disposition" || name == "mime-version" || name == "content-ima";
+  return shapes_body(name) || name == "content-id" || name == "content-disposition";
 }
 
-bool is_attribute_name(std::string_view name) {
-  return is_line_name(name) && name != "role" && name != "cid" && name != "params" &&
-         name != "name" && name != "sha256" && name != "original";
+// Names of attributes that say something else than a field of this name.
+bool has_own_meaning(std::string_view name) {
+  static constexpr std::string_view names[] = {
+      "role",     "cid",      "params",   "name",
+      "sha256",   "original", "filename", "disposition-params",
+      "preamble", "epilogue"};
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-void keep(part_words& into, const std::string& name, std::string_view value) {
-  const bool there = std::any_of(into.kept.begin(), into.kept.end(),
-                                 [&](const parameter& p) { return p.name == name; });
+// Adds an attribute, its value escaped; false where there is one of its name or no room.
+bool add_kept(std::vector<parameter>& into, std::string_view name, std::string text) {
   std::size_t had = 0;
-  for (const parameter& p : into.kept) had += p.name.size() + p.value.size() + 2;
+  for (const parameter& p : into) {
+    if (p.name == name) return false;
+    had += p.name.size() + p.value.size() + 2;
+  }
+  if (text.empty() || text.size() > longest_kept || had + name.size() + text.size() > most_kept)
+    return false;
+  into.push_back({std::string(name), std::move(text)});
+  return true;
+}
+
+void keep(part_words& into, std::string_view name, std::string_view value) {
   const fitted made = fit_line(value, longest_kept);
-  if (made.changed) into.complete = false;
-  std::string text = escape_attribute(made.text);
-  if (there || had + name.size() + text.size() > most_kept || !is_attribute_name(name) ||
-      text.empty() || text.size() > longest_kept)
-    into.complete = false;
-  else
-    into.kept.push_back({name, std::move(text)});
+  const bool added = add_kept(into.kept, name, escape_attribute(made.text));
+  into.complete = into.complete && added && !made.changed;
 }
 
 void describe_id(part_words& into, std::string_view value) {
@@ -56,6 +63,18 @@ void describe_name(part_words& into, std::string_view value) {
   if (made.changed) keep(into, "filename", value);
 }
 
+// What a disposition says beside the role and the name.
+void describe_disposition(part_words& into, const parametrised& disposition) {
+  const std::string_view kind = disposition.value;
+  if (!kind.empty() && kind != "inline" && kind != "attachment")
+    keep(into, "content-disposition", kind);
+  std::vector<parameter> more;
+  std::copy_if(disposition.params.begin(), disposition.params.end(), std::back_inserter(more),
+               [](const parameter& p) { return p.name != "filename"; });
+  const bool added = more.empty() || add_kept(into.kept, "disposition-params", write_params(more));
+  into.complete = into.complete && added && disposition.complete;
+}
+
 // The parameters that the part line does not say in another way.
 std::vector<parameter> remaining_params(const entity& e, std::string_view name) {
   std::vector<parameter> out;
@@ -67,10 +86,12 @@ std::vector<parameter> remaining_params(const entity& e, std::string_view name) 
   return out;
 }
 
-void describe_type(part_words& into, const entity& e, std::string_view name) {
+void describe_type(part_words& into, const entity& e) {
   into.media_type = e.type.value;
-  into.params = write_params(remaining_params(e, name));
-  if (into.params.size() > longest_kept || !grammar::media_type(into.media_type)) {
+  into.params = write_params(fitting_params(remaining_params(e, into.name), into.complete));
+  const bool understood = e.typed || e.field("content-type").empty();
+  into.complete = into.complete && understood && e.type.complete && !repeats_body_fields(e);
+  if (!grammar::media_type(into.media_type)) {
     into.media_type = "application/octet-stream";
     into.params.clear();
     keep(into, "content-type", e.field("content-type"));
@@ -79,17 +100,50 @@ void describe_type(part_words& into, const entity& e, std::string_view name) {
 
 }  // namespace
 
+bool shapes_body(std::string_view name) {
+  return name == "content-type" || name == "content-transfer-encoding" || name == "mime-version" ||
+         name == "content-ima";
+}
+
+std::vector<parameter> fitting_params(std::vector<parameter> params, bool& complete) {
+  std::size_t size = 0;
+  const auto end = std::find_if(params.begin(), params.end(), [&](const parameter& p) {
+    size += write_params({p}).size() + 1;
+    return size > longest_kept;
+  });
+  complete = complete && end == params.end();
+  params.erase(end, params.end());
+  return params;
+}
+
+bool repeats_body_fields(const entity& e) {
+  constexpr std::string_view once[] = {"content-type", "content-transfer-encoding", "content-id",
+                                       "content-disposition"};
+  return std::any_of(std::begin(once), std::end(once), [&](std::string_view name) {
+    return std::count_if(e.fields.begin(), e.fields.end(),
+                         [&](const mime_field& f) { return lower(f.name) == name; }) > 1;
+  });
+}
+
+bool keep_field(std::vector<parameter>& into, std::string_view name, std::string_view value) {
+  if (!is_line_name(name) || has_own_meaning(name)) return false;
+  const fitted made = fit_line(decode_text(value), longest_kept);
+  return add_kept(into, name, escape_attribute(made.text)) && !made.changed && is_utf8(value);
+}
+
 part_words describe(const entity& e, bool root) {
   part_words out;
   const parametrised disposition = parse_parametrised(e.field("content-disposition"));
   std::string_view name = disposition.param("filename");
   if (name.empty()) name = e.type.param("name");
-  describe_type(out, e, name);
-  describe_id(out, e.field("content-id"));
   describe_name(out, name);
+  describe_type(out, e);
+  describe_id(out, e.field("content-id"));
+  describe_disposition(out, disposition);
   for (const mime_field& f : e.fields) {
     const std::string field = lower(f.name);
-    if (!root && !is_about_body(field)) keep(out, field, f.value);
+    if (root || is_about_body(field)) continue;
+    out.complete = keep_field(out.kept, field, f.value) && out.complete;
   }
   return out;
 }

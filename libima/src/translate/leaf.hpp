@@ -27,6 +27,18 @@ struct part_words {
   bool complete = true;         ///< Every field of the entity is said.
 };
 
+/// Whether a field of this name, in lower case, says how a body is built; no attribute says that.
+bool shapes_body(std::string_view name);
+
+/// As many of a type's parameters as a line has room for; `complete` becomes false if not all.
+std::vector<parameter> fitting_params(std::vector<parameter> params, bool& complete);
+
+/// Whether a field that may stand once in an entity, as it is about the body, stands there again.
+bool repeats_body_fields(const entity& e);
+
+/// Adds a field as an attribute, escaped. False where not all of it could be added.
+bool keep_field(std::vector<parameter>& into, std::string_view name, std::string_view value);
+
 /// What the entity's own fields make of its part line. `root` fields other than those about the
 /// body belong to the message.
 part_words describe(const entity& e, bool root);

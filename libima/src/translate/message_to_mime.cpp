@@ -1,5 +1,6 @@
 #include "support/try.hpp"
 #include "translate/derived.hpp"
+#include "translate/escape.hpp"
 #include "translate/fields.hpp"
 #include "translate/hint.hpp"
 #include "translate/part_builder.hpp"
@@ -19,13 +20,50 @@ namespace {
 // The values of the part lines, in order.
 std::vector<std::string_view> part_lines(const header_block& header) { return header.all("part"); }
 
+std::string written_type(const header_block& header, std::size_t part) {
+  const auto kept = kept_attributes(part_lines(header)[part - 1]);
+  entity e;
+  e.fields = entity_of(header.parts()[part - 1], kept, "attachment", {}, true).fields;
+  return parse_parametrised(e.field("content-type")).value;
+}
+
+// The text before the parts, or behind them, where mail keeps it as it is.
+std::string outside_text(const std::vector<parameter>& around, std::string_view name) {
+  const auto found = std::find_if(around.begin(), around.end(),
+                                  [&](const parameter& p) { return p.name == name; });
+  const auto text = found == around.end() ? std::nullopt : unescape(found->value);
+  const bool kept = text && text->size() <= longest_outside && trim(*text) == *text &&
+                    text->find('\r') == std::string::npos;
+  return kept ? *text : std::string();
+}
+
+// What is around the parts, as it can be read again: fields, but not those of the message, and text
+// that is short enough.
+void keep_readable(node& n, bool root) {
+  std::vector<parameter> said;
+  std::swap(said, n.around);
+  for (const parameter& p : said) {
+    const auto value = field_value(p.value);
+    if (!root && value && !shapes_body(p.name))
+      keep_field(n.around, p.name, seven_bit_text(*value));
+  }
+  for (const std::string_view name : {"preamble", "epilogue"}) {
+    const std::string text = outside_text(said, name);
+    if (!text.empty()) n.around.push_back({std::string(name), escape_attribute(text)});
+  }
+  for (node& child : n.children) keep_readable(child, false);
+}
+
 // The nesting that the header says, made complete: every part that is written stands in it once.
 node structure_of(const header_block& header, const std::vector<bool>& left_out) {
   std::vector<leaf_traits> written;
   for (std::size_t i = 0; i < header.parts().size(); ++i) {
     if (!left_out[i]) written.push_back(traits_of(i + 1, header.parts()[i]));
   }
-  return structure_of(header.first("mime-structure"), written);
+  node made = structure_of(header.first("mime-structure"), written);
+  read_around(made, header.all("mime-multipart"));
+  keep_readable(made, true);
+  return as_read(std::move(made), [&](std::size_t part) { return written_type(header, part); });
 }
 
 void add_missing(std::vector<parameter>& into, const std::vector<parameter>& from) {
@@ -96,6 +134,9 @@ result<void> message_to_mime::state::look_at_parts() {
   for (std::size_t i = 0; i < header.parts().size(); ++i) {
     IMA_TRY(found, traits_of(body, header.parts()[i]));
     traits.push_back(found);
+    if (!found.utf8)
+      remarks.push_back(
+          {"charset", fmt::format("part {}", i + 1), "is text and not UTF-8; its octets are kept"});
     const std::string_view type = header.parts()[i].media_type;
     if (left_out[i] || !(type.starts_with("multipart/") || type.starts_with("message/"))) continue;
     whole = true;
@@ -162,6 +203,7 @@ std::string message_to_mime::state::said_back() const {
   }
   if (structure_by_roles(leaves) != structure)
     out += "mime-structure: " + write_structure(structure) + "\n";
+  for (const std::string& line : write_around(structure)) out += "mime-multipart: " + line + "\n";
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const part_info& part = header.parts()[i];
     out += "part: " + part_line(part.size, part.sha256, words[i], leaves[i].role, 0) + "\n";
@@ -208,18 +250,24 @@ result<void> message_to_mime::state::write_multipart(const node& n, std::size_t&
   for (const parameter& p : n.params)
     if (p.name != "boundary") type.params.push_back(p);
   if (n.subtype == "related" && type.param("type").empty() && !n.children.empty()) {
-    const node& first = n.children.front();
-    type.params.push_back({"type", first.subtype.empty()
-                                       ? std::string(header.parts()[first.part - 1].media_type)
-                                       : "multipart/" + first.subtype});
+    const auto leaf_type = [this](std::size_t part) { return written_type(header, part); };
+    type.params.push_back({"type", type_of(n.children.front(), leaf_type)});
   }
   type.params.push_back({"boundary", boundary});
   IMA_CHECK(out.field({"Content-Type", write_parametrised(type)}));
+  for (const parameter& p : n.around)
+    if (p.name != "preamble" && p.name != "epilogue")
+      IMA_CHECK(
+          out.field({capitalised(p.name), seven_bit_text(field_value(p.value).value_or(""))}));
+  const std::string preamble = outside_text(n.around, "preamble");
+  if (!preamble.empty()) IMA_CHECK(out.lines("\n" + preamble + "\n"));
   for (const node& child : n.children) {
     IMA_CHECK(out.lines("\n--" + boundary + "\n"));
     IMA_CHECK(write_node(child, number, false, out));
   }
-  return out.lines("\n--" + boundary + "--\n");
+  IMA_CHECK(out.lines("\n--" + boundary + "--\n"));
+  const std::string epilogue = outside_text(n.around, "epilogue");
+  return epilogue.empty() ? result<void>() : out.lines(epilogue + "\n");
 }
 
 result<void> message_to_mime::state::write_node(const node& n, std::size_t& number, bool root,

@@ -66,6 +66,7 @@ header_lines translate_fields(const entity& message, std::size_t room, const lim
 std::size_t octets_of(const made_parts& made) {
   std::size_t sum = 0;
   for (const made_part& part : made.parts) sum += part.line().size() + 7;
+  for (const std::string& line : write_around(made.structure)) sum += line.size() + 17;
   return sum;
 }
 
@@ -112,6 +113,8 @@ result<void> mime_to_message::state::build(const entity_tree& tree) {
     made.remarks.push_back({"structure", "", "nests in a way that no header line can say"});
   else if (!structure.empty())
     builder.field("mime-structure", structure);
+  for (const std::string& line : write_around(made.structure))
+    builder.field("mime-multipart", line);
   for (const made_part& part : made.parts) builder.field("part", part.line());
   IMA_TRY(block, builder.build(bounds));
   header = with_hint(block, tree.all[0].field("ima-header"), bounds);
@@ -120,7 +123,7 @@ result<void> mime_to_message::state::build(const entity_tree& tree) {
 
 result<void> mime_to_message::state::run() {
   scan_bounds scan;
-  scan.entities = std::min(scan.entities, bounds.parts);
+  scan.entities = std::min(scan.entities, 2 * bounds.parts);
   IMA_TRY(tree, scan_entities(mail, size, scan));
   if (!tree.entities_cut) IMA_CHECK(build(tree));
   if (header) return {};

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 namespace ima::translate {
 namespace {
@@ -72,6 +73,21 @@ void add_mailboxes(InternetAddressList* list, mailbox_list& into) {
            text_of(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(each)))});
     }
   }
+}
+
+// Whether every "@" of the value is one of theirs: a parser that goes on after a mistake passes
+// over what it cannot read. More than a message may name are not looked at, as each may be searched
+// for.
+bool names_all(const std::string& value, const std::vector<mailbox_text>& mailboxes) {
+  constexpr std::size_t most = 2000;
+  if (mailboxes.size() > most) return false;
+  auto left = std::count(value.begin(), value.end(), '@');
+  for (const mailbox_text& m : mailboxes) {
+    left -= std::count(m.addr.begin(), m.addr.end(), '@');
+    const auto in_name = std::count(m.name.begin(), m.name.end(), '@');
+    if (in_name > 0 && value.find(m.name) != std::string::npos) left -= in_name;
+  }
+  return left == 0;
 }
 
 // The value without its comments (RFC 5322 section 3.2.2). One that does not end is no comment.
@@ -173,6 +189,12 @@ std::string encode_text(std::string_view text) {
   return taken(g_mime_utils_header_encode_text(nullptr, without_nul(text).c_str(), "utf-8"));
 }
 
+std::string seven_bit_text(const std::string& text) {
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
+  return plain && text.find("=?") == std::string::npos ? text : write_encoded_words(text);
+}
+
 mailbox_list parse_mailboxes(std::string_view value) {
   mailbox_list out;
   const std::string joined = join_encoded_words(value);
@@ -181,14 +203,7 @@ mailbox_list parse_mailboxes(std::string_view value) {
   const g_object<InternetAddressList> list(
       internet_address_list_parse(options(), without_nul(bare).c_str()));
   if (list) add_mailboxes(list.get(), out);
-  // A parser that goes on after a mistake passes over what it cannot read.
-  auto found = std::count(bare.begin(), bare.end(), '@');
-  for (const mailbox_text& m : out.mailboxes)
-    found -=
-        std::count(m.addr.begin(), m.addr.end(), '@') +
-        (bare.find(m.name) == std::string::npos ? 0
-                                                : std::count(m.name.begin(), m.name.end(), '@'));
-  out.complete = found == 0;
+  out.complete = names_all(bare, out.mailboxes);
   return out;
 }
 
@@ -206,12 +221,18 @@ parametrised parse_parametrised(std::string_view value) {
   if (rest.size() < 2) return out;
   const g_object<GMimeParamList> list(g_mime_param_list_parse(options(), rest.c_str() + 1));
   if (!list) return out;
+  std::set<std::string> names;
   for (int i = 0; i < g_mime_param_list_length(list.get()); ++i) {
     GMimeParam* p = g_mime_param_list_get_parameter_at(list.get(), i);
     parameter made{lower(text_of(g_mime_param_get_name(p))), text_of(g_mime_param_get_value(p))};
-    // A name that is no token has no form to be written in again.
+    if (made.value.empty()) continue;
+    // A name that is no token has no form to be written in again; of a name's values the first
+    // counts.
     const bool token = std::all_of(made.name.begin(), made.name.end(), is_token);
-    if (token && !made.value.empty()) out.params.push_back(std::move(made));
+    if (token && names.insert(made.name).second)
+      out.params.push_back(std::move(made));
+    else
+      out.complete = false;
   }
   return out;
 }

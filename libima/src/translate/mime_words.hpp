@@ -26,8 +26,9 @@ struct parameter {
 
 /// A value with parameters: Content-Type, Content-Disposition.
 struct parametrised {
-  std::string value;  ///< Lower case, as far as the first `;`.
-  std::vector<parameter> params;
+  std::string value;              ///< Lower case, as far as the first `;`.
+  std::vector<parameter> params;  ///< Each name once.
+  bool complete = true;           ///< False where there were more than that.
 
   /// The parameter's value, or empty. `name` is lower case.
   std::string_view param(std::string_view name) const noexcept;
@@ -49,6 +50,9 @@ struct mailbox_list {
 std::string decode_text(std::string_view value);
 /// Seven-bit text that decode_text() reads back.
 std::string encode_text(std::string_view text);
+
+/// The same for text that may be long; where that is plain ASCII it is left alone.
+std::string seven_bit_text(const std::string& text);
 
 mailbox_list parse_mailboxes(std::string_view value);
 std::string write_mailbox(const named_address& who);

@@ -12,6 +12,9 @@
 namespace ima::translate {
 namespace {
 
+constexpr std::size_t longest_type = 4000;    // octets of an attribute with a Content-Type
+constexpr std::size_t longest_charset = 100;  // a longer name is none
+
 // A subtree twice: as MIME nests it, with what is kept octet for octet as leaves; and as a person
 // reads it, with what was made of those.
 struct subtree {
@@ -19,10 +22,26 @@ struct subtree {
   node shown;
 };
 
-bool collapses(const node& n) {
-  return n.children.size() == 1 && n.params.empty() &&
-         (n.subtype == "mixed" || n.subtype == "alternative" || n.subtype == "related");
+// The type as an attribute, where that says the same and is not too long.
+std::string type_text(const entity& e) {
+  if (!e.typed) return "text/plain";
+  std::string type(e.field("content-type"));
+  std::replace(type.begin(), type.end(), '\0', ' ');  // as it was read
+  type = fit_line(type, type.size()).text;
+  const parametrised again = parse_parametrised(type);
+  const bool same =
+      again.value == e.type.value && write_params(again.params) == write_params(e.type.params);
+  std::string out = escape_attribute(type);
+  return same && out.size() <= longest_type ? out : std::string();
 }
+
+// What stands before the parts of a multipart, or behind them.
+struct outside {
+  std::size_t index;
+  std::string_view name;
+  std::uint64_t begin;
+  std::uint64_t end;
+};
 
 class builder {
  public:
@@ -31,11 +50,16 @@ class builder {
 
   result<made_parts> run() {
     IMA_TRY(made, add(0));
-    if (keep_header_) incomplete_.insert(incomplete_.begin(), 0);
+    if (keep_header_ && std::find(incomplete_.begin(), incomplete_.end(), 0) == incomplete_.end())
+      incomplete_.insert(incomplete_.begin(), 0);
     for (const std::size_t index : incomplete_) IMA_CHECK(add_header(index));
-    out_.structure = std::move(made.real);
-    append_headers();
-    give_roles(made.shown);
+    for (const outside& one : outsides_) IMA_CHECK(add_outside(one));
+    const auto type_of_entity = [this](std::size_t part) {
+      return at(entities_[part - 1]).type.value;
+    };
+    out_.structure = as_read(std::move(made.real), type_of_entity);
+    append_kept();
+    give_roles(as_read(std::move(made.shown), type_of_entity));
     return std::move(out_);
   }
 
@@ -51,10 +75,15 @@ class builder {
   result<void> add_whole(std::size_t index, std::size_t first);
   result<void> add_octets(std::size_t index, bool decoded);
   result<void> add_header(std::size_t index);
+  result<std::vector<parameter>> around(std::size_t index, bool complete);
+  result<void> put_around(std::vector<parameter>& into, outside where);
+  result<void> add_outside(const outside& where);
+  void keep_header_of(std::size_t index) {
+    if (incomplete_.empty() || incomplete_.back() != index) incomplete_.push_back(index);
+  }
   void mark_derived(std::size_t first);
-  node multipart_node(const entity& e, std::vector<node> children) const;
   void give_roles(const node& shown);
-  void append_headers();
+  void append_kept();
   void remark_part(std::string_view rule, std::size_t part, std::string text) {
     out_.remarks.push_back({rule, fmt::format("part {}", part), std::move(text)});
   }
@@ -65,7 +94,8 @@ class builder {
   made_parts out_;
   std::vector<std::size_t> entities_;    // of each part
   std::vector<std::size_t> incomplete_;  // entities whose headers become parts, behind the others
-  std::vector<std::size_t> headers_;     // parts that are headers
+  std::vector<outside> outsides_;        // likewise
+  std::vector<std::size_t> kept_;        // the parts that these became
 };
 
 result<subtree> builder::add(std::size_t index) {
@@ -83,17 +113,74 @@ result<subtree> builder::add_multipart(std::size_t index) {
     real.push_back(std::move(made.real));
     shown.push_back(std::move(made.shown));
   }
-  if (!is_root(index) && !describe(at(index), false).complete) incomplete_.push_back(index);
-  return subtree{multipart_node(at(index), std::move(real)),
-                 multipart_node(at(index), std::move(shown))};
+  const entity& e = at(index);
+  const std::string subtype = e.type.value.substr(std::string_view("multipart/").size());
+  bool complete = true;
+  const auto params = fitting_params(e.type.params, complete);
+  IMA_TRY(said, around(index, complete));
+  return subtree{{subtype, params, 0, std::move(real), std::move(said)},
+                 {subtype, params, 0, std::move(shown)}};
+}
+
+// What a multipart says beside its type; of the message, only what is not in its header.
+result<std::vector<parameter>> builder::around(std::size_t index, bool complete) {
+  const entity& e = at(index);
+  std::vector<parameter> out;
+  complete = complete && e.type.complete && !repeats_body_fields(e);
+  for (const mime_field& f : e.fields) {
+    const std::string name = lower(f.name);
+    if (is_root(index) || shapes_body(name)) continue;
+    complete = keep_field(out, name, f.value) && complete;
+  }
+  if (!complete) keep_header_of(index);
+  IMA_CHECK(put_around(out, {index, "preamble", e.body_at, e.preamble_end}));
+  if (e.epilogue_at != 0)
+    IMA_CHECK(put_around(out, {index, "epilogue", e.epilogue_at, e.body_end}));
+  return out;
+}
+
+// Text that no reader shows; where it is long it becomes a part.
+result<void> builder::put_around(std::vector<parameter>& into, outside where) {
+  std::string text;
+  const leaf_plan plan{where.begin, where.end, transfer::identity, false, true, {}};
+  bool cut = false;  // something but space stands behind what is enough
+  IMA_CHECK(read_leaf(mail_, plan, [&](octets piece) -> result<void> {
+    if (text.empty())
+      piece.remove_prefix(std::min(piece.find_first_not_of(" \t\r\n"), piece.size()));
+    const octets some =
+        piece.substr(0, longest_outside + 1 - std::min(text.size(), longest_outside + 1));
+    text += some;
+    cut = cut || !trim(piece.substr(some.size())).empty();
+    return {};
+  }));
+  if (text.empty()) return {};
+  const std::string_view kept = trim(text);
+  if (!cut && kept.size() <= longest_outside)
+    into.push_back({std::string(where.name), escape_attribute(kept)});
+  else
+    outsides_.push_back(where);
+  return {};
+}
+
+result<void> builder::add_outside(const outside& where) {
+  const leaf_plan plan{where.begin, where.end, transfer::identity, false, false, {}};
+  IMA_CHECK(add_part(where.index, plan));
+  made_part& made = out_.parts.back();
+  made.words = {"application/octet-stream", {}, {}, std::string(where.name) + ".txt", {}, true};
+  made.role = "attachment";
+  kept_.push_back(out_.parts.size());
+  remark_part(where.name, out_.parts.size(), "stands outside of all parts, and is kept as one");
+  return {};
 }
 
 // What a person reads, and behind it the whole as it was signed.
 result<subtree> builder::add_signed(std::size_t index) {
   const std::size_t first = out_.parts.size();
   const std::size_t headers = incomplete_.size();
+  const std::size_t outsides = outsides_.size();
   IMA_TRY(made, add_multipart(index));
   incomplete_.resize(headers);  // they are in the whole
+  outsides_.resize(outsides);
   IMA_CHECK(add_whole(index, first));
   return subtree{leaf_node(out_.parts.size()), std::move(made.shown)};
 }
@@ -135,7 +222,7 @@ result<subtree> builder::add_leaf(std::size_t index) {
   if (found.lossy) remark_part("charset", shown, "not what it says; the original is kept");
   if (!found.clean || found.lossy) IMA_CHECK(add_octets(index, found.clean));
   const std::size_t real = out_.parts.size();
-  if (!complete) incomplete_.push_back(index);
+  if (!complete) keep_header_of(index);
   return subtree{leaf_node(real), leaf_node(shown)};
 }
 
@@ -151,12 +238,16 @@ result<void> builder::add_octets(std::size_t index, bool decoded) {
   part_words& words = out_.parts.back().words;
   words.media_type = "application/octet-stream";
   words.params.clear();
-  std::string type(e.typed ? e.field("content-type") : "text/plain");
-  std::replace(type.begin(), type.end(), '\0', ' ');  // as it was read
-  words.kept = {{"content-type", escape_attribute(fit_line(type, type.size()).text)}};
-  if (!decoded)
-    words.kept.push_back(
-        {"content-transfer-encoding", escape_attribute(fit_line(coding, coding.size()).text)});
+  std::string type = type_text(e);
+  if (type.empty() || !out_.parts[first].words.complete) {
+    const std::string_view charset = e.type.param("charset");
+    type = escape_attribute(write_parametrised(
+        {e.type.value, {{"charset", std::string(charset.substr(0, longest_charset))}}}));
+    keep_header_of(index);
+    out_.parts[first].words.params.clear();
+  }
+  words.kept = {{"content-type", std::move(type)}};
+  if (!decoded) words.kept.push_back({"content-transfer-encoding", "base64"});
   mark_derived(first);
   return {};
 }
@@ -169,22 +260,10 @@ result<void> builder::add_header(std::size_t index) {
   made_part& made = out_.parts.back();
   made.words = {"message/rfc822", {}, {}, "header.eml", {}, true};
   made.role = "attachment";
-  headers_.push_back(out_.parts.size());
+  kept_.push_back(out_.parts.size());
   out_.remarks.push_back({"header", index == 0 ? "header" : fmt::format("entity {}", index),
                           "holds what no header line can say; the original is kept"});
   return {};
-}
-
-node builder::multipart_node(const entity& e, std::vector<node> children) const {
-  node made{e.type.value.substr(std::string_view("multipart/").size()), {}, 0, std::move(children)};
-  for (const parameter& p : e.type.params) {
-    // A reader of multipart/related finds the same from its first part.
-    const bool told = p.name == "boundary" || (made.subtype == "related" && p.name == "type" &&
-                                               p.value == at(e.children.front()).type.value);
-    if (!told) made.params.push_back(p);
-  }
-  if (collapses(made)) return node(std::move(made.children.front()));
-  return made;
 }
 
 void builder::give_roles(const node& shown) {
@@ -205,16 +284,16 @@ void builder::give_roles(const node& shown) {
   }
 }
 
-// The headers that were kept stand behind everything else.
-void builder::append_headers() {
-  if (headers_.empty()) return;
+// What was kept beside the parts stands behind everything else.
+void builder::append_kept() {
+  if (kept_.empty()) return;
   if (out_.structure.subtype != "mixed") {
     node all{"mixed", {}, 0, {}};
     if (out_.structure.part != 0 || !out_.structure.subtype.empty())
       all.children.push_back(std::move(out_.structure));
     out_.structure = std::move(all);
   }
-  for (const std::size_t number : headers_) out_.structure.children.push_back(leaf_node(number));
+  for (const std::size_t number : kept_) out_.structure.children.push_back(leaf_node(number));
   if (collapses(out_.structure)) out_.structure = node(std::move(out_.structure.children.front()));
 }
 

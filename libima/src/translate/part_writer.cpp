@@ -59,14 +59,6 @@ std::string_view find(const std::vector<parameter>& list, std::string_view name)
   return {};
 }
 
-// The attribute as it was before escaping, if it fits a field.
-std::optional<std::string> field_value(std::string_view attribute) {
-  auto value = unescape(attribute);
-  if (!value || value->empty() || fit_line(*value, value->size()).text != *value)
-    return std::nullopt;
-  return value;
-}
-
 // The encoding that carries the octets and needs no extension of anybody's.
 transfer encoding_for(const part_info& part, const octet_traits& traits, bool text) {
   if (!text || traits.nul || !traits.utf8 || traits.cr) return transfer::base64;
@@ -85,12 +77,22 @@ std::string_view name_of(transfer encoding, const octet_traits& traits) {
   return encoding == transfer::quoted_printable ? "quoted-printable" : identity_name(traits);
 }
 
+// A disposition that is not what the role says.
+std::string kind_of(const std::vector<parameter>& kept) {
+  const auto kind = field_value(find(kept, "content-disposition"));
+  const bool plain = kind && *kind != "attachment" && parse_parametrised(*kind).value == *kind;
+  return plain ? *kind : std::string();
+}
+
 std::string disposition_of(const part_info& part, std::string_view role,
                            const std::vector<parameter>& kept) {
   if (part.media_type.starts_with("multipart/") && part.name.empty()) return {};
-  const bool attached = role == "attachment" && find(kept, "content-disposition") != "inline";
-  if (!attached && role != "inline" && role != "attachment" && part.name.empty()) return {};
-  parametrised value{attached ? "attachment" : "inline", {}};
+  const std::string kind = kind_of(kept);
+  const bool attached = role == "attachment" && kind.empty();
+  const auto more = read_params(find(kept, "disposition-params"));
+  const bool said = role == "inline" || role == "attachment" || !kind.empty();
+  if (!said && part.name.empty() && more.empty()) return {};
+  parametrised value{attached ? "attachment" : kind.empty() ? "inline" : kind, more};
   const auto exact = field_value(find(kept, "filename"));
   if (exact || !part.name.empty())
     value.params.push_back({"filename", exact.value_or(std::string(part.name))});
@@ -117,8 +119,8 @@ void add_id(written_part& into, std::string_view cid, const std::vector<paramete
 
 bool is_said_elsewhere(std::string_view name) {
   return name == "content-type" || name == "content-transfer-encoding" || name == "content-id" ||
-         name == "content-disposition" || name == "filename" || name == "original" ||
-         name == "content-ima" || name == "mime-version";
+         name == "content-disposition" || name == "disposition-params" || name == "filename" ||
+         name == "original" || name == "content-ima" || name == "mime-version";
 }
 
 }  // namespace
@@ -140,6 +142,13 @@ result<octet_traits> traits_of(body_source& body, const part_info& part) {
     out.utf8 = !decoded.lossy;
   }
   return out;
+}
+
+std::optional<std::string> field_value(std::string_view attribute) {
+  auto value = unescape(attribute);
+  if (!value || value->empty() || fit_line(*value, value->size()).text != *value)
+    return std::nullopt;
+  return value;
 }
 
 std::vector<parameter> kept_attributes(std::string_view line) {
@@ -182,7 +191,7 @@ written_part entity_of(const part_info& part, const std::vector<parameter>& kept
   for (const parameter& p : kept) {
     const auto value = field_value(p.value);
     if (!root && value && !is_said_elsewhere(p.name))
-      out.fields.push_back({capitalised(p.name), encode_text(*value)});
+      out.fields.push_back({capitalised(p.name), seven_bit_text(*value)});
   }
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ struct written_part {
 /// not name, `role` is not empty; a `root` has no fields but those about the body.
 written_part entity_of(const part_info& part, const std::vector<parameter>& kept,
                        std::string_view role, const octet_traits& traits, bool root);
+
+/// An attribute as it was before escaping, if it fits a field.
+std::optional<std::string> field_value(std::string_view attribute);
 
 /// The attributes of a `part:` line's value that the specification does not name.
 std::vector<parameter> kept_attributes(std::string_view line);

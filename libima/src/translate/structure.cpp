@@ -1,5 +1,7 @@
 #include "translate/structure.hpp"
 
+#include "message/header_grammar.hpp"
+#include "translate/entity.hpp"
 #include "translate/escape.hpp"
 #include "wire/words.hpp"
 
@@ -8,7 +10,7 @@
 namespace ima::translate {
 namespace {
 
-constexpr std::size_t deepest = 60;
+constexpr std::size_t deepest = scan_bounds{}.depth;
 
 bool is_reading_text(std::string_view type) {
   return type == "text/plain" || type == "text/html" || type == "text/enriched" ||
@@ -20,6 +22,7 @@ class role_giver {
   explicit role_giver(std::span<leaf_traits> leaves) : leaves_(leaves) {}
 
   void give(const node& n, std::string_view role) {
+    if (collapses(n)) return give(n.children.front(), role);
     if (n.subtype.empty()) return give_leaf(leaves_[n.part - 1], role);
     if (n.subtype == "alternative" && role != "attachment") return give_alternatives(n, role);
     if (n.subtype == "related") return give_related(n, role);
@@ -33,6 +36,7 @@ class role_giver {
 
   // Text between other things is read where it stands; everything else is attached.
   std::string_view in_mixture(const node& child) const {
+    if (collapses(child)) return in_mixture(child.children.front());
     if (!child.subtype.empty()) return "text";
     const leaf_traits& leaf = leaves_[child.part - 1];
     return is_reading_text(leaf.media_type) && !leaf.named ? "text" : "attachment";
@@ -75,6 +79,12 @@ struct reading {
   }
 };
 
+// What is signed or encrypted is one part, whose octets nothing may change.
+bool is_subtype(std::string_view word) {
+  return word != "signed" && word != "encrypted" &&
+         grammar::media_type("multipart/" + std::string(word));
+}
+
 class structure_reader {
  public:
   explicit structure_reader(std::string_view text) : rest_(text) {}
@@ -88,7 +98,7 @@ class structure_reader {
   std::optional<node> read_node(std::size_t depth) {
     const std::string_view word = take_until("(),;");
     if (const auto part = wire::parse_number(word)) return leaf_node(*part);
-    if (word.empty() || depth == deepest) return std::nullopt;
+    if (depth == deepest || !is_subtype(word)) return std::nullopt;
     node made{std::string(word), {}, 0, {}};
     while (take(';'))
       if (!read_param(made)) return std::nullopt;
@@ -141,6 +151,14 @@ std::string escape_param(std::string_view value) {
   return out;
 }
 
+// In the order in which they begin.
+template <class Node, class Each>
+void for_each_multipart(Node& n, const Each& each) {
+  if (n.subtype.empty()) return;
+  each(n);
+  for (auto& child : n.children) for_each_multipart(child, each);
+}
+
 void collect_parts(const node& n, std::vector<std::size_t>& out) {
   if (n.subtype.empty()) out.push_back(n.part);
   for (const node& child : n.children) collect_parts(child, out);
@@ -152,6 +170,28 @@ node leaf_node(std::size_t part) {
   node made;
   made.part = part;
   return made;
+}
+
+std::string type_of(const node& n, const type_of_part& leaf_type) {
+  return n.subtype.empty() ? leaf_type(n.part) : "multipart/" + n.subtype;
+}
+
+bool collapses(const node& n) {
+  return n.children.size() == 1 && n.params.empty() &&
+         (n.subtype == "mixed" || n.subtype == "alternative" || n.subtype == "related");
+}
+
+node as_read(node n, const type_of_part& leaf_type) {
+  if (n.subtype.empty()) return n;
+  std::erase_if(n.params, [&](const parameter& p) {
+    // A reader of multipart/related finds the same from its first part.
+    return p.name == "boundary" || (n.subtype == "related" && p.name == "type" &&
+                                    p.value == type_of(n.children.front(), leaf_type));
+  });
+  n.params = parse_parametrised(write_parametrised({"multipart/" + n.subtype, n.params})).params;
+  for (node& child : n.children) child = as_read(std::move(child), leaf_type);
+  if (collapses(n) && n.around.empty()) return node(std::move(n.children.front()));
+  return n;
 }
 
 leaf_traits traits_of(std::size_t number, const part_info& part) {
@@ -171,6 +211,7 @@ std::string_view role_or_default(const leaf_traits& leaf) {
 }
 
 void assign_roles(const node& root, std::span<leaf_traits> leaves) {
+  if (collapses(root)) return assign_roles(root.children.front(), leaves);
   role_giver giver(leaves);
   if (!root.subtype.empty()) return giver.give(root, "text");
   if (root.part == 0) return;
@@ -200,6 +241,36 @@ node structure_by_roles(std::span<const leaf_traits> leaves) {
   }
   close();
   return items.empty() ? leaf_node(0) : joined("mixed", std::move(items));
+}
+
+std::vector<std::string> write_around(const node& root) {
+  std::vector<std::string> out;
+  std::size_t number = 0;
+  for_each_multipart(root, [&](const node& n) {
+    ++number;
+    if (n.around.empty()) return;
+    std::string line = std::to_string(number);
+    for (const parameter& p : n.around) line += " " + p.name + "=" + p.value;
+    out.push_back(std::move(line));
+  });
+  return out;
+}
+
+void read_around(node& root, std::span<const std::string_view> lines) {
+  std::vector<node*> multiparts;
+  for_each_multipart(root, [&](node& n) { multiparts.push_back(&n); });
+  for (std::string_view line : lines) {
+    const auto number = wire::parse_number(wire::take_word(line));
+    if (!number || *number == 0 || *number > multiparts.size()) continue;
+    node& n = *multiparts[*number - 1];
+    while (!line.empty()) {
+      const std::string_view word = wire::take_word(line);
+      if (word.empty()) break;
+      const std::size_t equals = std::min(word.find('='), word.size());
+      n.around.push_back({std::string(word.substr(0, equals)),
+                          std::string(word.substr(std::min(equals + 1, word.size())))});
+    }
+  }
 }
 
 std::string write_structure(const node& root) {

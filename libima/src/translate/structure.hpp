@@ -5,6 +5,7 @@
 #include <ima/header.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,16 +17,33 @@
 
 namespace ima::translate {
 
+/// Octets of a preamble or epilogue that a `mime-multipart:` line says.
+constexpr std::size_t longest_outside = 1000;
+
 struct node {
   std::string subtype;            ///< Of the multipart; empty for a leaf.
   std::vector<parameter> params;  ///< Of the multipart, its boundary apart.
   std::size_t part = 0;           ///< A leaf's part, from 1.
   std::vector<node> children;
+  /// Of the multipart: its fields that no parameter says, and what stands before its parts
+  /// (`preamble`) and behind them (`epilogue`), all escaped. Not compared.
+  std::vector<parameter> around{};
 
   friend bool operator==(const node&, const node&);
 };
 
 node leaf_node(std::size_t part);
+
+/// The type of a node's entity; that of a leaf is `leaf_type` of its part.
+using type_of_part = std::function<std::string(std::size_t part)>;
+std::string type_of(const node& n, const type_of_part& leaf_type);
+
+/// Whether a multipart says no more than the one part that it has.
+bool collapses(const node& n);
+
+/// The nesting that is found in mail that was written from this one: multiparts of one part are
+/// that part, and a parameter that says what a reader knows is none.
+node as_read(node n, const type_of_part& leaf_type);
 
 /// What decides a part's role beside its place.
 struct leaf_traits {
@@ -52,6 +70,11 @@ node structure_by_roles(std::span<const leaf_traits> leaves);
 std::string write_structure(const node& root);
 /// Nothing where the text is no structure, or nests deeper than 60.
 std::optional<node> read_structure(std::string_view text);
+
+/// The values of the `mime-multipart:` lines that say what is around the parts.
+std::vector<std::string> write_around(const node& root);
+/// Puts that into the multiparts that the lines name; what names none is nothing.
+void read_around(node& root, std::span<const std::string_view> lines);
 
 /// The nesting that a mime-structure: line says, if there is one and it names exactly these leaves
 /// in their order; otherwise that of their roles.

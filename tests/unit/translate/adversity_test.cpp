@@ -105,3 +105,39 @@ TEST_CASE("more than a thousand recipients are kept in the header's part") {
   CHECK(message.header.count("to") == 1000);
   CHECK(message.part(2) == mail + "\n\n");
 }
+
+TEST_CASE("fields of any length are kept, and come back the same") {
+  const std::vector<std::pair<std::string, std::string>> fields{
+      {"Content-Type: text/plain; charset=us-ascii; x=", ""},
+      {"Content-Type: text/", ""},
+      {"Content-Type: text/plain; charset=", ""},
+      {"Content-Type: image/png; name=\"", " \"\nContent-Transfer-Encoding: base64"},
+      {"Content-Transfer-Encoding: base64 ", ""},
+      {"Content-Disposition: inline; filename=", "; size=3"},
+      {"Content-Disposition: ", ""},
+      {"Content-ID: <", ">"},
+      {"Content-Description: ", ""}};
+  for (const auto& [before, after] : fields) {
+    for (const std::size_t size : {90U, 998U, 2100U, 4100U, 9000U}) {
+      const std::string entity = before + std::string(size, 'y') + after + "\n\nAA*C\xff\n";
+      for (const std::string& mail :
+           {entity,
+            "Content-Type: multipart/related; boundary=b\n\n--b\n" + entity + "--b\n\nx\n"}) {
+        const auto message = to_message(mail);
+        CHECK_MESSAGE(
+            to_message(to_mail(message).text).header.id_digest() == message.header.id_digest(),
+            before << size);
+      }
+    }
+  }
+}
+
+TEST_CASE("what looks like encoded words or like names is read in one pass") {
+  std::string words;
+  for (int i = 0; i < 100'000; ++i) words += "=?a?q?x";
+  std::string people = "x@x.example";
+  for (int i = 0; i < 20'000; ++i) people += ", \"Person " + std::to_string(i) + "\" <p@x.example>";
+  const auto message = to_message("Subject: " + words + "?=\nTo: " + people + "\n\nx\n");
+  CHECK(message.header.count("to") == 1000);
+  CHECK(message.header.subject().starts_with("=?a?q?x=?a"));
+}

@@ -172,3 +172,83 @@ TEST_CASE("what an entity says beside its type becomes attributes and comes back
   CHECK(mail.find("\nX-Note: a b%;\n") != std::string::npos);
   CHECK(mail.find("\nContent-Disposition: inline\n") != std::string::npos);
 }
+
+TEST_CASE("what stands around the parts of a multipart is kept and stands there again") {
+  const std::string inner =
+      "--o\nContent-Type: multipart/alternative; boundary=i\nContent-Description: two forms\n\n"
+      "inner preamble\n--i\n\ntext\n--i\nContent-Type: text/html\n\n<p>\n--i--\n";
+  const auto message = to_message(author +
+                                  "Content-Type: multipart/mixed; boundary=o\n\n"
+                                  "This is MIME.\nTwo lines.\n" +
+                                  inner + "--o--\n\na footer\n");
+  const auto around = message.header.all("mime-multipart");
+  REQUIRE(around.size() == 2);
+  CHECK(around[0] == "1 preamble=This%20is%20MIME.%0ATwo%20lines. epilogue=a%20footer");
+  CHECK(around[1] == "2 content-description=two%20forms preamble=inner%20preamble");
+  const auto mail = to_mail(message).text;
+  for (const char* kept : {"\n\nThis is MIME.\nTwo lines.\n\n--", "--\na footer\n",
+                           "\nContent-Description: two forms\n\ninner preamble\n"})
+    CHECK_MESSAGE(mail.find(kept) != std::string::npos, mail);
+  CHECK(mail.find("IMA-Header") == std::string::npos);
+  CHECK(to_message(mail).header.text() == message.header.text());
+}
+
+TEST_CASE("a long text behind the last boundary becomes a part") {
+  const std::string mail =
+      author + "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n";
+  const auto at_limit = to_message(mail + std::string(1000, 'e'));
+  CHECK(at_limit.header.parts().size() == 1);
+  CHECK(at_limit.remarks.empty());
+  const auto above = to_message(mail + std::string(1001, 'e'));
+  REQUIRE(above.header.parts().size() == 2);
+  CHECK(above.header.parts()[1].name == "epilogue.txt");
+  CHECK(above.part(2) == std::string(1001, 'e'));
+  CHECK(above.remarks == std::vector<std::string>{"epilogue"});
+  for (const auto& message : {at_limit, above})
+    CHECK(to_message(to_mail(message).text).header.id_digest() == message.header.id_digest());
+}
+
+TEST_CASE("what a disposition says beside role and name is kept") {
+  const auto message = to_message(
+      author +
+      "Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n"
+      "--b\nContent-Type: image/png\nContent-Disposition: attachment; filename=x.png; "
+      "size=2; creation-date=\"Mon, 1 Jan 2024 10:00:00 +0000\"\n\nx\n"
+      "--b\nContent-Type: image/png\nContent-Disposition: form-data; name=f\n\nx\n--b--\n");
+  CHECK(words_of(message, 2) ==
+        "image/png role=attachment disposition-params=size=2;creation-date="
+        "Mon,%201%20Jan%202024%2010:00:00%20+0000 name=x.png");
+  CHECK(words_of(message, 3) ==
+        "image/png role=attachment content-disposition=form-data disposition-params=name=f");
+  const auto mail = to_mail(message).text;
+  CHECK(mail.find("\nContent-Disposition: form-data; name=f\n") != std::string::npos);
+  CHECK(mail.find("; size=2; creation-date=\"Mon,") != std::string::npos);
+  CHECK(to_message(mail).header.text() == message.header.text());
+}
+
+TEST_CASE("the header is kept where something about the body stands twice or is nothing") {
+  for (const char* fields :
+       {"Content-Type: text/html\nContent-Type: text/plain\n", "Content-Type: text\n",
+        "Content-Type: text/plain; x=1; x=2\n", "Content-Disposition: inline; a=1; a=2\n"}) {
+    const auto message = to_message(author + fields + "\nx\n");
+    REQUIRE(message.header.parts().size() == 2);
+    CHECK(message.part(2) == author + fields + "\n");
+    CHECK(to_message(to_mail(message).text).header.id_digest() == message.header.id_digest());
+  }
+}
+
+TEST_CASE("a transfer encoding is its field's first word") {
+  for (const char* coding : {"base64", "BASE64", "base64;", "base64 (by hand)"})
+    CHECK(to_message(author + "Content-Transfer-Encoding: " + coding + "\n\naGVsbG8K\n").part(1) ==
+          "hello\n");
+}
+
+TEST_CASE("a related whose first text lies about its charset nests as before") {
+  const auto message = to_message(author +
+                                  "Content-Type: multipart/related; boundary=b\n\n"
+                                  "--b\nContent-Type: text/html; charset=us-ascii\n\n<p>\xff\n"
+                                  "--b\nContent-Type: image/png\n\nx\n--b--\n");
+  const auto mail = to_mail(message).text;
+  CHECK(mail.find("type=\"text/html\"") != std::string::npos);
+  CHECK(to_message(mail).header.text() == message.header.text());
+}

@@ -62,3 +62,16 @@ TEST_CASE("what is no structure is none") {
   for (int i = 0; i < 100'000; ++i) deep += "mixed(";
   CHECK_FALSE(read_structure(deep));
 }
+
+TEST_CASE("no structure can say what is signed, or nest deeper than mail is read") {
+  CHECK_FALSE(read_structure("signed(1,2)"));
+  CHECK_FALSE(read_structure("encrypted(1,2)"));
+  CHECK_FALSE(read_structure("a b(1,2)"));
+  const auto nested = [](std::size_t depth) {
+    std::string text;
+    for (std::size_t i = 0; i < depth; ++i) text += "x(";
+    return text + "1" + std::string(depth, ')');
+  };
+  CHECK(read_structure(nested(50)));
+  CHECK_FALSE(read_structure(nested(51)));
+}
