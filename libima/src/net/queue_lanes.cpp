@@ -103,17 +103,42 @@ std::size_t lane_table::worth(const lane& l, sys_seconds now) const {
   return std::min(per_host_, 1 + count / for_one_more);
 }
 
+// One lane of each host, the one that is due the longest.
 lane_table::lanes lane_table::ready(standing s, sys_seconds now) const {
   lanes found;
   if (room(s) == 0) return found;
-  for (const auto& [key, l] : all_)
-    if (l->known == s && l->due(now) && l->running < worth(*l, now)) found.push_back(l);
+  for (const auto& [key, l] : all_) {
+    if (l->known != s || !l->due(now) || !may_have_another(*l, now)) continue;
+    if (found.empty() || found.back()->host != l->host)
+      found.push_back(l);
+    else if (due_before(l, found.back()))
+      found.back() = l;
+  }
   return found;
+}
+
+bool lane_table::host_is_full(const std::string& host) const {
+  const auto at = running_.find(host);
+  return at != running_.end() && at->second >= per_host_;
+}
+
+bool lane_table::may_have_another(const lane& l, sys_seconds now) const {
+  return l.running < worth(l, now) && !host_is_full(l.host);
+}
+
+bool lane_table::keeps_another_waiting(const lane& l, sys_seconds now) const {
+  if (!host_is_full(l.host)) return false;
+  for (auto at = all_.lower_bound(key_of(l.host, "")); at != all_.end(); ++at) {
+    if (at->second->host != l.host) return false;
+    if (at->second->running == 0 && at->second->due(now)) return true;
+  }
+  return false;
 }
 
 void lane_table::take(const std::shared_ptr<lane>& l, sys_seconds now,
                       std::vector<connection_slot>& out) {
   ++l->running;
+  ++running_[l->host];
   ++used(l->known);
   if (l->known == standing::fresh) {
     if (std::exchange(second_, now) != now) in_second_ = 0;
@@ -139,10 +164,11 @@ std::vector<connection_slot> lane_table::take_slots(sys_seconds now) {
 }
 
 void lane_table::take_answering(sys_seconds now, std::vector<connection_slot>& out) {
-  lanes l = ready(standing::answers, now);
-  std::sort(l.begin(), l.end(), due_before);
-  for (const auto& one : l)
-    while (one->running < worth(*one, now) && room(standing::answers) > 0) take(one, now, out);
+  for (lanes l = ready(standing::answers, now); !l.empty(); l = ready(standing::answers, now)) {
+    std::sort(l.begin(), l.end(), due_before);
+    for (const auto& one : l)
+      while (may_have_another(*one, now) && room(standing::answers) > 0) take(one, now, out);
+  }
 }
 
 // The longest due and the latest get as many each, so that a new host need not wait until a crowd
@@ -166,6 +192,7 @@ void lane_table::take_slow(sys_seconds now, std::vector<connection_slot>& out) {
 
 void lane_table::give_back(const connection_slot& slot) {
   --slot.to->running;
+  if (const auto at = running_.find(slot.to->host); --at->second == 0) running_.erase(at);
   no_more(slot);
 }
 

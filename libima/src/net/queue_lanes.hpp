@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -34,7 +35,8 @@ enum class standing : std::uint8_t {
   slow,     ///< It did not answer the last time, or not within that moment.
 };
 
-/// Everything that goes to one host under one of our domains.
+/// Everything that goes to one host under one of our domains, which has connections of its own. All
+/// lanes to a host share what connections it may have.
 struct lane {
   std::string host;
   std::string sender;
@@ -74,6 +76,9 @@ class lane_table {
   void failed(lane& l, std::chrono::sys_seconds not_before);
   /// Its host did not within the first moment; it is tried again with more patience.
   void took_too_long(lane& l);
+  /// Whether a connection should end for another of our domains, which has something due for this
+  /// host and no connection, while the host has all that it may have.
+  bool keeps_another_waiting(const lane& l, std::chrono::sys_seconds now) const;
 
  private:
   using lanes = std::vector<std::shared_ptr<lane>>;
@@ -81,6 +86,8 @@ class lane_table {
   std::size_t room(standing s) const;
   std::size_t room_for_fresh(std::chrono::sys_seconds now) const;
   std::size_t worth(const lane& l, std::chrono::sys_seconds now) const;
+  bool host_is_full(const std::string& host) const;
+  bool may_have_another(const lane& l, std::chrono::sys_seconds now) const;
   lanes ready(standing s, std::chrono::sys_seconds now) const;
   void take(const std::shared_ptr<lane>& l, std::chrono::sys_seconds now,
             std::vector<connection_slot>& out);
@@ -93,12 +100,13 @@ class lane_table {
 
   std::size_t most_;
   std::size_t per_host_;
-  std::unordered_map<std::string, std::shared_ptr<lane>> all_;
-  std::unordered_set<std::string> alive_;  // lanes whose host answered last time
-  std::size_t used_[3] = {0, 0, 0};        // slots, by standing
-  std::chrono::sys_seconds second_{};      // the last in which fresh hosts were taken,
-  std::size_t in_second_ = 0;              // and how many of these slots are still theirs
-  bool latest_has_turn_ = false;           // of fresh hosts, where one more is taken
+  std::map<std::string, std::shared_ptr<lane>> all_;      // a host's one after the other
+  std::unordered_map<std::string, std::size_t> running_;  // connections, by host
+  std::unordered_set<std::string> alive_;                 // lanes whose host answered last time
+  std::size_t used_[3] = {0, 0, 0};                       // slots, by standing
+  std::chrono::sys_seconds second_{};  // the last in which fresh hosts were taken,
+  std::size_t in_second_ = 0;          // and how many of these slots are still theirs
+  bool latest_has_turn_ = false;       // of fresh hosts, where one more is taken
 };
 
 }  // namespace ima::net

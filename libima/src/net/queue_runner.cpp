@@ -22,7 +22,8 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds connecting{60};
 constexpr std::chrono::milliseconds together{5};
-constexpr std::size_t batch = 64;  // messages read on one trip to the workers
+constexpr std::size_t turn_of = 8;  // messages, where another domain of ours waits for the host
+constexpr std::size_t batch = 64;   // messages read on one trip to the workers
 
 }  // namespace
 
@@ -178,10 +179,11 @@ awaitable<void> queue_runner::state::serve(connection_slot slot) {
 
 awaitable<void> queue_runner::state::deliver_what_is_due(lane& l,
                                                          std::shared_ptr<delivery_link> link) {
-  while (!stopping && link->usable() && l.due(clerk->now())) {
+  for (std::size_t count = 1; !stopping && link->usable() && l.due(clerk->now()); ++count) {
     waiting w = *l.queue.begin();
     l.queue.erase(l.queue.begin());
     co_await attempt(l, link, std::move(w));
+    if (count % turn_of == 0 && lanes.keeps_another_waiting(l, clerk->now())) break;
   }
   co_await link->close();
 }

@@ -52,6 +52,34 @@ TEST_CASE("a host gets one connection until it answers, and then more where much
   CHECK(table.take_slots(start).size() == 1);  // to the most of a host
 }
 
+TEST_CASE("a host's connections are counted together, whichever of our domains send") {
+  lane_table table(100, 2);
+  const auto put_for = [&](const std::string& sender, sys_seconds due) {
+    for (int i = 0; i < 20; ++i)
+      table.put("b.example", sender, {due, due, sender + std::to_string(i)});
+  };
+  for (int i = 1; i <= 4; ++i) put_for("a" + std::to_string(i) + ".example", start - i * 1s);
+  std::vector<connection_slot> open;
+  const auto take = [&] {
+    auto slots = table.take_slots(start);
+    open.insert(open.end(), slots.begin(), slots.end());
+    return slots.size();
+  };
+  CHECK(take() == 1);
+  CHECK(take() == 1);
+  CHECK(take() == 0);
+  CHECK(open.at(0).to->sender == "a4.example");  // it is due the longest
+  CHECK(open.at(1).to->sender == "a3.example");
+  for (connection_slot& s : open) table.answered(s);
+  CHECK(take() == 0);  // though much waits and it answers
+  CHECK(table.keeps_another_waiting(*open.at(0).to, start));
+  table.give_back(open.at(0));
+  CHECK_FALSE(table.keeps_another_waiting(*open.at(1).to, start));
+  CHECK(take() == 1);
+  put(table, "b.example.org");
+  CHECK(take() == 1);  // another host
+}
+
 TEST_CASE("what is not due, or waits with its host, gets no connection") {
   lane_table table(100, 4);
   put(table, "b.example", 1, start + 1s);
