@@ -5,6 +5,7 @@
 #include "exit_codes.hpp"
 #include "hosts.hpp"
 #include "json.hpp"
+#include "limits.hpp"
 #include "log.hpp"
 #include "output.hpp"
 #include "queue_settings.hpp"
@@ -16,6 +17,7 @@
 #include <ima/mailbox/file_system.hpp>
 #include <ima/net/queue_runner.hpp>
 #include <ima/net/sender.hpp>
+#include <ima/service/event_counters.hpp>
 #include <ima/service/message_file.hpp>
 #include <ima/service/queue.hpp>
 
@@ -33,6 +35,7 @@ struct settings {
   net::sender_options sender;
   tls::context_options tls;
   tools::queue_settings queue;
+  std::string metrics_listen;  // of a queue runner
   tools::watched_files watched;
 };
 
@@ -41,7 +44,8 @@ result<void> read_settings(const std::string& file, settings& s) {
   return tools::read_config(file, [&](tools::config_table& config) {
     tools::read_hosts(config, s.sender.hosts);
     tools::read_dns(config, s.sender.dns);
-    config.read_octets("max-size", s.sender.bounds.body);
+    config.read("metrics", s.metrics_listen);
+    tools::read_limits(config, s.sender.bounds);
     config.read("header-round", s.sender.header_round);
     tools::read_queue(config, s.queue);
     tools::read_server_tls(config, s.tls, s.watched);
@@ -155,11 +159,12 @@ result<void> reload(const std::string& file, const settings& first, net::queue_r
   runner.use(runner_options(fresh));
   tools::log_certificates(*context, log);
   tools::log_restart(log, {{"queue.path", first.queue.path != fresh.queue.path},
+                           {"metrics", first.metrics_listen != fresh.metrics_listen},
                            {"dns", first.sender.dns != fresh.sender.dns}});
   return {};
 }
 
-int run_queue(const std::string& file, const settings& s, bool once) {
+int run_queue(const std::string& file, settings& s, bool once) {
   tools::block_watched_signals();
   if (s.queue.path.empty())
     return tools::complain(program, {fault::caller, "config-missing", file, "queue: is missing"});
@@ -167,9 +172,15 @@ int run_queue(const std::string& file, const settings& s, bool once) {
   if (!context) return tools::complain(program, context.error());
   auto queue = service::queue::open(mailbox::posix_file_system(), s.queue.path);
   if (!queue) return tools::complain(program, queue.error());
-  auto runner = net::queue_runner::create(*queue, *context, runner_options(s));
+  service::event_counters log(s.sender.log);
+  s.sender.log = &log;
+  net::queue_runner_options options = runner_options(s);
+  options.metrics_listen = once ? "" : s.metrics_listen;
+  options.metrics = [&log] { return log.open_metrics(); };
+  auto runner = net::queue_runner::create(*queue, *context, options);
   if (!runner) return tools::complain(program, runner.error());
-  log_sink& log = *s.sender.log;
+  if (!runner->metrics_address().empty())
+    log.write({log_level::info, "metrics-listening", {{"address", runner->metrics_address()}}});
   tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { runner->stop(); },

@@ -1,9 +1,11 @@
 """What cannot be delivered now waits in the queue, whoever is killed, and arrives once."""
 
 import json
+import re
 import signal
 import subprocess
 import time
+from urllib.request import urlopen
 
 from harness import Domain, Tests, authority, run, stored
 
@@ -72,6 +74,62 @@ with Tests() as t:
     t.contains("the report says who", texts, "nobody@c.example\n")
     t.contains("the report has the header block", texts, "to: nobody@c.example\n")
 
+    # What an operator sees and does, of one message and of all.
+    for subject in ("one", "two"):
+        a.send(a.message("--to", "carol@c.example", "--subject", subject), hosts=carol_is_away,
+               sections=QUEUE.replace('"1s"', '"1h"'))
+    (one, two) = sorted(m["id"] for m in waiting())
+
+    def any_end(command, *words):
+        return run(t.program("ima-admin"), "queue", command, queue, *words)
+
+    def admin(*words):
+        done = any_end(*words)
+        t.equal(f"{words[0]} goes well", (done.code, done.err), (0, ""))
+        return done.out
+
+    def explained():
+        return json.loads(admin("explain", one, "--json"))["hosts"][0]
+
+    shown = json.loads(admin("show", one, "--json"))
+    t.equal("show is what list shows", shown, next(m for m in waiting() if m["id"] == one))
+    t.contains("show has the header", admin("show", one), "  to: carol@c.example\n")
+    host = explained()
+    t.equal("it waits", (host["why"], host["tries"], host["next"]), ("waits", 1, shown["hosts"][0]["next"]))
+    t.contains("for this", host["problem"], "refused")
+    t.true("since", host["last"] < host["next"], host)
+    t.contains("in words too", admin("explain", one), "tried 1 times, last at " + host["last"])
+    admin("hold", one)
+    t.equal("held", (explained()["why"], explained()["next"]), ("held", ""))
+    admin("release", one)
+    admin("retry", one)
+    t.equal("hurried", (explained()["why"], [m["hosts"][0]["next"] == shown["hosts"][0]["next"]
+                                             for m in waiting() if m["id"] == one]), ("due", [False]))
+    t.equal("retry needs to know which", any_end("retry").code, 64)
+    t.equal("and not twice", any_end("retry", one, "--all").code, 64)
+    t.equal("one that is not there", any_end("retry", "0" * 64).code, 64)
+    t.equal("the other still waits", json.loads(admin("explain", two, "--json"))["hosts"][0]["why"],
+            "waits")
+    admin("retry", "--all")
+    t.equal("all are due", json.loads(admin("explain", two, "--json"))["hosts"][0]["why"], "due")
+
+    # One that cannot be read hides no other.
+    entry = queue / "entries" / one / "_entry"
+    entry.rename(queue / "kept")
+    entry.mkdir()
+    for words in ((), ("--json",)):
+        listed = any_end("list", *words)
+        t.equal("an entry that cannot be read", listed.code, 75)
+        t.contains("is named", listed.err, one)
+        t.contains("the other is listed", listed.out, two)
+        t.true("it is not", one not in listed.out, listed.out)
+    t.equal("retry --all says so", any_end("retry", "--all").code, 75)
+    entry.rmdir()
+    (queue / "kept").rename(entry)
+    for each in (one, two):
+        admin("drop", each)
+    t.equal("dropped, without a report", waiting(), [])
+
     # A domain that is dropped by the operator is gone without a report.
     a.send(a.message("--to", "carol@c.example"), hosts=carol_is_away, sections=QUEUE)
     a.admin("queue", "drop", queue, waiting()[0]["id"])
@@ -111,6 +169,7 @@ with Tests() as t:
     # One that stays up takes what comes, and ends when told.
     staying = a.write("stay.toml", a.send_settings(everyone, sections=QUEUE))
     log = a.place / "stay.log"
+    staying.write_text('metrics = "127.0.0.1:0"\n' + staying.read_text())
     with open(log, "wb") as file:
         runner = subprocess.Popen([str(t.program("server-send-mail")), "--config", str(staying),
                                    "--run-queue"], stderr=file)
@@ -122,6 +181,22 @@ with Tests() as t:
             break
         time.sleep(0.05)
     t.equal("it was delivered by the runner", len(stored(carol)), before + 1)
+    where = re.search(r"metrics-listening address=(\S+)", log.read_text()).group(1)
+    with urlopen(f"http://{where}/metrics", timeout=20) as answer:
+        counts = answer.read().decode()
+    t.contains("results are counted", counts, 'ima_events_total{event="queue-result",result="OK"} 1\n')
+    t.contains("connections are", counts, 'ima_events_total{event="connection-opened"} 1\n')
     runner.send_signal(signal.SIGTERM)
     t.equal("the runner ends by itself", runner.wait(30), 0)
-    t.contains("the runner logs results", log.read_text(), "queue-result")
+    t.contains("the runner logs results", log.read_text(), "recipient=carol@c.example result=OK")
+    open_to_all = a.write("open.toml", 'metrics = "0.0.0.0:0"\n' + a.send_settings(everyone, sections=QUEUE))
+    refused = run(t.program("server-send-mail"), "--config", open_to_all, "--run-queue")
+    t.equal("counters are for loopback alone", refused.code, 64)
+    t.contains("and it says so", refused.err, "metrics-address")
+
+    # The limits of docs/delivery.md section 9 are the sender's too.
+    long = a.message("--to", "carol@c.example", "--subject", "x" * 2000)
+    t.equal("a header block is within the limit", a.send(long, hosts=everyone).code, 0)
+    small = a.send(long, hosts=everyone, sections='[limits]\nheader-block = "1 KiB"\n')
+    t.equal("and over a smaller one", small.code, 65)
+    t.contains("which it says", small.err, "header-limit")

@@ -10,6 +10,7 @@
 #include <ima/mailbox/file_system.hpp>
 #include <ima/service/queue.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -25,6 +26,7 @@ using service::queued_message;
 struct queue_arguments {
   std::string path;
   std::string id;
+  bool all = false;
   bool json = false;
 };
 
@@ -61,19 +63,44 @@ void print(const queued_message& m) {
   }
 }
 
-// Why a host's recipients do not have it yet, and what comes next.
-void explain(const queued_message& m, const queued_host& h) {
-  if (!h.open()) {
-    tools::print("{}: done with; {}\n", h.host,
-                 h.failed() ? "some recipients were refused for good" : "all recipients have it");
-    return;
-  }
-  tools::print("{}: ", h.host);
+// Why a host's recipients do not have it yet, or what became of them: a word, and for people.
+struct reason {
+  std::string_view word;
+  std::string text;
+};
+
+reason why(const queued_message& m, const queued_host& h, std::chrono::sys_seconds now) {
+  if (!h.open() && h.failed())
+    return {"failed", "done with; some recipients were refused for good"};
+  if (!h.open()) return {"delivered", "done with; all recipients have it"};
+  if (m.held) return {"held", "held until it is released"};
+  if (h.next > now) return {"waits", "tried again at " + date(h.next)};
   if (h.tries == 0)
-    tools::print("not tried yet, or waiting with others for a host that is away");
-  else
-    tools::print("tried {} times, last at {}: {}", h.tries, date(h.changed), printable(h.problem));
-  tools::print("; {}\n", m.held ? "held until it is released" : "due at " + date(h.next));
+    return {"untried", "not tried yet, or waiting with others for a host that is away"};
+  return {"due", "due since " + date(h.next) + ", when a runner comes to it"};
+}
+
+void explain(const queued_message& m, const queued_host& h, std::chrono::sys_seconds now) {
+  tools::print("{}: ", h.host);
+  if (h.tries > 0)
+    tools::print("tried {} times, last at {}: {}; ", h.tries, date(h.changed),
+                 h.problem.empty() ? "it answered" : printable(h.problem));
+  tools::print("{}\n", why(m, h, now).text);
+  for (const auto& r : h.results)
+    if (!r.text.empty())
+      tools::print("  {} {}: {}\n", to_string(r.what), r.recipient.text(), printable(r.text));
+}
+
+void explain(const queued_message& m, const queued_host& h, std::chrono::sys_seconds now,
+             json_writer& out) {
+  const reason found = why(m, h, now);
+  out.object().key("host").text(h.host).key("why").text(found.word).key("text").text(found.text);
+  out.key("tries").number(h.tries).key("last").text(h.tries == 0 ? "" : date(h.changed));
+  out.key("problem").text(h.problem);
+  out.key("next").text(h.open() && !m.held ? date(std::max(h.next, m.created)) : "");
+  out.key("results");
+  put_results(out, h.results);
+  out.end();
 }
 
 int show(service::queue& queue, const queue_arguments& a) {
@@ -96,29 +123,52 @@ int show(service::queue& queue, const queue_arguments& a) {
 int explain_message(service::queue& queue, const queue_arguments& a) {
   const auto m = queue.read(a.id);
   if (!m) return complain(program, m.error());
-  if (a.json) return show(queue, a);
-  tools::print("{} from {} since {}\n", m->id, m->originator, date(m->created));
-  for (const queued_host& h : m->hosts) explain(*m, h);
+  const auto now = queue.disk().now();
+  if (!a.json) {
+    tools::print("{} from {} since {}\n", m->id, m->originator, date(m->created));
+    for (const queued_host& h : m->hosts) explain(*m, h, now);
+    return exit_ok;
+  }
+  json_writer out;
+  out.object().key("id").text(m->id).key("created").text(date(m->created));
+  out.key("originator").text(m->originator).key("hosts").array();
+  for (const queued_host& h : m->hosts) explain(*m, h, now, out);
+  tools::print("{}\n", out.end().end().str());
   return exit_ok;
 }
 
-int list(service::queue& queue, const queue_arguments& a) {
+// Does something to each message; names those with which it failed, and goes on.
+int with_each(service::queue& queue, const std::function<result<void>(const std::string&)>& act) {
   const auto ids = queue.ids();
   if (!ids) return complain(program, ids.error());
+  int worst = exit_ok;
+  for (const std::string& id : *ids) {
+    const auto good = act(id);
+    if (good || good.error().rule == "queue-id") continue;  // gone since
+    print_error("{}: {}: {}\n", program, id, good.error().message());
+    worst = exit_code_of(good.error());
+  }
+  return worst;
+}
+
+int list(service::queue& queue, const queue_arguments& a) {
   json_writer out;
   out.array();
-  for (const std::string& id : *ids) {
+  const int worst = with_each(queue, [&](const std::string& id) -> result<void> {
     const auto m = queue.read(id);
-    if (!m && m.error().rule == "queue-id") continue;  // gone since
-    if (!m) return complain(program, m.error());
-    if (a.json)
-      put(out, *m);
-    else
-      print(*m);
-  }
+    if (!m) return m.error();
+    a.json ? put(out, *m) : print(*m);
+    return {};
+  });
   out.end();
   if (a.json) tools::print("{}\n", out.str());
-  return exit_ok;
+  return worst;
+}
+
+int retry(service::queue& queue, const queue_arguments& a) {
+  if (a.all) return with_each(queue, [&](const std::string& id) { return queue.retry(id); });
+  const auto done = queue.retry(a.id);
+  return done ? exit_ok : complain(program, done.error());
 }
 
 using change = result<void> (service::queue::*)(std::string_view);
@@ -126,7 +176,7 @@ using change = result<void> (service::queue::*)(std::string_view);
 struct command {
   std::string_view name;
   std::string_view about;
-  bool one;   // about one message
+  enum { all, one, either } about_which;
   bool json;  // prints
   std::function<int(service::queue&, const queue_arguments&)> act;
 };
@@ -142,7 +192,13 @@ void add(CLI::App& subject, const command& c, action& chosen) {
   CLI::App* sub = subject.add_subcommand(std::string(c.name), std::string(c.about));
   const auto a = std::make_shared<queue_arguments>();
   sub->add_option("QUEUE", a->path, "The queue's directory")->required();
-  if (c.one) sub->add_option("ID", a->id, "The message, as list shows it")->required();
+  constexpr const char* which = "The message, as list shows it";
+  if (c.about_which == command::one) sub->add_option("ID", a->id, which)->required();
+  if (c.about_which == command::either) {
+    CLI::App* either = sub->add_option_group("which")->require_option(1);
+    either->add_option("ID", a->id, which);
+    either->add_flag("--all", a->all, "All messages");
+  }
   if (c.json) sub->add_flag("--json", a->json, "Print JSON");
   sub->callback([a, act = c.act, &chosen] {
     chosen = [a, act]() -> int {
@@ -159,13 +215,15 @@ void add_queue_commands(CLI::App& app, action& chosen) {
       app.add_subcommand("queue", "Messages that wait to be sent")->require_subcommand(1);
   using service::queue;
   for (const command& c : {
-           command{"list", "List what waits", false, true, list},
-           command{"show", "Show a message's state and header", true, true, show},
-           command{"explain", "Say why a message waits", true, true, explain_message},
-           command{"retry", "Try a message at once", true, false, doing(&queue::retry)},
-           command{"hold", "Do not try a message", true, false, doing(&queue::hold)},
-           command{"release", "Try a held message again", true, false, doing(&queue::release)},
-           command{"drop", "Remove a message, without a report", true, false, doing(&queue::drop)},
+           command{"list", "List what waits", command::all, true, list},
+           command{"show", "Show a message's state and header", command::one, true, show},
+           command{"explain", "Say why a message waits", command::one, true, explain_message},
+           command{"retry", "Try a message at once", command::either, false, retry},
+           command{"hold", "Do not try a message", command::one, false, doing(&queue::hold)},
+           command{"release", "Try a held message again", command::one, false,
+                   doing(&queue::release)},
+           command{"drop", "Remove a message, without a report", command::one, false,
+                   doing(&queue::drop)},
        })
     add(*subject, c, chosen);
 }

@@ -26,6 +26,18 @@ void queue_clerk::log(log_level level, std::string_view name, std::string_view i
          {{"message", std::string(id)}, {"host", std::string(host)}, {"text", std::move(text)}}});
 }
 
+void queue_clerk::log_result(std::string_view id, std::string_view host,
+                             const delivery::recipient_result& r) const {
+  if (log_ != nullptr)
+    log_->write({log_level::info,
+                 "queue-result",
+                 {{"message", std::string(id)},
+                  {"host", std::string(host)},
+                  {"recipient", std::string(r.recipient.text())},
+                  {"result", std::string(to_string(r.what))},
+                  {"text", r.text}}});
+}
+
 sys_seconds queue_clerk::next_try_of(const lane& l) const {
   return next_try(retry_, l.failures, now());
 }
@@ -105,9 +117,7 @@ result<next_due> queue_clerk::write_down(service::host_claim& claim, const host_
   const auto results = results_to_keep(report, claim.state(), too_old(created));
   const sys_seconds next = next_try(retry_, claim.state().tries, now());
   IMA_CHECK(claim.record(results, report.problem, next));
-  for (const auto& r : results)
-    log(log_level::info, "queue-result", claim.id(), report.host,
-        fmt::format("{} {} {}", to_string(r.what), r.recipient.text(), r.text));
+  for (const auto& r : results) log_result(claim.id(), report.host, r);
   if (claim.state().open()) return next_due(next);
   IMA_CHECK(queue_.settle(claim));
   return next_due();

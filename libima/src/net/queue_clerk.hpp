@@ -52,6 +52,8 @@ class queue_clerk {
            std::string text) const;
 
  private:
+  void log_result(std::string_view id, std::string_view host,
+                  const delivery::recipient_result& r) const;
   result<service::message_file> open(const std::string& id) const;
   result<turn> fail_damaged(service::host_claim& claim, const error& why) const;
   result<turn> give_up(service::host_claim& claim, std::chrono::sys_seconds created) const;

@@ -61,10 +61,12 @@ void lane_table::put(const std::string& host, const std::string& sender, waiting
 }
 
 void lane_table::clear() {
-  for (auto& [key, l] : all_) {
-    l->queue.clear();
-    l->not_before = {};
-  }
+  for (auto& [key, l] : all_) l->queue.clear();
+}
+
+void lane_table::hurry(const std::string& host, const std::string& sender) {
+  const auto at = all_.find(key_of(host, sender));
+  if (at != all_.end()) at->second->not_before = {};
 }
 
 // Each kind leaves room for the others: those that answer an eighth, and those that do not a
@@ -154,8 +156,9 @@ void lane_table::no_more(const connection_slot& slot) {
 }
 
 std::vector<connection_slot> lane_table::take_slots(sys_seconds now) {
-  std::erase_if(all_,
-                [](const auto& l) { return l.second->queue.empty() && l.second->running == 0; });
+  std::erase_if(all_, [&](const auto& l) {
+    return l.second->queue.empty() && l.second->running == 0 && l.second->not_before <= now;
+  });
   std::vector<connection_slot> out;
   take_answering(now, out);
   take_fresh(now, out);

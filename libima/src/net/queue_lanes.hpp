@@ -64,8 +64,10 @@ class lane_table {
 
   void set_most(std::size_t connections, std::size_t per_host);
   void put(const std::string& host, const std::string& sender, waiting w);
-  /// Forgets what waits, and that hosts are away: all is read anew.
+  /// Forgets what waits, which is read anew, but not which hosts are away.
   void clear();
+  /// A host that is away is tried as soon as something is due.
+  void hurry(const std::string& host, const std::string& sender);
 
   /// Those whose turn it is. Each slot is taken until it is given back.
   std::vector<connection_slot> take_slots(std::chrono::sys_seconds now);

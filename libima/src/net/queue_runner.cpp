@@ -1,5 +1,7 @@
 #include "net/delivery_link.hpp"
 #include "net/host_delivery.hpp"
+#include "net/listen.hpp"
+#include "net/metrics_listener.hpp"
 #include "net/queue_clerk.hpp"
 #include "net/queue_lanes.hpp"
 #include "net/queued_results.hpp"
@@ -37,6 +39,7 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
         again(loop),
         lanes(o.connections, o.per_host) {}
 
+  result<void> expose();
   awaitable<void> keep_running(bool once);
   awaitable<result<void>> scan();
   awaitable<void> take_in(std::vector<std::string> ids);
@@ -64,6 +67,8 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   asio::steady_timer pause;  // between scans
   asio::steady_timer again;  // before lanes are started anew
   bool again_waits = false;
+  std::optional<tcp::acceptor> metrics;
+  std::string metrics_address;
   lane_table lanes;
   std::unordered_set<std::string> known;  // messages
   std::uint64_t changes = 0;
@@ -71,6 +76,14 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   bool stopping = false;
   std::optional<error> problem;
 };
+
+result<void> queue_runner::state::expose() {
+  if (options.metrics_listen.empty()) return {};
+  IMA_TRY(acceptor, listen_for_metrics(loop, options.metrics_listen));
+  metrics_address = text_of(acceptor.local_endpoint());
+  metrics.emplace(std::move(acceptor));
+  return {};
+}
 
 // --- What is in the queue ---
 
@@ -81,6 +94,8 @@ awaitable<void> queue_runner::state::keep_running(bool once) {
   if (!good) problem = std::move(good).error();
   if (problem) co_return;
   start_lanes();
+  if (metrics && !once)
+    asio::co_spawn(loop, serve_metrics(*metrics, options.metrics), asio::detached);
   while (!once && !stopping) {
     pause.expires_after(options.scan);
     co_await pause.async_wait(as_result);
@@ -134,9 +149,11 @@ void queue_runner::state::take(const service::queued_message& message) {
   if (message.held) return;
   const std::string sender = message.originator.substr(message.originator.rfind('@') + 1);
   const auto queued = std::min(message.created, clerk->now());
-  for (const service::queued_host& h : message.hosts)
-    if (h.open())
-      lanes.put(h.host, sender, {std::max(h.next, queued), message.created, message.id});
+  for (const service::queued_host& h : message.hosts) {
+    if (!h.open()) continue;
+    lanes.put(h.host, sender, {std::max(h.next, queued), message.created, message.id});
+    if (h.hurried) lanes.hurry(h.host, sender);
+  }
 }
 
 // --- Connections ---
@@ -167,7 +184,9 @@ awaitable<void> queue_runner::state::serve(connection_slot slot) {
   auto open = co_await link->open(until);
   if (open) {
     lanes.answered(slot);
+    clerk->log(log_level::debug, "connection-opened", "", l.host, "");
     co_await deliver_what_is_due(l, link);
+    clerk->log(log_level::debug, "connection-closed", "", l.host, "");
   } else if (unknown && clock::now() >= until) {
     lanes.took_too_long(l);
   } else {
@@ -257,6 +276,7 @@ result<queue_runner> queue_runner::create(service::queue& queue, const tls::cont
   auto made = std::make_shared<state>(queue, options);
   IMA_TRY(dns, resolver::create(made->loop, options.dns));
   made->dns.emplace(std::move(dns));
+  IMA_CHECK(made->expose());
   made->means.emplace(sending_means{made->loop, *made->dns, made->workers, tls, made->options.hosts,
                                     made->options.bounds});
   return queue_runner(std::move(made));
@@ -278,6 +298,10 @@ result<void> run_to_the_end(State& s, bool once) {
 
 result<void> queue_runner::run() { return run_to_the_end(*state_, false); }
 result<void> queue_runner::run_once() { return run_to_the_end(*state_, true); }
+
+const std::string& queue_runner::metrics_address() const noexcept {
+  return state_->metrics_address;
+}
 
 void queue_runner::stop() {
   asio::post(state_->loop, [s = state_] {

@@ -58,8 +58,10 @@ void apply(queued_host& host, std::string_view text) {
     host.next = moment(wire::take_word(text));
     host.problem = text;
     ++host.tries;
+    host.hurried = false;
   } else if (word == "due") {
     host.next = moment(text);
+    host.hurried = true;
   } else if (word == "reported") {
     host.reported = true;
   }

@@ -92,6 +92,22 @@ TEST_CASE("what is not due, or waits with its host, gets no connection") {
   CHECK(table.take_slots(start + 60s).at(0).as == standing::slow);
 }
 
+TEST_CASE("what waits is read anew without making a host due that is away, until it is hurried") {
+  lane_table table(100, 4);
+  put(table, "b.example");
+  auto slots = table.take_slots(start);
+  table.failed(*slots.at(0).to, start + 60s);
+  table.give_back(slots.at(0));
+  table.clear();
+  CHECK(table.take_slots(start).empty());
+  put(table, "b.example");
+  put(table, "c.example");
+  CHECK(table.take_slots(start).at(0).to->host == "c.example");
+  CHECK(table.take_slots(start).empty());
+  table.hurry("b.example", "a.example");
+  CHECK(table.take_slots(start).at(0).to->host == "b.example");
+}
+
 TEST_CASE("a host that answered is known to when mail for it comes again") {
   lane_table table(100, 4);
   let_answer(table, "b.example");

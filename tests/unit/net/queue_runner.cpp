@@ -326,6 +326,43 @@ TEST_CASE("a runner that stays up takes new messages, notices a retry, and stops
   CHECK(b.handler.finished == 2);
 }
 
+TEST_CASE("what an operator does to one message makes no other host due") {
+  std::atomic<int> looked = 0;
+  const scripted_server c(imdp("c.example"), [&](peer&) -> net::awaitable<void> {
+    ++looked;  // and goes away without a greeting
+    co_return;
+  });
+  receiver b("b.example");
+  office o;
+  o.options.hosts = {{"b.example", b.address()}, {"c.example", c.address()}};
+  for (const char* text : {"one", "two"}) o.add(text, {"carol@c.example"});
+  auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
+  std::thread thread([&] { CHECK(runner.run()); });
+  const auto until = [](const auto& reached) {
+    for (int i = 0; i < 500 && !reached(); ++i) std::this_thread::sleep_for(20ms);
+    return reached();
+  };
+  CHECK(until([&] { return looked == 1; }));
+  const auto delivered = [&] {  // two scans have begun since
+    for (const char* text : {"three", "four"}) {
+      o.add(text + std::to_string(b.handler.finished), {"bob@b.example"});
+      if (!until([&] { return o.size() == 2; })) return false;
+    }
+    return true;
+  };
+  const std::string waits = o.queue->ids().value().at(0);
+  REQUIRE(o.queue->hold(waits));
+  CHECK(delivered());
+  CHECK(looked == 1);
+  REQUIRE(o.queue->release(waits));
+  CHECK(delivered());
+  CHECK(looked == 1);
+  REQUIRE(o.queue->retry(waits));
+  CHECK(until([&] { return looked == 2; }));
+  runner.stop();
+  thread.join();
+}
+
 TEST_CASE("sending with a queue leaves behind what is deferred, and nothing of what is delivered") {
   receiver b("b.example");
   receiver c("c.example");

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,17 +43,24 @@ struct queue_runner_options {
   std::size_t workers = 4;                ///< Threads for the disk.
   std::chrono::milliseconds scan{1'000};  ///< How often it looks for new messages.
   log_sink* log = nullptr;                ///< Not owned.
+  /// Where run() gives OpenMetrics text over HTTP, an address on loopback; empty for nowhere.
+  std::string metrics_listen;
+  std::function<std::string()> metrics;  ///< Makes that text.
 };
 
 /// Delivers what is due in a queue: host by host, so that one that is away delays nobody, several
 /// messages over one connection. Any number of runners, and of senders, may share a queue.
 class IMA_API queue_runner {
  public:
-  /// `queue` is not owned and outlives the runner. Errors: fault::caller `dns-server`.
+  /// `queue` is not owned and outlives the runner. Errors: fault::caller, rules `dns-server`,
+  /// `listen`, `metrics-address`.
   static result<queue_runner> create(service::queue& queue, const tls::context& tls,
                                      const queue_runner_options& options);
   queue_runner(queue_runner&&) noexcept;
   ~queue_runner();
+
+  /// Where the counters are given; empty where they are not.
+  const std::string& metrics_address() const noexcept;
 
   /// Runs until stop(), then until the messages in hand are answered. Blocks. Errors: those of the
   /// queue, when it cannot be read at the start.

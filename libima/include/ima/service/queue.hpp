@@ -48,6 +48,7 @@ struct queued_host {
   std::chrono::sys_seconds changed{};  ///< When its last result came.
   std::string problem;                 ///< Of the last try; empty where there was none.
   bool reported = false;               ///< Its sender knows of the failures.
+  bool hurried = false;                ///< An operator made it due since the last try.
 
   IMA_API bool open() const noexcept;  ///< A recipient still waits.
   /// A recipient does not get it, for good; also where the disk lost who they are.
