@@ -2,39 +2,51 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 namespace ima::delivery {
 namespace {
 
-constexpr std::array<std::pair<reason, std::string_view>, 13> reasons{{
-    {reason::syntax, "syntax"},
-    {reason::identity, "identity"},
-    {reason::size, "size"},
-    {reason::recipients, "recipients"},
-    {reason::quota, "quota"},
-    {reason::policy, "policy"},
-    {reason::loop, "loop"},
-    {reason::in_progress, "in-progress"},
-    {reason::lapsed, "lapsed"},
-    {reason::busy, "busy"},
-    {reason::storage, "storage"},
-    {reason::shutdown, "shutdown"},
-    {reason::internal, "internal"},
+// The table of docs/delivery.md section 6.
+struct reason_rule {
+  reason value;
+  std::string_view word;
+  bool rejects;
+  bool defers;
+};
+constexpr std::array<reason_rule, 13> reasons{{
+    {reason::syntax, "syntax", true, false},
+    {reason::identity, "identity", true, false},
+    {reason::size, "size", true, false},
+    {reason::recipients, "recipients", true, false},
+    {reason::quota, "quota", true, true},
+    {reason::policy, "policy", true, true},
+    {reason::loop, "loop", true, false},
+    {reason::in_progress, "in-progress", false, true},
+    {reason::lapsed, "lapsed", false, false},  // answers no header block
+    {reason::busy, "busy", false, true},
+    {reason::storage, "storage", false, true},
+    {reason::shutdown, "shutdown", false, true},
+    {reason::internal, "internal", false, true},
 }};
 
 }  // namespace
 
 std::string_view to_string(reason r) noexcept {
-  for (const auto& [value, word] : reasons)
-    if (value == r) return word;
+  for (const reason_rule& each : reasons)
+    if (each.value == r) return each.word;
   return "internal";
 }
 
 std::optional<reason> reason_from(std::string_view word) noexcept {
-  for (const auto& [value, name] : reasons)
-    if (name == word) return value;
+  for (const reason_rule& each : reasons)
+    if (each.word == word) return each.value;
   return std::nullopt;
+}
+
+bool may_refuse(reason why, bool for_good) noexcept {
+  for (const reason_rule& each : reasons)
+    if (each.value == why) return for_good ? each.rejects : each.defers;
+  return false;
 }
 
 std::string_view to_string(outcome o) noexcept {

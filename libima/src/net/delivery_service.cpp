@@ -103,6 +103,7 @@ awaitable<void> delivery_service::run() {
   co_await drop();
   connection_.arm(bounds_.handshake);  // for the last octets to go out
   co_await connection_.finish();
+  over_ = true;
   stop_patience_.cancel();
 }
 
@@ -139,6 +140,7 @@ awaitable<bool> delivery_service::flush() {
 }
 
 void delivery_service::stop() {
+  if (over_) return;  // the call was on its way when the connection ended
   stopping_ = true;
   stop_patience_.expires_after(bounds_.stopping);
   stop_patience_.async_wait([self = shared_from_this()](asio::error_code cancelled) {
@@ -261,7 +263,8 @@ awaitable<bool> delivery_service::handle(delivery::message_offered offered) {
        {"from", std::string(offered.header.originator().text())},
        {"octets", std::to_string(offered.header.body_size())},
        {"text", answer.text}});
-  if (answer.what != delivery::header_answer::kind::accept) co_await drop();
+  const auto accepts = answer.what == delivery::header_answer::kind::accept;
+  if (!accepts || !answer.unknown.empty()) co_await drop();
   co_return session_->answer(answer).has_value();
 }
 

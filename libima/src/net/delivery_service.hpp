@@ -91,6 +91,7 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   std::chrono::steady_clock::time_point began_;
   asio::steady_timer stop_patience_;
   bool stopping_ = false;
+  bool over_ = false;  // nothing is left to stop
 };
 
 }  // namespace ima::net

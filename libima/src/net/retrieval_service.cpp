@@ -223,23 +223,26 @@ awaitable<bool> retrieval_service::handle(retrieval::any_request request) {
   co_return co_await work(together);
 }
 
-// A proof waits its time without a thread, and half the workers are left for the mail.
+// A proof waits its time without a thread, and half the workers are left for the mail. What became
+// of the proofs that came before it, perhaps only moments before, counts when it is looked at.
 awaitable<bool> retrieval_service::prove(retrieval::any_request request, std::string user) {
   connection_.disarm();
   watched_.reset();
   auto& office = *office_;
   const auto now = [] { return std::chrono::steady_clock::now(); };
-  const auto delay = office.limiter.delay(user, network_, now());
-  if (!delay) {
-    log(log_level::warning, "proof-not-looked-at", {{"claimed", user}});
-    co_return session_->fail(retrieval::reason::busy, "too many failed proofs").has_value();
-  }
-  if (delay->count() > 0) {
-    asio::steady_timer pause(executor_, *delay);
+  const auto came = now();
+  for (;;) {
+    while (office.proving >= std::max<std::size_t>(1, office.options.workers / 2))
+      co_await office.room.async_wait(as_result);
+    const auto delay = office.limiter.delay(user, network_, now());
+    if (!delay) {
+      log(log_level::warning, "proof-not-looked-at", {{"claimed", user}});
+      co_return session_->fail(retrieval::reason::busy, "too many failed proofs").has_value();
+    }
+    if (now() >= came + *delay) break;
+    asio::steady_timer pause(executor_, came + *delay);
     co_await pause.async_wait(as_result);
   }
-  while (office.proving >= std::max<std::size_t>(1, office.options.workers / 2))
-    co_await office.room.async_wait(as_result);
   bool good = false;
   {
     const proof_place place(office);

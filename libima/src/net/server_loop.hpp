@@ -123,6 +123,7 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
         co_await pause.async_wait(as_result);
         continue;
       }
+      if (stopping_) co_return;  // it was accepted before, and has nothing in hand
       patience = first;
       begin(std::move(socket));
       while (serving_.size() >= most_ && acceptor.is_open()) co_await room_.async_wait(as_result);

@@ -72,10 +72,13 @@ delivery::final_answer final_answer_of(const command_end& end) {
 header_answer header_answer_of(const std::vector<std::string>& lines, const command_end& end,
                                const std::vector<address>& recipients) {
   using kind = header_answer::kind;
-  header_answer answer;
-  answer.why =
+  const reason without_word =
       end.status == exit_failed || end.status == exit_deferred ? reason::policy : reason::internal;
+  header_answer answer;
+  answer.why = without_word;
   for (const std::string& line : lines) take_line(line, answer);
+  // The word says why, and the exit code what: together they must be an answer of this stage.
+  if (!delivery::may_refuse(answer.why, end.status == exit_failed)) answer.why = without_word;
   if (end.status == exit_drop) {
     answer.what = kind::drop;
   } else if (end.status == exit_failed) {

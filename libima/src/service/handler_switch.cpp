@@ -17,6 +17,7 @@ class held_transaction : public delivery::transaction {
   delivery::final_answer finish(delivery::reply_sink& sink) override {
     return inside_->finish(sink);
   }
+  bool waits_for_programs() const override { return inside_->waits_for_programs(); }
 
  private:
   std::shared_ptr<delivery::handler> owner_;  // outlives what follows

@@ -13,6 +13,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -54,16 +56,22 @@ struct willing : delivery::handler {
   std::size_t talk = 0;
   std::atomic<int> finished{0};
   std::atomic<int> dropped{0};
+  std::function<void()> on_drop;
+  std::vector<address> unknown;
 
   struct transaction : delivery::transaction {
     willing& all;
     bool slow;
     bool done = false;
     transaction(willing& w, bool waits) : all(w), slow(waits) {}
-    ~transaction() override { all.dropped += done ? 0 : 1; }
+    ~transaction() override {
+      all.dropped += done ? 0 : 1;
+      if (all.on_drop) all.on_drop();
+    }
     header_answer judge() override {
       header_answer answer;
       answer.what = header_answer::kind::accept;
+      answer.unknown = all.unknown;
       return answer;
     }
     ima::result<void> body(const part_slice&) override { return {}; }
@@ -302,6 +310,36 @@ TEST_CASE("a peer cannot keep a server from stopping") {
   h.server.stop();
   h.thread.join();
   CHECK(p.line() == "(end)");
+  CHECK(h.handler.dropped == 1);
+}
+
+TEST_CASE("a peer that has left when a server stops keeps nothing waiting") {
+  limits bounds;
+  bounds.stopping = 30s;
+  host h(with(bounds));
+  std::chrono::steady_clock::time_point stopped;
+  h.handler.on_drop = [&] {
+    stopped = std::chrono::steady_clock::now();
+    h.server.stop();
+  };
+  {
+    peer p(h);
+    p.greet();
+    REQUIRE(p.say(offer() + "DATA 5\nhel"));
+    CHECK(p.line() == "ACCEPT");
+  }
+  h.thread.join();
+  CHECK(std::chrono::steady_clock::now() - stopped < bounds.stopping);
+}
+
+TEST_CASE("an offer for somebody who does not exist is let go before it is answered") {
+  host h;
+  h.handler.unknown = {address::parse("bob@b.example").value()};
+  peer p(h);
+  p.greet();
+  REQUIRE(p.say(offer()));
+  CHECK(p.line() == "NORECIPIENT bob@b.example");
+  CHECK(p.line() == "REJECT recipients");
   CHECK(h.handler.dropped == 1);
 }
 

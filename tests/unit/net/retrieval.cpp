@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -287,6 +288,29 @@ TEST_CASE("after too many wrong passwords a proof of that name is not looked at,
   CHECK(busy.error().rule == "busy");
   CHECK(busy.error().kind == fault::temporary);
   CHECK(client->authenticate("eve", "swordfish").error().rule == "auth");
+}
+
+TEST_CASE("proofs that come together are counted like those that come one by one") {
+  service::proof_limits proofs;
+  proofs.first_delay = std::chrono::seconds(1);  // in which all of them arrive
+  proofs.of_user = 3;
+  office o({}, proofs);
+  auto first = o.connect();
+  REQUIRE(first);
+  CHECK(first->authenticate("bob", "abc").error().rule == "auth");
+  std::atomic<int> looked_at = 0;
+  std::atomic<int> busy = 0;
+  std::vector<std::thread> guessers;
+  for (int i = 0; i < 10; ++i)
+    guessers.emplace_back([&] {
+      auto guesser = o.connect();
+      const auto guessed = guesser->authenticate("bob", "abd");
+      if (!guessed && guessed.error().rule == "auth") ++looked_at;
+      if (!guessed && guessed.error().rule == "busy") ++busy;
+    });
+  for (std::thread& each : guessers) each.join();
+  CHECK(looked_at + busy == 10);
+  CHECK(looked_at <= 3);  // two more, and one that was looked at beside the last of them
 }
 
 TEST_CASE("a certificate of the operator's authority proves the user it names") {

@@ -34,6 +34,8 @@ enum class reason : std::uint8_t {
 IMA_API std::string_view to_string(reason r) noexcept;
 /// The reason of a word; nothing where this version does not know it.
 IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
+/// Whether a header block may be refused with this reason: for good, or for now.
+IMA_API bool may_refuse(reason why, bool for_good) noexcept;
 
 /// What became of a message for one recipient.
 enum class outcome : std::uint8_t {
