@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "exit_codes.hpp"
+#include "index_path.hpp"
 #include "mirror.hpp"
 #include "output.hpp"
 
@@ -229,7 +230,8 @@ result<void> read_message(mailbox::mailbox& mail, const options& given) {
 }
 
 result<void> read(const options& given) {
-  auto mail = mailbox::mailbox::open(mailbox::posix_file_system(), given.directory);
+  auto mail = mailbox::mailbox::open(mailbox::posix_file_system(), given.directory,
+                                     tools::options_for(given.directory));
   if (!mail) return mail.error();
   if (auto taken = mail->take_in(); !taken) return taken.error();
   if (given.folder.empty()) return show_folders(*mail);

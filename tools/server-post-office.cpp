@@ -163,7 +163,8 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
                               {.sender = sender,
                                .queue = sending->queue != nullptr,
                                .bounds = s.server.bounds,
-                               .indexes = s.index_path.string()});
+                               .indexes = s.index_path.string(),
+                               .log = &log});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
   tools::log_addresses(*server, log);

@@ -42,6 +42,7 @@ with Tests() as t:
     t.contains("its text", shown.out, "hello")
     t.contains("nobody's proof", shown.out, "Verified domain: none")
     t.true("new there", read(bob, "inbox").out.startswith("N "))
+    t.equal("no index in what others serve too", list(bob.glob("index*")), [])
     t.equal("read here", b.fetch("bob", copy, "--two-way").code, 0)
     t.true("is read there", read(bob, "inbox").out.startswith("  "), read(bob, "inbox").out)
     t.equal("nothing more", b.fetch("bob", copy, "--two-way").out, "")

@@ -44,5 +44,11 @@ with Tests() as t:
     t.equal("nothing new", b.fetch("bob", copy).out, "")
     give("Two")
     t.equal("only the new one", [line[-4:] for line in b.fetch("bob", copy).lines()], [" Two"])
+    server.stop()
+    with (bob / "journal").open("a") as journal:
+        journal.write("torn")
+    server = b.start("server-post-office")
+    t.equal("fetch behind a torn journal", b.fetch("bob", copy).code, 0)
+    t.true("it is told", server.wait_for(f"journal-torn mailbox={bob} octets=4"))
     t.true("no password in the log", "horse" not in server.text())
     t.equal("an orderly end", server.stop(), 0)

@@ -26,12 +26,9 @@ struct settings {
   std::optional<std::uint64_t> messages;
 };
 
-// Where no --index says another, this host's own, or one for this once.
 mailbox::options options_of(const settings& s) {
-  const auto host = default_index_path();
-  if (!s.index.empty()) return {s.index};
-  if (host.empty() || !make_index_path(host)) return {":memory:"};
-  return {mailbox::index_in(host.string(), s.path)};
+  if (s.index.empty()) return options_for(s.path);
+  return {.index = s.index};
 }
 
 using command = std::function<result<int>(const settings&)>;

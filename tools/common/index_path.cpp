@@ -46,4 +46,12 @@ result<void> make_index_path(const std::filesystem::path& directory) {
                "the directory for indexes cannot be made: " + why};
 }
 
+mailbox::options options_for(const std::string& mailbox) {
+  std::error_code unknown;  // then it is not there
+  if (std::filesystem::exists(mailbox + "/index", unknown)) return {};
+  const auto host = default_index_path();
+  if (host.empty() || !make_index_path(host)) return {.index = ":memory:"};
+  return {.index = mailbox::index_in(host.string(), mailbox)};
+}
+
 }  // namespace ima::tools

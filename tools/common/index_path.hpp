@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ima/error.hpp>
+#include <ima/mailbox/mailbox.hpp>
 
 #include <filesystem>
 #include <string>
@@ -16,5 +17,9 @@ std::filesystem::path default_index_path();
 /// Makes the directory, for its owner alone, where it is missing. Error: fault::caller
 /// `config-file`.
 result<void> make_index_path(const std::filesystem::path& directory);
+
+/// How a program opens a mailbox that may be a served one: with the index inside where there is
+/// one, as in a copy by fetch-mail, else this host's own, else one for this once.
+mailbox::options options_for(const std::string& mailbox);
 
 }  // namespace ima::tools

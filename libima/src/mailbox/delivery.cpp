@@ -1,5 +1,6 @@
 #include "mailbox/layout.hpp"
 #include "mailbox/record.hpp"
+#include "mailbox/small_files.hpp"
 #include "support/try.hpp"
 
 #include <ima/mailbox/delivery.hpp>
@@ -199,6 +200,7 @@ struct delivery::state {
 };
 
 result<void> delivery::state::begin(slot& s) {
+  IMA_CHECK(check_format(files, layout::tree{s.to.path}));
   IMA_CHECK(write_record(s.to.note));
   const digest& id = header.id_digest();
   s.id = s.to.apart ? fmt::format("{}-{}", id.hex(), layout::random_hex(16)) : id.hex();

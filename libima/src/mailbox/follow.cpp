@@ -71,6 +71,17 @@ class mailbox::state::follower {
   std::deque<std::string> ids_;
 };
 
+// What a write began that never came to its end: nobody was told that it is there.
+result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size) {
+  IMA_CHECK(log->cut(end));
+  torn += size - end;
+  if (events != nullptr)
+    events->write({log_level::warning,
+                   "journal-torn",
+                   {{"mailbox", tree.root}, {"octets", std::to_string(size - end)}}});
+  return {};
+}
+
 // Lines of another process are synced before they are acted on: its own sync may never have come,
 // and what was told to a client must not go with the power.
 result<void> mailbox::state::follow_once(bool own) {
@@ -91,10 +102,7 @@ result<void> mailbox::state::follow_once(bool own) {
   follower records(*this);
   IMA_TRY(end, log->read(was.place, [&](const journal_entry& e) { return records.take(e); }));
   IMA_CHECK(records.finish());
-  if (end.offset < size) {
-    IMA_CHECK(log->cut(end.offset));
-    torn += size - end.offset;
-  }
+  if (end.offset < size) IMA_CHECK(cut_torn_tail(end.offset, size));
   return cache->move_to({log->generation(), end});
 }
 

@@ -3,6 +3,7 @@
 #include "mailbox/index.hpp"
 #include "mailbox/journal.hpp"
 #include "mailbox/layout.hpp"
+#include "mailbox/small_files.hpp"
 #include "support/try.hpp"
 
 #include <ima/mailbox/mailbox.hpp>
@@ -32,8 +33,9 @@ struct mailbox::state {
   std::optional<journal> log;
   std::optional<index> cache;
   std::optional<std::uint64_t>
-      indexed_to;          // the journal's size where the index was seen at its end
-  std::uint64_t torn = 0;  // octets cut off since the last report
+      indexed_to;              // the journal's size where the index was seen at its end
+  std::uint64_t torn = 0;      // octets cut off since the last report
+  log_sink* events = nullptr;  // not owned
 
   state(file_system& f, std::string root) : files(f), tree{std::move(root)} {}
 
@@ -117,6 +119,7 @@ struct mailbox::state {
   result<void> open_index();
   result<void> rebuild_index();
   result<void> follow_once(bool own);
+  result<void> cut_torn_tail(std::uint64_t end, std::uint64_t size);
   result<void> follow(bool own);
   result<void> count(const journal_record& what, std::map<std::string, bool>& known,
                      commit_record& holds);
@@ -145,15 +148,6 @@ bool concerns_one_message(const error& e);
 /// Reads a message whole. Error: `message-damaged`, where a digest is not what the id or a `part:`
 /// line says.
 result<void> verify_message(file_system& files, const layout::object& what, std::string_view id);
-
-/// Error: `mailbox-format`.
-result<void> check_format(file_system& files, const layout::tree& tree);
-
-/// Writes a small file as a whole: built in tmp/, synced, renamed to `path` in `directory`.
-result<void> replace_small(file_system& files, const layout::tree& tree, octets text,
-                           const std::string& path, const std::string& directory);
-/// Reads a small file; nothing where there is none.
-result<std::optional<std::string>> read_small(file_system& files, const std::string& path);
 
 error caller_error(std::string_view rule, std::string_view place, std::string_view text);
 

@@ -55,7 +55,7 @@ result<std::unique_ptr<retrieval::account>> post_office::state::open(proved_user
   const std::scoped_lock guard(known->mutex);
   std::shared_ptr<mailbox::mailbox> mail = known->mail.lock();
   if (!mail) {
-    mailbox::options how;
+    mailbox::options how{.index = {}, .log = options.log};
     if (!options.indexes.empty()) how.index = mailbox::index_in(options.indexes, path);
     IMA_TRY(opened, mailbox::mailbox::open(disk, path, std::move(how)));
     mail = std::make_shared<mailbox::mailbox>(std::move(opened));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 #include <vector>
@@ -114,11 +115,18 @@ class mailbox_submission : public retrieval::submission {
     if (auto kept = keep(); !kept) note("", "not saved: " + std::string(kept.error().rule));
     if (auto marked = mark(); !marked) note("", "not marked: " + std::string(marked.error().rule));
     all.end.saved = saved_;
-    running_.remember(all);
+    if (is_settled(all)) running_.remember(all);
     return all.end;
   }
 
  private:
+  // A recipient who may take it later can be tried again; who has it does not get it twice.
+  static bool is_settled(const report& all) {
+    return std::ranges::none_of(all.outcomes, [](const retrieval::recipient_outcome& o) {
+      return o.what == retrieval::recipient_outcome::kind::defer;
+    });
+  }
+
   result<void> keep() {
     if (!copy_) return {};
     IMA_TRY(stored, copy_->commit());

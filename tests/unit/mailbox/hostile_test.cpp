@@ -234,6 +234,7 @@ TEST_CASE("a hundred attachments for a hundred recipients need few open files") 
     std::filesystem::create_directories(path + "/tmp");
     std::filesystem::create_directories(path + "/new");
     std::filesystem::create_directories(path + "/gone");
+    std::ofstream(path + "/format") << "ima-mailbox 1\n";
     targets.push_back(target_at(path));
   }
   const auto full = make(dir, "full");

@@ -261,6 +261,35 @@ TEST_CASE("a deleted or ruined index comes back, and tokens stay good") {
   }
 }
 
+namespace {
+
+struct kept_events : ima::log_sink {
+  std::vector<std::string> names;
+  void write(const ima::log_event& event) override { names.emplace_back(event.name); }
+};
+
+}  // namespace
+
+TEST_CASE("whoever cuts a torn journal tail off says so, once") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  std::ofstream(path + "/journal", std::ios::app) << "torn";
+  kept_events log;
+  for (int i = 0; i < 2; ++i) REQUIRE(mb::mailbox::open(files, path, {.index = {}, .log = &log}));
+  CHECK(log.names == std::vector<std::string>{"journal-torn"});
+}
+
+TEST_CASE("mail is not delivered into a mailbox of a later version") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  std::ofstream(path + "/format") << "ima-mailbox 2\n";
+  const auto refused = deliver(files, letter("early"), path);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().rule == "mailbox-format");
+  CHECK(refused.error().kind == ima::fault::temporary);
+  CHECK(std::filesystem::is_empty(path + "/new"));
+}
+
 TEST_CASE("a torn journal tail is cut to the last whole record at every length, and reported") {
   const temporary_directory dir;
   const std::string path = make(dir, "bob");

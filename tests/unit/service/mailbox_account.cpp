@@ -54,14 +54,14 @@ class fake_sender : public service::mail_submitter {
     bodies.push_back(text);
     while_sending();
     for (const address& a : header.recipients())
-      outcome({a.local() == "carol" ? recipient_outcome::kind::fail : recipient_outcome::kind::ok,
-               a, ""});
+      outcome({a.local() == "carol" ? for_carol : recipient_outcome::kind::ok, a, ""});
     note("a.example", "taken");
     return verdict;
   }
 
   std::vector<std::string> bodies;
   send_verdict verdict = send_verdict::mixed;
+  recipient_outcome::kind for_carol = recipient_outcome::kind::fail;
   std::function<void()> while_sending = [] {};
 };
 
@@ -291,6 +291,20 @@ TEST_CASE("a watch is over, once, when its user may not go on") {
     all.told.wait_for(guard, std::chrono::seconds(60), [&] { return over > 0; });
   }
   CHECK(over == 1);
+}
+
+TEST_CASE("a message that somebody is yet to have is sent again when it comes again") {
+  office o;
+  o.sender.for_carol = recipient_outcome::kind::defer;
+  const header_block header = message("Answer", "!");
+  for (int i = 0; i < 2; ++i) {
+    heard h;
+    const auto s = o.bob->send({}, header).value();
+    REQUIRE(s->known() == nullptr);
+    office::write(*s, header, "!");
+    CHECK(h.finish(*s).value().what == send_verdict::mixed);
+  }
+  CHECK(o.sender.bodies.size() == 2);
 }
 
 TEST_CASE("a message is sent, saved once and marked, and told again when it comes again") {

@@ -4,6 +4,7 @@
 #include <ima/error.hpp>
 #include <ima/export.hpp>
 #include <ima/header.hpp>
+#include <ima/log.hpp>
 #include <ima/mailbox/delivery.hpp>
 #include <ima/mailbox/entry.hpp>
 #include <ima/mailbox/file_system.hpp>
@@ -108,6 +109,8 @@ class IMA_API appending {
 /// Where a mailbox keeps what can be made again.
 struct options {
   std::string index;  ///< Path of the index, on a local disk; empty: `index` in the mailbox.
+  /// Hears `journal-torn` where a torn tail is cut off. Not owned; may be null.
+  log_sink* log = nullptr;
 };
 
 /// Where the index of the mailbox at `path` is among all those that a host keeps in `directory`.

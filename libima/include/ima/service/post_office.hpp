@@ -4,6 +4,7 @@
 #include <ima/error.hpp>
 #include <ima/export.hpp>
 #include <ima/limits.hpp>
+#include <ima/log.hpp>
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/retrieval/backend.hpp>
 #include <ima/service/submission.hpp>
@@ -50,6 +51,7 @@ struct post_office_options {
   std::string indexes;
   /// A mailbox that was not used for so long is made searchable, a few messages at a time.
   std::chrono::milliseconds idle{2'000};
+  log_sink* log = nullptr;  ///< Not owned; hears what mailbox::options::log hears.
 };
 
 /// A post office over mailboxes on disk: what a retrieval server calls on its worker threads
