@@ -36,9 +36,8 @@ class Client:
                 return reply
             reply.append(line)
 
-    def append(self, folder, subject, flags="-"):
+    def append(self, folder, subject, flags="-", text=b"mine\n"):
         """Puts a message of the user's own there; returns its id."""
-        text = f"{subject}\n".encode()
         block = (f"ima: 1\nfrom: bob@b.example\nto: carol@b.example\nsubject: {subject}\n"
                  f"part: {len(text)} text/plain sha256={hashlib.sha256(text).hexdigest()}\n\n")
         self.ask(f"APPEND {folder} {flags} - {len(block)}\n{block}DATA {len(text)}\n{text.decode()}",

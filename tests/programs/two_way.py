@@ -1,86 +1,123 @@
-"""What the user moves and deletes in his copy goes to the post office with --two-way, and without it
-does not; where both sides moved a message the post office's word counts."""
+"""What the user moves, flags and deletes in his copy goes to the post office with --two-way, and without it
+does not, whether the message was delivered, appended or copied there; where both sides changed a message
+the post office's word counts, and nothing is lost."""
 
-import socket
-import ssl
+import hashlib
 
-from harness import Domain, Server, Tests, authority, run, stored
+from harness import Domain, Tests, authority, stored
+from imrp import Client, Copy, give
+
+DELIVERED = ("moved", "deleted", "both", "stays", "filed", "came back", "flagged there")
+
+
+def moves_and_deletions(t, there, copy, here):
+    moved, deleted, both = (here.named("inbox", s) for s in ("moved", "deleted", "both"))
+    here.ask(f"MOVE inbox kept {moved}")
+    here.ask(f"FLAG kept {moved} +seen")
+    here.ask(f"DELETE inbox {deleted}")
+    here.ask(f"MOVE inbox kept {both}")
+    there.ask(f"MOVE inbox other {both}")
+    copy.fetch()
+    t.true("without --two-way nothing goes back", {moved, deleted} < set(there.ids("inbox")))
+    copy.fetch("--two-way")
+    t.true("one left the inbox, one the mailbox", not {moved, deleted} & set(there.ids("inbox")))
+    t.equal("the first was moved, and read", there.messages("kept"), {"moved": "seen"})
+    t.equal("and is read here, too", here.messages("kept"), {"moved": "seen"})
+    t.equal("moved on both sides: as at the post office", there.ids("other"), [both])
+
+
+def deletions_against_moves(t, there, copy, here):
+    back, flagged = (here.named("inbox", s) for s in ("came back", "flagged there"))
+    here.ask(f"DELETE inbox {back} {flagged}")
+    there.ask(f"MOVE inbox other {back}")
+    there.ask(f"FLAG inbox {flagged} +flagged")
+    copy.fetch("--two-way")
+    t.true("deleted here and moved there: it comes back", back in here.ids("other"))
+    t.true("and stays there", back in there.ids("other"))
+    t.true("deleted here and flagged there: it is deleted", flagged not in there.ids("inbox"))
+    t.true("on both sides", flagged not in here.ids("inbox"))
+
+
+def folder_of_my_own(t, there, copy, here):
+    ident = here.named("inbox", "filed")
+    here.ask("CREATE-FOLDER files/mine archive")
+    here.ask(f"MOVE inbox files/mine {ident}")
+    copy.fetch("--two-way")
+    t.true("a folder that is only here is made there", "archive files/mine" in there.folders())
+    t.equal("with what was moved to it", there.ids("files/mine"), [ident])
+    there.ask(f"FLAG files/mine {ident} +answered")
+    here.ask("CREATE-FOLDER only-here")
+    copy.fetch("--two-way")
+    t.equal("a later change there leaves it where it is", here.messages("files/mine"),
+            {"filed": "answered"})
+    here.ask(f"MOVE files/mine inbox {ident}")
+    copy.fetch("--two-way")
+    t.true("it can be moved back", ident in there.ids("inbox"))
+    t.equal("a folder that nothing was moved to is not made", "- only-here" in there.folders(), False)
+
+
+def forget_pairs(copy, here):
+    """As a version left the copy that knew the ids here by those there alone."""
+    def note(*words):
+        name = hashlib.sha256("\n".join(words).encode()).hexdigest()
+        (copy.place / "sync" / name.encode().hex()).unlink(missing_ok=True)
+
+    for folder in ("drafts", "inbox"):
+        note("paired", "b.example", "bob", folder)
+        for ident in here.ids(folder):
+            note("there", "b.example", "bob", ident)
+
+
+def copies(t, there, copy, here):
+    there.ask("CREATE-FOLDER drafts drafts")
+    for subject in ("read", "thrown away", "sent", "thrown and moved", "twice"):
+        there.append("drafts", subject, "draft")
+    there.ask(f"COPY inbox drafts {there.named('inbox', 'stays')}")
+    copy.fetch("--two-way")
+    t.true("ids of one's own", not set(here.ids("drafts")) & set(there.ids("drafts")))
+    forget_pairs(copy, here)
+    named = {s: here.named("drafts", s) for s in here.messages("drafts")}
+    here.ask(f"FLAG drafts {named['read']} +seen -draft")
+    here.ask(f"DELETE drafts {named['thrown away']} {named['thrown and moved']}")
+    here.ask(f"MOVE drafts kept {named['sent']}")
+    here.ask(f"FLAG drafts {named['stays']} +flagged")
+    here.ask(f"COPY drafts drafts {named['twice']}")
+    mine = next(i for i in here.ids("drafts") if i not in named.values())
+    here.ask(f"FLAG drafts {mine} +junk")
+    there.ask(f"MOVE drafts other {there.named('drafts', 'thrown and moved')}")
+    copy.fetch("--two-way")
+    t.equal("flags and deletions go there", there.messages("drafts"),
+            {"read": "seen", "twice": "draft", "stays": "flagged"})
+    t.true("a move, too", "sent" in there.messages("kept"))
+    t.true("deleted here and moved there: it comes back", "thrown and moved" in here.messages("other"))
+    here.ask(f"DELETE drafts {mine}")
+    copy.fetch("--two-way")
+    t.true("a copy made here is nobody's there", "twice" in there.messages("drafts"))
+    there.ask(f"DELETE drafts {there.named('drafts', 'read')}")
+    copy.fetch("--two-way")
+    t.equal("a deletion there comes here", sorted(here.messages("drafts")), ["stays", "twice"])
+
 
 with Tests() as t:
     ca = authority(t.work)
     b = Domain(t, ca, "b.example")
     bob = b.add_user("bob")
     office = b.start("server-post-office")
-    copy = b.place / "copy"
-
-    class Client:
-        """A program that works on a mailbox by the post office at `address`."""
-
-        def __init__(self, address, user):
-            context = ssl.create_default_context(cafile=ca.pem)
-            context.set_alpn_protocols(["imrp"])
-            host, _, port = address.rpartition(":")
-            self.socket = context.wrap_socket(socket.create_connection((host, int(port)), 30),
-                                              server_hostname="b.example")
-            self.lines = self.socket.makefile("rwb")
-            t.true("greeted", self.lines.readline().startswith(b"IMRP 1 b.example"))
-            self.ask(f"AUTH {user} PASSWORD 13\ncorrect horse", end="")
-
-        def ask(self, request, end="\n"):
-            """The lines of the reply, without the last, which is OK."""
-            self.lines.write((request + end).encode())
-            self.lines.flush()
-            reply = []
-            while True:
-                line = self.lines.readline().decode().rstrip("\n")
-                if line.partition(" ")[0] in ("OK", "FAIL", "DEFER", ""):
-                    t.equal(request.partition(" ")[0], line.partition(" ")[0], "OK")
-                    return reply
-                reply.append(line)
-
-        def ids(self, folder):
-            return sorted(line.split()[1] for line in self.ask(f"CHANGES {folder} 0 100"))
-
-    def give(subject):
-        message = b.message("--to", "bob@b.example", "--subject", subject)
-        given = run(t.program("server-give-recipient"), bob, "-", "bob@b.example", stdin=message)
-        t.equal(f"give {subject}", given.code, 0)
-
-    def fetch(*words):
-        done = b.fetch("bob", copy, *words)
-        t.equal("fetched", (done.code, done.err), (0, ""))
-
-    for subject in ("moved", "deleted", "both", "stays"):
-        give(subject)
-    there = Client(office.address, "bob")
+    give(t, b, bob, *DELIVERED)
+    there = Client(t, office.address, ca, "bob")
     there.ask("CREATE-FOLDER kept")
     there.ask("CREATE-FOLDER other")
-    fetch("--two-way")  # takes note of the state
-    t.equal("all is here", len(stored(copy)), 4)
-
-    # Something that works on the copy: a post office of its own, on the user's machine.
-    users = b.place / "home-users.toml"
-    b.admin("user", "add", "home", "--users", users, "--mailbox", "copy", "--password-file",
-            b.place / "bob.password")
-    home_office = Server(t, "server-post-office", b.write(
-        "home.toml", b.office_settings().replace("users.toml", "home-users.toml")))
-    here = Client(home_office.address, "home")
-    moved, deleted, both, stays = sorted(here.ids("inbox"))
-    here.ask(f"MOVE inbox kept {moved}")
-    here.ask(f"DELETE inbox {deleted}")
-    here.ask(f"MOVE inbox kept {both}")
-    there.ask(f"MOVE inbox other {both}")
-    fetch()
-    t.equal("without --two-way nothing goes back", there.ids("inbox"), sorted([moved, deleted, stays]))
-    fetch("--two-way")
-    t.equal("one left the inbox, one the mailbox", there.ids("inbox"), [stays])
-    t.equal("the first was moved", there.ids("kept"), [moved])
-    t.equal("moved on both sides: as at the post office", there.ids("other"), [both])
-    t.equal("the same is here", [here.ids(f) for f in ("inbox", "kept", "other")],
-            [[stays], [moved], [both]])
-    fetch("--two-way")
-    t.equal("and stays so", [there.ids(f) for f in ("inbox", "kept", "other")],
-            [[stays], [moved], [both]])
-    t.equal("what was deleted here is gone there", len(stored(bob)), 3)
-    for server in (office, home_office):
+    copy = Copy(t, b)
+    copy.fetch("--two-way")  # takes note of the state
+    t.equal("all is here", len(stored(copy.place)), len(DELIVERED))
+    here = copy.office()
+    moves_and_deletions(t, there, copy, here)
+    deletions_against_moves(t, there, copy, here)
+    folder_of_my_own(t, there, copy, here)
+    copies(t, there, copy, here)
+    copy.fetch("--two-way")
+    for folder in ("inbox", "kept", "other", "drafts", "files/mine"):
+        t.equal(f"{folder} is the same on both sides", here.messages(folder), there.messages(folder))
+    t.equal("nothing is left to do", copy.fetch("--two-way").out, "")
+    for server in (office, copy.server):
         t.equal("an orderly end", server.stop(), 0)

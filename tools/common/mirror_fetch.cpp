@@ -65,7 +65,7 @@ result<void> mirror::headers(const std::string& folder, std::span<const std::str
   for (bool alone = false; !ids.empty();) {
     const auto asked = alone ? ids.first(1) : ids.first(std::min(ids.size(), headers_at_once));
     std::size_t answered = 0;
-    const auto got = remote_.headers(
+    auto got = remote_.headers(
         folder, asked, [&](std::string_view id, octets block, octets record) -> result<void> {
           answered = static_cast<std::size_t>(std::ranges::find(asked, id) - asked.begin()) + 1;
           return take(id, block, record);
@@ -96,7 +96,7 @@ result<void> mirror::fetch_some(folder_end& end, std::span<const retrieval::entr
     return *std::ranges::find(entries, id, &retrieval::entry::id);
   };
   std::vector<fetched_header> got;
-  const auto asked = headers(
+  auto asked = headers(
       end.folder, ids,
       [&](std::string_view id, octets block, octets record) -> result<void> {
         got.push_back({std::string(id), std::string(block), std::string(record)});
@@ -256,10 +256,10 @@ result<void> mirror::complete(partial_download& kept, const std::string& folder,
       if (auto good = kept.clear(); !good) return good;
     const bool resumed = kept.size() > 0;
     const auto keep = [&](octets piece) { return kept.append(piece); };
-    const auto got = range(folder, id, number, kept.size(), part.size - kept.size(), keep);
+    auto got = range(folder, id, number, kept.size(), part.size - kept.size(), keep);
     if (!got) return got;
     hasher sum;
-    const auto read = read_all(kept, [&](octets piece) -> result<void> {
+    auto read = read_all(kept, [&](octets piece) -> result<void> {
       sum.update(piece);
       return {};
     });

@@ -85,7 +85,7 @@ result<void> mirror::drop_folders() {
     end.compare = true;
     if (auto good = remove_gone(end); !good) return good;
     if (auto good = notes_.forget(name); !good) return good;
-    const auto dropped = local_.delete_folder(name);
+    auto dropped = local_.delete_folder(name);
     if (!dropped && dropped.error().rule != "folder-in-use") return dropped;
   }
   return {};
