@@ -238,6 +238,14 @@ exit 0
             "REJECT recipients unknown recipients")
     t.equal("all of it", peer.deliver(header("alice@a.example", "ann@b.example",
                                              lines=("subject: still",)), HELLO)[-1], "OK")
+    config.write_text(good.replace("[routes]", '[routes]\n"new@b.example" = { mailbox = "bob" }\n')
+                      .replace("policy-command", 'policy-for = "mailer"\npolicy-command'))
+    before, reloads = len(stored(d.place / "bob")), server.text().count(" reloaded ")
+    server.signal(signal.SIGHUP)
+    t.true("a good table is taken up", server.wait_for(r"(?s)( reloaded .*){%d}" % (reloads + 1)))
+    t.equal("with its new entry", peer.deliver(header("alice@a.example", "new@b.example"), HELLO)[-1],
+            "OK")
+    t.equal("which leads where it says", len(stored(d.place / "bob")), before + 1)
     peer.close()
     t.equal("no file of an offer that came to nothing is left",
             [p for box in ("ann", "bob") for p in (d.place / box / "tmp").iterdir()], [])

@@ -18,11 +18,14 @@ error caller_fault(std::string_view rule, std::string text) {
   return {fault::caller, rule, "", std::move(text)};
 }
 
+constexpr std::size_t flood = 100;  // times as many remarks as are heard
+
 // One message on its way: who should get it and what came back.
 struct offered_message {
   std::vector<recipient_result> results;                // in the order of the header block
   std::unordered_map<std::string, std::size_t> by_key;  // recipient to its place there
   std::vector<bool> reported;
+  std::size_t notes = 0;
   bool accepted = false;
   bool cancelled = false;
 
@@ -99,6 +102,7 @@ struct client::state {
   std::optional<client_event> read(const grammar::recipient_line& r);
   std::optional<client_event> read(const grammar::note_line& n);
   std::optional<client_event> read(const grammar::close_line& c);
+  std::optional<client_event> note(std::string text);
   client_event unexpected(std::string_view what);
   bool too_early() const;
   void pop();
@@ -192,11 +196,22 @@ std::optional<client_event> client::state::read(const grammar::recipient_line& r
   if (too_early()) return unexpected("a result");
   const recipient_result line{r.recipient, r.what, std::string(r.text)};
   if (waiting.front().report(line)) return recipient_reported{line};
-  return note_received{grammar::format_result(r.what, r.recipient.text(), r.text)};
+  return note(grammar::format_result(r.what, r.recipient.text(), r.text));
+}
+
+// Remarks are a stranger's words without end, so only the first of them are heard.
+std::optional<client_event> client::state::note(std::string text) {
+  const std::size_t most = options.bounds.notes;
+  const std::size_t count = ++waiting.front().notes;
+  if (count > most * flood)
+    return close(error{fault::peer, "reply-flood", "",
+                       fmt::format("the server said more than {} remarks", most * flood)});
+  if (count > most) return std::nullopt;
+  return note_received{count == most ? "more was said and is left out" : std::move(text)};
 }
 
 std::optional<client_event> client::state::read(const grammar::note_line& n) {
-  return note_received{std::string(n.text)};
+  return note(std::string(n.text));
 }
 
 std::optional<client_event> client::state::read(const grammar::close_line& c) {

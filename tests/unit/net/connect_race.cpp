@@ -32,6 +32,22 @@ result<tcp::socket> race(asio::io_context& loop, std::vector<tcp::endpoint> endp
   return std::move(*out);
 }
 
+// Its queue is full, so it answers nobody.
+struct silent_listener {
+  asio::io_context loop;
+  tcp::acceptor full;
+  tcp::endpoint there;
+  std::vector<tcp::socket> waiting;
+
+  explicit silent_listener(const std::string& where)
+      : full(listen_on(loop, where).value()), there(full.local_endpoint()) {
+    full.listen(0);
+    waiting.reserve(8);
+    for (int i = 0; i < 8; ++i)
+      waiting.emplace_back(loop).async_connect(there, [](asio::error_code) {});
+  }
+};
+
 }  // namespace
 
 TEST_CASE("addresses of both families take turns") {
@@ -63,16 +79,24 @@ TEST_CASE("a race without a winner says why") {
 }
 
 TEST_CASE("a race ends in time when nobody answers") {
+  const silent_listener silent("127.0.0.1:0");
   asio::io_context loop;
-  // A listener whose queue is full answers nobody.
-  auto full = listen_on(loop, "127.0.0.1:0").value();
-  full.listen(0);
-  asio::io_context others;
-  std::vector<tcp::socket> waiting;
-  waiting.reserve(8);
-  for (int i = 0; i < 8; ++i)
-    waiting.emplace_back(others).async_connect(full.local_endpoint(), [](asio::error_code) {});
-  const auto outcome = race(loop, {full.local_endpoint()}, 200ms);
+  const auto outcome = race(loop, {silent.there}, 200ms);
   REQUIRE_FALSE(outcome);
   CHECK(outcome.error().rule == "timeout");
+}
+
+TEST_CASE("an address that is silent gives way to one that answers, of either family") {
+  const silent_listener silent("127.0.0.2:0");
+  for (const char* where : {"127.0.0.1:0", "[::1]:0"}) {
+    asio::io_context loop;
+    const auto open = listen_on(loop, where);
+    if (!open && where[0] == '[') {
+      MESSAGE("this machine has no IPv6");
+      continue;
+    }
+    const auto socket = race(loop, {silent.there, open->local_endpoint()}, 20s);
+    if (!socket) FAIL(socket.error().message());
+    CHECK(socket->remote_endpoint() == open->local_endpoint());
+  }
 }

@@ -12,7 +12,7 @@ namespace net_test {
 
 struct domains : ima::test::authority {
   domains() {
-    for (const char* name : {"a.example", "b.example", "c.example", "d.example"})
+    for (const char* name : {"a.example", "b.example", "c.example", "d.example", "e.example"})
       issue_domain(name);
     issue("expired", "/CN=old.example", "subjectAltName=DNS:old.example", "-days -1");
   }

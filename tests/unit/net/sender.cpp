@@ -6,8 +6,10 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -310,6 +312,62 @@ TEST_CASE("a server that stops reading is given up, whatever it says meanwhile")
   CHECK_FALSE(report.unknown);
   CAPTURE(report.problem);
   CHECK(report.problem.find("[timeout]") != std::string::npos);
+}
+
+TEST_CASE("a server that talks without end while it is written to is cut off") {
+  letter l({"bob@b.example"}, std::string(20'000'000, 'x'));
+  net::sender_options options = impatient();
+  options.bounds.body_grace = options.bounds.verdict = 60s;
+  const auto report = play(
+      l,
+      [](peer& p) -> net::awaitable<void> {
+        p.say(greeting);
+        co_await p.hear("\n\n");
+        p.say("ACCEPT\n");
+        std::string much;
+        for (int i = 0; i < 500; ++i) much += "NOTE and another thing\n";
+        bool there = true;
+        while (there) {
+          p.say(much);
+          there = co_await p.more();
+        }
+      },
+      options);
+  CHECK(report.problem.find("[reply-flood]") != std::string::npos);
+  CHECK(report.results.at(0).what == delivery::outcome::defer);
+  REQUIRE(report.notes.size() == 100);
+  CHECK(report.notes.at(98) == "and another thing");
+  CHECK(report.notes.at(99) == "more was said and is left out");
+}
+
+TEST_CASE("all hosts are asked before any of them has to answer") {
+  std::atomic<int> asked = 0;
+  const auto answer_last = [&](const std::string& name) {
+    return [&asked, name](peer& p) -> net::awaitable<void> {
+      p.say("IMDP 1 " + name + " max-size=1000\n");
+      co_await p.hear("\n\n");
+      ++asked;
+      while (asked < 5) co_await p.pause(5ms);
+      p.say("ACCEPT\n");
+      co_await p.hear("hello");
+      p.say("OK\n");
+      co_await p.hear("DONE");
+    };
+  };
+  std::vector<std::unique_ptr<scripted_server>> servers;
+  net::sender_options options;
+  std::vector<std::string> to;
+  for (const char* letter_of : {"a", "b", "c", "d", "e"}) {
+    const std::string name = std::string(letter_of) + ".example";
+    servers.push_back(std::make_unique<scripted_server>(imdp(name), answer_last(name)));
+    options.hosts[name] = servers.back()->address();
+    to.push_back("bob@" + name);
+  }
+  options.header_round = 20s;
+  letter l(to);
+  const auto report = send(l, options);
+  CHECK(report.what == outcome::delivered);
+  asked = 5;
 }
 
 TEST_CASE("remarks do not prolong the wait for a verdict") {
