@@ -8,15 +8,17 @@ import ssl
 class Peer:
     """A connection to a receiving server for the hostpart HOST, with the sender's certificate."""
 
-    def __init__(self, address, host, chain, key, ca, timeout=60):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    def __init__(self, address, host, chain, key, ca, timeout=60, session_of=None):
+        context = session_of.context if session_of else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(str(ca))
         context.load_cert_chain(str(chain), str(key))
         context.set_alpn_protocols(["imdp"])
+        self.context = context
         name, port = address.rsplit(":", 1)
         plain = socket.create_connection((name, int(port)), timeout)
-        self.socket = context.wrap_socket(plain, server_hostname=host)
+        self.socket = context.wrap_socket(plain, server_hostname=host,
+                                          session=session_of and session_of.socket.session)
         self.heard = b""
         self.greeting = self.line()
 
