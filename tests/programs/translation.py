@@ -124,6 +124,35 @@ def old_mboxes(t):
         t.true(f"mbox {name}: whole", any(one.endswith(part) for one in found), found)
 
 
+def places(t):
+    """What is read is never what is written, and what never ends is refused."""
+    place = t.work / "same"
+    mailbox.Maildir(place, create=True).add(MAIL.format(1).encode())
+    box = t.work / "same-box"
+    translate(t, "maildir", "mailbox", place, box)
+    for name, where in (("maildir", place), ("mailbox", box)):
+        done = translate(t, name, name, where, f"{where}/.")
+        t.equal(f"a {name} into itself", done.code, 64)
+        t.contains(f"a {name} into itself: why", done.err, "[transfer-out]")
+    t.equal("nothing was written", len(list((place / "new").iterdir())), 1)
+
+
+def arrivals(t):
+    """When a message arrived is known again after mbox, mailbox, mbox."""
+    lines = ["From a@a.example Mon Jan  1 10:00:00 2024", "From - Tue Jan 02 11:00 2024",
+             "From a b@b.example Wed Jan  3 12:00:00 +0100 2024", "From c@c.example"]
+    file, box, back = t.work / "times.mbox", t.work / "times", t.work / "times-back.mbox"
+    file.write_text("".join(f"{line}\nFrom: a@a.example\nSubject: {n}\n\nx\n\n"
+                            for n, line in enumerate(lines)))
+    translate(t, "mbox", "mailbox", file, box)
+    translate(t, "mailbox", "mbox", box, back)
+    found = {m["subject"]: m.get_from().split(maxsplit=1)[1] for m in mailbox.mbox(back)}
+    t.equal("an arrival", found["0"], "Mon Jan  1 10:00:00 2024")
+    t.equal("an arrival without seconds", found["1"], "Tue Jan  2 11:00:00 2024")
+    t.equal("an arrival with a zone", found["2"], "Wed Jan  3 11:00:00 2024")
+    t.true("an unknown arrival is now", not found["3"].endswith((" 1970", " 2024")), found)
+
+
 def make_maildir(t, count):
     place = t.work / "maildir"
     box = mailbox.Maildir(place, create=True)
@@ -253,6 +282,8 @@ with Tests() as tests:
     single_mails(tests)
     signatures(tests)
     folders(tests)
+    places(tests)
+    arrivals(tests)
     old_mboxes(tests)
     interruption(tests)
     memory(tests)

@@ -23,14 +23,6 @@ std::size_t colon_of(std::string_view line) noexcept {
   return good ? colon : std::string_view::npos;
 }
 
-bool is_type(std::string_view text) noexcept {
-  const std::size_t slash = text.find('/');
-  return text.size() <= longest_type && slash != std::string_view::npos && slash > 0 &&
-         slash + 1 < text.size() && text.find('/', slash + 1) == std::string_view::npos &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
-}
-
 // A multipart that is open: its parts are cut at its boundary.
 struct open_multipart {
   std::size_t index;
@@ -236,6 +228,14 @@ void scanner::begin_child(std::size_t parent, std::uint64_t at) {
 }
 
 }  // namespace
+
+bool is_type(std::string_view text) noexcept {
+  const std::size_t slash = text.find('/');
+  return text.size() <= longest_type && slash != std::string_view::npos && slash > 0 &&
+         slash + 1 < text.size() && text.find('/', slash + 1) == std::string_view::npos &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return c > ' ' && c < 0x7f && c != '"'; });
+}
 
 std::string_view entity::field(std::string_view name) const noexcept {
   for (const mime_field& f : fields)

@@ -46,7 +46,13 @@ class file_target : public item_target {
  public:
   file_target(const transfer_options& what, output_file out) : what_(what), out_(std::move(out)) {}
 
-  result<bool> write(item& one, std::vector<remark>& remarks) override {
+  std::future<result<bool>> write(item& one, std::vector<remark>& remarks) override {
+    return done(write_now(one, remarks));
+  }
+  result<void> finish() override { return out_.finish(); }
+
+ private:
+  result<bool> write_now(item& one, std::vector<remark>& remarks) {
     if (std::exchange(written_, true))
       return error{fault::caller, "transfer-out", what_.out,
                    "a file of one message cannot take another"};
@@ -60,9 +66,7 @@ class file_target : public item_target {
         take));
     return true;
   }
-  result<void> finish() override { return out_.finish(); }
 
- private:
   transfer_options what_;
   output_file out_;
   bool written_ = false;

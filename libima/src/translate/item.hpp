@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,10 +42,14 @@ class item_source {
 class item_target {
  public:
   virtual ~item_target() = default;
-  /// False where the message was there already.
-  virtual result<bool> write(item& one, std::vector<remark>& remarks) = 0;
+  /// Reads the item and completes `remarks`. The result comes when the message is where it belongs:
+  /// false where it was there already.
+  virtual std::future<result<bool>> write(item& one, std::vector<remark>& remarks) = 0;
   virtual result<void> finish() { return {}; }
 };
+
+/// A result that is there at once.
+std::future<result<bool>> done(result<bool> written);
 
 /// Hands the item on as mail, translated if need be.
 result<void> write_mail(item& one, const limits& bounds, std::vector<remark>& remarks,

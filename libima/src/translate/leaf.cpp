@@ -42,7 +42,8 @@ bool add_kept(std::vector<parameter>& into, std::string_view name, std::string t
 
 void keep(part_words& into, std::string_view name, std::string_view value) {
   const fitted made = fit_line(value, longest_kept);
-  const bool added = add_kept(into.kept, name, escape_attribute(made.text));
+  const bool added =
+      value.size() <= longest_kept && add_kept(into.kept, name, escape_attribute(made.text));
   into.complete = into.complete && added && !made.changed;
 }
 
@@ -94,7 +95,9 @@ void describe_type(part_words& into, const entity& e) {
   if (!grammar::media_type(into.media_type)) {
     into.media_type = "application/octet-stream";
     into.params.clear();
-    keep(into, "content-type", e.field("content-type"));
+    const std::string_view type = e.field("content-type");
+    keep(into, "content-type",
+         e.type.complete && is_utf8(type) ? std::string(type) : write_parametrised(e.type));
   }
 }
 

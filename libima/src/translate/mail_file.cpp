@@ -6,6 +6,7 @@
 #include <ima/translate/mail_file.hpp>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,23 +34,23 @@ struct mail_file::state {
   error failure(fault kind, std::string_view rule, int code) const {
     return {kind, rule, path, std::generic_category().message(code)};
   }
-  result<void> open();
-  result<void> put_aside();
+  result<void> open(std::uint64_t most);
+  result<void> put_aside(std::uint64_t most);
   result<std::size_t> read_some(std::uint64_t offset, char* into, std::size_t count) const;
 };
 
-result<void> mail_file::state::open() {
+result<void> mail_file::state::open(std::uint64_t most) {
   fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (path == "-") path = "standard input";
   struct stat facts = {};
   if (fd < 0 || ::fstat(fd, &facts) != 0) return failure(fault::caller, "no-input", errno);
   if (S_ISDIR(facts.st_mode)) return failure(fault::caller, "no-input", EISDIR);
-  if (!S_ISREG(facts.st_mode) || ::lseek(fd, 0, SEEK_CUR) != 0) return put_aside();
+  if (!S_ISREG(facts.st_mode) || ::lseek(fd, 0, SEEK_CUR) != 0) return put_aside(most);
   size = static_cast<std::uint64_t>(facts.st_size);
   return {};
 }
 
-result<void> mail_file::state::put_aside() {
+result<void> mail_file::state::put_aside(std::uint64_t most) {
   IMA_TRY(made, service::spool::create());
   aside.emplace(std::move(made));
   std::vector<char> piece(64 * 1024);
@@ -58,6 +59,9 @@ result<void> mail_file::state::put_aside() {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failure(fault::temporary, "storage", errno);
     if (count == 0) break;
+    if (static_cast<std::uint64_t>(count) > most - aside->size())
+      return error{fault::peer, "stream-size", path,
+                   fmt::format("is longer than {} octets and no file", most)};
     IMA_CHECK(aside->append(octets(piece.data(), static_cast<std::size_t>(count))));
   }
   size = aside->size();
@@ -79,9 +83,9 @@ mail_file::mail_file(mail_file&&) noexcept = default;
 mail_file& mail_file::operator=(mail_file&&) noexcept = default;
 mail_file::~mail_file() = default;
 
-result<mail_file> mail_file::open(const std::string& path, bool dot_ends) {
+result<mail_file> mail_file::open(const std::string& path, bool dot_ends, std::uint64_t most) {
   auto s = std::make_unique<state>(path);
-  IMA_CHECK(s->open());
+  IMA_CHECK(s->open(most));
   mail_file made(std::move(s));
   if (dot_ends) IMA_CHECK(made.end_at_dot());
   return made;

@@ -92,7 +92,28 @@ class mailbox_target : public item_target {
   mailbox_target(const transfer_options& what, mailbox::file_system& disk, mailbox::mailbox box)
       : what_(what), disk_(disk), box_(std::move(box)) {}
 
-  result<bool> write(item& one, std::vector<remark>& remarks) override {
+  std::future<result<bool>> write(item& one, std::vector<remark>& remarks) override {
+    auto made = prepare(one, remarks);
+    if (!made) return done(std::move(made).error());
+    return std::async(std::launch::async, [into = std::move(*made)]() mutable -> result<bool> {
+      const auto stored = into.commit();
+      if (!stored.front()) return stored.front().error();
+      return !stored.front()->already;
+    });
+  }
+
+  result<void> finish() override {
+    begun_ = 0;
+    IMA_CHECK(box_.take_in());
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t taken_in_at_once = 500;
+
+  // All of a delivery but its commit.
+  result<mailbox::delivery> prepare(item& one, std::vector<remark>& remarks) {
+    if (++begun_ == taken_in_at_once) IMA_CHECK(finish());
     IMA_CHECK(open_folder(one.folder));
     std::optional<mailbox::delivery> into;
     std::optional<body_reader> reader;
@@ -101,20 +122,8 @@ class mailbox_target : public item_target {
         [&](const header_block& header) { return begin(one, header, into, reader); },
         [&](octets piece) { return feed(*into, *reader, piece); }));
     IMA_CHECK(feed(*into, *reader, {}));  // empty parts at the end
-    const auto stored = into->commit();
-    if (!stored.front()) return stored.front().error();
-    if (++waiting_ == at_once) IMA_CHECK(finish());
-    return !stored.front()->already;
+    return std::move(*into);
   }
-
-  result<void> finish() override {
-    waiting_ = 0;
-    IMA_CHECK(box_.take_in());
-    return {};
-  }
-
- private:
-  static constexpr std::size_t at_once = 500;
 
   result<void> begin(const item& one, const header_block& header,
                      std::optional<mailbox::delivery>& into, std::optional<body_reader>& reader) {
@@ -152,7 +161,7 @@ class mailbox_target : public item_target {
   mailbox::file_system& disk_;
   mailbox::mailbox box_;
   std::set<std::string> folders_;
-  std::size_t waiting_ = 0;
+  std::size_t begun_ = 0;  // since new messages were last taken in
 };
 
 }  // namespace

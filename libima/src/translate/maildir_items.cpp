@@ -115,7 +115,17 @@ class maildir_target : public item_target {
   maildir_target(const transfer_options& what, mailbox::file_system& disk)
       : what_(what), disk_(disk) {}
 
-  result<bool> write(item& one, std::vector<remark>& remarks) override {
+  std::future<result<bool>> write(item& one, std::vector<remark>& remarks) override {
+    return done(write_now(one, remarks));
+  }
+
+  result<void> finish() override {
+    for (const std::string& directory : changed_) IMA_CHECK(disk_.sync_directory(directory));
+    return {};
+  }
+
+ private:
+  result<bool> write_now(item& one, std::vector<remark>& remarks) {
     const std::string directory = (fs::path(what_.out) / directory_of(one.folder)).string();
     IMA_CHECK(open_folder(directory));
     IMA_TRY(identity, identity_of(one));
@@ -129,12 +139,6 @@ class maildir_target : public item_target {
     return true;
   }
 
-  result<void> finish() override {
-    for (const std::string& directory : changed_) IMA_CHECK(disk_.sync_directory(directory));
-    return {};
-  }
-
- private:
   static std::size_t hash_of(const std::string& directory, std::string_view key) {
     return std::hash<std::string>()(directory + "/" + std::string(key));
   }

@@ -20,9 +20,12 @@
 #include <ctime>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace ima::translate {
 namespace {
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 bool is_quoted_from(std::string_view line) noexcept {
   return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
@@ -63,6 +66,30 @@ std::optional<std::uint64_t> content_length(std::string_view line) {
   return wire::parse_number(trim(line.substr(name.size())));
 }
 
+// The time in "From address Mon Jan  1 10:00:00 2024", in UTC if no zone stands beside the year
+// (RFC 4155), or 0. Read as the date of a mail, whose words stand in another order.
+std::chrono::sys_seconds time_of_from_line(std::string_view line) {
+  std::vector<std::string_view> words;
+  while (!(line = trim(line)).empty()) {
+    words.push_back(line.substr(0, line.find_first_of(" \t")));
+    line.remove_prefix(words.back().size());
+  }
+  for (std::size_t i = 0; i + 3 < words.size(); ++i) {
+    if (words[i + 2].find(':') == std::string_view::npos) continue;
+    const auto year =
+        std::find_if(words.begin() + static_cast<std::ptrdiff_t>(i) + 3, words.end(),
+                     [](std::string_view w) { return w.size() == 4 && is_digit(w[0]); });
+    const auto zone =
+        std::find_if(words.begin() + static_cast<std::ptrdiff_t>(i) + 3, words.end(),
+                     [](std::string_view w) { return w.starts_with('+') || w.starts_with('-'); });
+    if (year == words.end()) continue;
+    const auto when = parse_date(fmt::format("{} {} {} {} {}", words[i + 1], words[i], *year,
+                                             words[i + 2], zone == words.end() ? "+0000" : *zone));
+    if (when) return when->at;
+  }
+  return {};
+}
+
 class mbox_source : public item_source {
  public:
   mbox_source(std::string path, mail_file file)
@@ -87,6 +114,7 @@ class mbox_source : public item_source {
   mail_file file_;
   line_reader reader_;
   std::uint64_t number_ = 0;
+  std::string from_line_;  // of the next message
   bool begun_ = false;
   bool more_ = false;  // the line before was a "From " line
 };
@@ -97,7 +125,10 @@ result<bool> mbox_source::skip_to_first() {
     IMA_TRY(line, reader_.next());
     if (!line) return false;
     if (line->front.empty()) continue;
-    if (line->front.starts_with("From ")) return true;
+    if (line->front.starts_with("From ")) {
+      from_line_ = line->front;
+      return true;
+    }
     return error{fault::peer, "mbox", path_, "does not begin with a 'From ' line"};
   }
 }
@@ -142,6 +173,7 @@ result<void> mbox_source::take_lines(spooled& into, item& one) {
     const bool may_end = now.blank > 0 || into.size() == 0 || line->at == now.counted;
     if (!inside && may_end && line->front.starts_with("From ")) {
       more_ = true;
+      from_line_ = line->front;
       break;
     }
     if (now.blank > 0) IMA_CHECK(into.append(now.blank == 2 ? "\r\n" : "\n"));
@@ -163,6 +195,7 @@ result<std::optional<item>> mbox_source::next() {
   auto octets_of_it = std::make_unique<spooled>(std::move(kept));
   item one;
   one.place = fmt::format("{}: message {}", path_, ++number_);
+  one.arrived = time_of_from_line(from_line_);
   IMA_CHECK(take_lines(*octets_of_it, one));
   one.size = octets_of_it->size();
   one.octets = std::move(octets_of_it);
@@ -188,7 +221,13 @@ class mbox_target : public item_target {
  public:
   mbox_target(const limits& bounds, output_file out) : bounds_(bounds), out_(std::move(out)) {}
 
-  result<bool> write(item& one, std::vector<remark>& remarks) override {
+  std::future<result<bool>> write(item& one, std::vector<remark>& remarks) override {
+    return done(write_now(one, remarks));
+  }
+  result<void> finish() override { return out_.finish(); }
+
+ private:
+  result<bool> write_now(item& one, std::vector<remark>& remarks) {
     const std::time_t at = std::chrono::system_clock::to_time_t(one.arrived);
     IMA_CHECK(out_.write(fmt::format("From MAILER-DAEMON {:%a %b %e %H:%M:%S %Y}\n{}",
                                      fmt::gmtime(at), status_fields(one.flags))));
@@ -198,9 +237,7 @@ class mbox_target : public item_target {
     IMA_CHECK(out_.write(last_ == '\n' ? "\n" : "\n\n"));
     return true;
   }
-  result<void> finish() override { return out_.finish(); }
 
- private:
   // A line's front waits until it is clear whether it needs a ">".
   result<void> quote(octets piece) {
     std::string out;

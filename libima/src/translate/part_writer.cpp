@@ -77,6 +77,11 @@ std::string_view name_of(transfer encoding, const octet_traits& traits) {
   return encoding == transfer::quoted_printable ? "quoted-printable" : identity_name(traits);
 }
 
+bool is_readable_type(std::string_view text) {
+  const parametrised type = parse_parametrised(text);
+  return type.complete && is_type(type.value);
+}
+
 // A disposition that is not what the role says.
 std::string kind_of(const std::vector<parameter>& kept) {
   const auto kind = field_value(find(kept, "content-disposition"));
@@ -170,9 +175,9 @@ written_part entity_of(const part_info& part, const std::vector<parameter>& kept
   written_part out;
   const auto type = field_value(find(kept, "content-type"));
   const auto coding = field_value(find(kept, "content-transfer-encoding"));
-  const bool foreign = type && part.media_type == "application/octet-stream" &&
-                       !lower(*type).starts_with("multipart/") &&
-                       !lower(*type).starts_with("message/");
+  const bool foreign =
+      type && is_readable_type(*type) && part.media_type == "application/octet-stream" &&
+      !lower(*type).starts_with("multipart/") && !lower(*type).starts_with("message/");
   const bool text = part.media_type.starts_with("text/");
   out.whole = part.media_type.starts_with("multipart/") ||
               part.media_type.starts_with("message/") || (foreign && coding);

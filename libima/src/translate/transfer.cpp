@@ -5,6 +5,9 @@
 #include <ima/translate/transfer.hpp>
 
 #include <algorithm>
+#include <deque>
+#include <filesystem>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -45,9 +48,32 @@ void append(std::vector<remark>& into, std::span<const remark> remarks) {
   into.insert(into.end(), remarks.begin(), remarks.end());
 }
 
+// Messages that may become durable together, which takes little longer than one alone.
+constexpr std::size_t at_once = 16;
+
+struct unfinished {
+  transferred outcome;
+  std::future<result<bool>> written;  // as item_target::write() gives it
+};
+
 // Errors of one message; others concern every message that follows.
 bool concerns_one(const error& problem) {
   return problem.kind == fault::peer || problem.rule == "no-input";
+}
+
+// Waits for the message that was begun first, and reports it.
+result<void> finish_first(std::deque<unfinished>& waiting,
+                          const std::function<void(const transferred&)>& report) {
+  unfinished first = std::move(waiting.front());
+  waiting.pop_front();
+  if (first.written.valid()) {
+    auto written = first.written.get();
+    if (!written && !concerns_one(written.error())) return written.error();
+    if (!written) first.outcome.problem = written.error();
+    first.outcome.already = written && !*written;
+  }
+  report(first.outcome);
+  return {};
 }
 
 }  // namespace
@@ -59,6 +85,12 @@ std::optional<format> format_of(std::string_view name) noexcept {
   if (name == "ima") return format::ima;
   if (name == "mailbox") return format::mailbox;
   return std::nullopt;
+}
+
+std::future<result<bool>> done(result<bool> written) {
+  std::promise<result<bool>> made;
+  made.set_value(std::move(written));
+  return made.get_future();
 }
 
 result<void> copy_octets(body_source& from, std::uint64_t begin, std::uint64_t end,
@@ -104,22 +136,29 @@ result<digest> identity_of(item& one) {
   return hash.finish();
 }
 
+// Reading a place while it is written to would find what was just written.
+result<void> check_apart(const transfer_options& what) {
+  std::error_code unknown;
+  if (what.in == "-" || what.out == "-" || !std::filesystem::equivalent(what.in, what.out, unknown))
+    return {};
+  return error{fault::caller, "transfer-out", what.out, "is where the messages come from"};
+}
+
 result<void> transfer(const transfer_options& what,
                       const std::function<void(const transferred&)>& report) {
+  IMA_CHECK(check_apart(what));
   IMA_TRY(source, open_source(what));
   IMA_TRY(target, open_target(what));
+  std::deque<unfinished> waiting;
   while (true) {
     IMA_TRY(one, source->next());
     if (!one) break;
-    transferred outcome{one->place, {}, false, std::move(one->problem)};
-    if (!outcome.problem) {
-      auto written = target->write(*one, outcome.remarks);
-      if (!written && !concerns_one(written.error())) return written.error();
-      if (!written) outcome.problem = written.error();
-      outcome.already = written && !*written;
-    }
-    report(outcome);
+    unfinished now{{one->place, {}, false, std::move(one->problem)}, {}};
+    if (!now.outcome.problem) now.written = target->write(*one, now.outcome.remarks);
+    waiting.push_back(std::move(now));
+    if (waiting.size() == at_once) IMA_CHECK(finish_first(waiting, report));
   }
+  while (!waiting.empty()) IMA_CHECK(finish_first(waiting, report));
   return target->finish();
 }
 

@@ -1,5 +1,9 @@
 #include "mail.hpp"
 
+#include <ima/translate/mail_file.hpp>
+
+#include <unistd.h>
+
 #include <string>
 
 namespace {
@@ -140,4 +144,20 @@ TEST_CASE("what looks like encoded words or like names is read in one pass") {
   const auto message = to_message("Subject: " + words + "?=\nTo: " + people + "\n\nx\n");
   CHECK(message.header.count("to") == 1000);
   CHECK(message.header.subject().starts_with("=?a?q?x=?a"));
+}
+
+TEST_CASE("a stream that does not end is refused, and one of the longest size is not") {
+  using ima::translate::mail_file;
+  const auto endless = mail_file::open("/dev/zero", false, 100'000);
+  REQUIRE_FALSE(endless);
+  CHECK(endless.error().rule == "stream-size");
+  for (const std::size_t size : {10U, 11U}) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    CHECK(::write(ends[1], "01234567890", size) == static_cast<ssize_t>(size));
+    ::close(ends[1]);
+    const auto mail = mail_file::open("/dev/fd/" + std::to_string(ends[0]), false, 10);
+    CHECK(mail.has_value() == (size == 10));
+    ::close(ends[0]);
+  }
 }

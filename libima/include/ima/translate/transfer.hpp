@@ -43,13 +43,14 @@ struct transferred {
   std::optional<error> problem;  ///< It could not be translated or written; the next one follows.
 };
 
-/// Translates every message of one place into another, one after the other, in constant memory
+/// Translates every message of one place into another, in order and in constant memory
 /// apart from 8 octets for each file in a Maildir that is written. Into a Maildir or a mailbox it
 /// can be repeated after an interruption: what is there already is recognised and left alone. A
 /// file that is written must not exist. Calls `report` for each message.
 ///
 /// Errors: those of the places: fault::caller `no-input`, `output-exists`, `transfer-out` (many
-/// messages for a file of one); fault::temporary `storage`, `output`; those of the mailbox.
+/// messages for a file of one, or a place into itself); fault::temporary `storage`, `output`; those
+/// of the mailbox.
 IMA_API result<void> transfer(const transfer_options& what,
                               const std::function<void(const transferred&)>& report);
 
