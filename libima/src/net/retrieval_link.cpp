@@ -1,6 +1,7 @@
 #include "net/retrieval_link.hpp"
 
 #include "net/dial.hpp"
+#include "net/interruption.hpp"
 #include "net/resolver.hpp"
 #include "support/try.hpp"
 
@@ -39,20 +40,22 @@ T retrieval_link::wait(awaitable<T> work) {
         out.emplace(co_await std::move(w));
       }(std::move(work), outcome),
       [&thrown](std::exception_ptr e) { thrown = std::move(e); });
-  const auto deadline = clock::now() + options_.timeout.value_or(std::chrono::milliseconds(0));
+  const auto deadline =
+      options_.timeout ? clock::now() + *options_.timeout : clock::time_point::max();
+  interruption watch(options_.interrupted);
   while (!outcome && !thrown) {
-    if (!options_.timeout)
-      loop_.run_one();
-    else if (loop_.run_one_until(deadline) == 0 && clock::now() >= deadline)
-      return give_up();
+    if (watch.run_one(loop_, deadline))
+      return give_up({fault::unknown, "interrupted", options_.host, "the call was interrupted"});
+    if (!outcome && !thrown && clock::now() >= deadline)
+      return give_up({fault::temporary, "timeout", options_.host, "the operation took too long"});
   }
   if (thrown) std::rethrow_exception(thrown);
   return std::move(*outcome);
 }
 
 // What was under way is never run again; it goes with the loop.
-error retrieval_link::give_up() {
-  broken_ = error{fault::temporary, "timeout", options_.host, "the operation took too long"};
+error retrieval_link::give_up(error why) {
+  broken_ = std::move(why);
   return *broken_;
 }
 
@@ -227,9 +230,16 @@ result<reply::done> retrieval_link::ask(result<void> asked, outgoing_message mes
   return conclude(wait(offer(std::move(message))));
 }
 
+// Where a request has no answer nobody knows what became of it.
+error retrieval_link::known(error why) const {
+  const bool gone = why.rule == "connection" || why.rule == "tls-truncated";
+  if (!gone || session_.outstanding() == 0) return why;
+  return {fault::unknown, "connection-lost", options_.host, std::move(why.text)};
+}
+
 result<reply::done> retrieval_link::conclude(result<reply::done> end) {
   if (!end) {
-    broken_ = end.error();
+    broken_ = known(end.error());
     if (connection_) connection_->close();
     return *broken_;
   }

@@ -83,7 +83,7 @@ class retrieval_link {
  private:
   template <class T>
   T wait(awaitable<T> work);
-  error give_up();
+  error give_up(error why);
   awaitable<result<void>> dial_host(const tls::context& tls);
   awaitable<result<void>> take_socket(tcp::socket socket, const tls::context& tls);
   awaitable<result<void>> flush();
@@ -97,6 +97,7 @@ class retrieval_link {
   result<void> take(retrieval::client_event& event);
   result<retrieval::reply::done> conclude(result<retrieval::reply::done> end);
   error lost(const char* how) const;
+  error known(error why) const;
 
   retrieval_client_options options_;
   asio::io_context loop_{1};

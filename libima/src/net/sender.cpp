@@ -1,6 +1,7 @@
 #include "message/recipient_hosts.hpp"
 #include "net/all_of.hpp"
 #include "net/host_delivery.hpp"
+#include "net/interruption.hpp"
 #include "net/worker.hpp"
 #include "support/told.hpp"
 #include "support/try.hpp"
@@ -125,7 +126,12 @@ result<send_report> send_message(const header_block& header, body_source& body,
   asio::co_spawn(loop, conduct(deliveries, workers, options), [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });
-  loop.run();
+  interruption watch(options.interrupted);
+  while (!loop.stopped()) {
+    if (!watch.run_one(loop, clock::time_point::max())) continue;
+    workers.join();  // they read the body and keep reports
+    return error{fault::unknown, "interrupted", "", "the sending was interrupted"};
+  }
   return send_report{sum_up(deliveries), reports_of(deliveries), false};
 }
 

@@ -1,5 +1,7 @@
 #include "../retrieval/memory_mail.hpp"
 #include "authority.hpp"
+#include "net/connection.hpp"
+#include "net/listen.hpp"
 
 #include <ima/net/retrieval_client.hpp>
 #include <ima/net/retrieval_server.hpp>
@@ -257,6 +259,31 @@ TEST_CASE("a user who is removed while he watches is let go at once") {
   o.store.remove_user();
   CHECK_FALSE(bob->wait_for_change(std::chrono::minutes(1)));
   CHECK_FALSE(bob->folders());
+}
+
+TEST_CASE("a call that is interrupted ends at once, and the connection with it") {
+  asio::io_context loop;
+  const auto silent = net::listen_on(loop, "127.0.0.1:0").value();
+  net::retrieval_client_options options;
+  options.host = "b.example";
+  options.bounds.handshake = options.bounds.line = std::chrono::hours(1);
+  options.hosts = {{"b.example", net::text_of(silent.local_endpoint())}};
+  options.interrupted = [] { return true; };
+  CHECK(net::retrieval_client::connect(options, context_of({})).error().rule == "interrupted");
+
+  office o({}, {.first_delay = std::chrono::hours(1)});
+  bool now = false;
+  options.hosts = {{"b.example", o.server.addresses().front()}};
+  options.interrupted = [&] { return now; };
+  auto client = net::retrieval_client::connect(options, context_of({}));
+  REQUIRE(client);
+  CHECK(client->authenticate("bob", "wrong").error().rule == "auth");
+  now = true;
+  const auto ended = client->authenticate("bob", "swordfish");  // it would wait for an hour
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().kind == fault::unknown);
+  CHECK(ended.error().rule == "interrupted");
+  CHECK(client->folders().error() == ended.error());
 }
 
 TEST_CASE("a refusal leaves the connection usable, a third wrong password does not") {

@@ -387,6 +387,29 @@ TEST_CASE("remarks do not prolong the wait for a verdict") {
   CHECK(report.problem.find("took too long") != std::string::npos);
 }
 
+TEST_CASE("a sending that is interrupted ends at once, and the outcome is unknown") {
+  asio::io_context loop;
+  const auto silent = net::listen_on(loop, "127.0.0.1:0").value();
+  const scripted_server busy(imdp("b.example"), [](peer& p) -> net::awaitable<void> {
+    p.say(greeting);
+    co_await p.hear("\n\n");
+    p.say("ACCEPT\n");
+    while (co_await p.more()) continue;
+  });
+  for (const std::string& where : {net::text_of(silent.local_endpoint()), busy.address()}) {
+    letter l({"bob@b.example"});
+    net::sender_options options;
+    options.hosts = {{"b.example", where}};
+    options.bounds.handshake = options.bounds.verdict = 1h;
+    int asked = 0;
+    options.interrupted = [&] { return ++asked == 3; };
+    const auto report = net::send_message(l.header, l, imdp("a.example"), options);
+    REQUIRE_FALSE(report);
+    CHECK(report.error().kind == fault::unknown);
+    CHECK(report.error().rule == "interrupted");
+  }
+}
+
 TEST_CASE("a server that proves another domain gets nothing, and the problem is for now") {
   letter l({"bob@b.example"});
   receiver c("c.example");

@@ -34,6 +34,9 @@ struct retrieval_client_options {
   limits bounds;  ///< What the server may send at most, and how long each step may take.
   /// How long connect() may take altogether, beside the limits; see set_timeout().
   std::optional<std::chrono::milliseconds> timeout;
+  /// Asked several times a second, on the calling thread, while a call waits; where it says true
+  /// the call, and with it the connection, ends: fault::unknown `interrupted`. May be empty.
+  std::function<bool()> interrupted;
 };
 
 /// A user's connection to his post office, each call waiting for its answer (docs/retrieval.md).

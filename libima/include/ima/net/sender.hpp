@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -70,6 +71,9 @@ struct sender_options {
   send_policy policy = send_policy::all_or_none;   ///< What a problem for now means for the others.
   send_observer* observer = nullptr;               ///< Not owned.
   log_sink* log = nullptr;                         ///< Not owned.
+  /// Asked several times a second, on the calling thread, while the message is being sent; where it
+  /// says true nothing is waited for any more: fault::unknown `interrupted`. May be empty.
+  std::function<bool()> interrupted = {};
 };
 
 /// What became of a message as a whole.
@@ -90,7 +94,7 @@ struct send_report {
 /// first, in parallel; only if none objects does the body go anywhere. Blocks. Our certificate is
 /// the one that proves the originator's hostpart. Errors: fault::caller, rules
 /// `recipients-missing`, `no-certificate`, `dns-server`; fault::temporary `certificate-expired`
-/// (our own); problems of hosts are in the report.
+/// (our own); fault::unknown `interrupted`; problems of hosts are in the report.
 IMA_API result<send_report> send_message(const header_block& header, body_source& body,
                                          const tls::context& tls, const sender_options& options);
 
