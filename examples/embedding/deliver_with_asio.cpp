@@ -19,12 +19,14 @@ class connection {
       : socket_(loop), timer_(loop), talk_(talk) {}
 
   void start(const char* address, const char* port) {
-    asio::async_connect(socket_, tcp::resolver(socket_.get_executor()).resolve(address, port),
-                        [this](asio::error_code failed, const tcp::endpoint&) {
-                          if (failed) return fail(failed);
-                          write();
-                          read();
-                        });
+    asio::error_code unknown;
+    const auto found = tcp::resolver(socket_.get_executor()).resolve(address, port, unknown);
+    if (unknown) return fail(unknown);
+    asio::async_connect(socket_, found, [this](asio::error_code failed, const tcp::endpoint&) {
+      if (failed) return fail(failed);
+      write();
+      read();
+    });
   }
   bool failed() const noexcept { return failed_; }
 

@@ -18,10 +18,15 @@ int connect_to(const char* host, const char* port) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (getaddrinfo(host, port, &hints, &found) != 0) return -1;
-  const int made = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool connected = connect(made, found->ai_addr, found->ai_addrlen) == 0;
+  int made = -1;
+  for (const addrinfo* one = found; one != nullptr && made < 0; one = one->ai_next) {
+    made = socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (made < 0 || connect(made, one->ai_addr, one->ai_addrlen) == 0) continue;
+    close(made);
+    made = -1;
+  }
   freeaddrinfo(found);
-  return connected ? made : -1;
+  return made;
 }
 
 ima::error network(const char* what) { return {ima::fault::temporary, "connection", "", what}; }

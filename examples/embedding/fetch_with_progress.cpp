@@ -62,6 +62,7 @@ ima::result<void> fetch(retrieval_client& office, const std::string& id, std::si
   const auto got = office.fetch("inbox", id, number, take);
   std::cerr << '\n';
   if (!got) return got.error();
+  if (!file.flush()) return ima::error{ima::fault::temporary, "storage", directory, "cannot write"};
   if (check.finish() != part.sha256)
     return ima::error{ima::fault::peer, "part-digest", "", "the part is damaged"};
   return {};

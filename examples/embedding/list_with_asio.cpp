@@ -60,9 +60,9 @@ asio::awaitable<ima::result<void>> list(asio_link<client>& link, std::string_vie
 asio::awaitable<int> run(const ima::tls::context& tls, char** argv) {
   tcp::socket socket(co_await asio::this_coro::executor);
   asio::error_code failed;
-  const tcp::endpoint where(asio::ip::make_address(argv[3]),
-                            static_cast<std::uint16_t>(std::stoi(argv[4])));
-  co_await socket.async_connect(where, asio::redirect_error(asio::use_awaitable, failed));
+  const auto where = tcp::resolver(socket.get_executor()).resolve(argv[3], argv[4], failed);
+  if (!failed)
+    co_await asio::async_connect(socket, where, asio::redirect_error(asio::use_awaitable, failed));
   if (failed) co_return complain({ima::fault::temporary, "connection", argv[2], failed.message()});
   auto link = asio_link<client>::over(std::move(socket), tls, argv[2], "");
   if (!link) co_return complain(link.error());

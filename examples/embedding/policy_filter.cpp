@@ -6,6 +6,7 @@
 #include <ima/net/delivery_server.hpp>
 #include <ima/service/local_handler.hpp>
 
+#include <charconv>
 #include <iostream>
 #include <string>
 
@@ -80,7 +81,11 @@ int main(int argc, char** argv) {
       {.credentials = {{argv[1], argv[2]}}, .system_store = false, .ca_file = argv[3]});
   if (!tls) return std::cerr << tls.error().message() << '\n', 1;
   ima::service::local_handler mailboxes(ima::mailbox::posix_file_system(), routes);
-  filter handler(mailboxes, std::stoull(argv[5]));
+  std::uint64_t max = 0;
+  const std::string_view octets = argv[5];
+  if (std::from_chars(octets.begin(), octets.end(), max).ptr != octets.end())
+    return std::cerr << "MAX-OCTETS is a number\n", 64;
+  filter handler(mailboxes, max);
   auto server = ima::net::delivery_server::create({.listen = {argv[4]}}, *tls, handler);
   if (!server) return std::cerr << server.error().message() << '\n', 1;
   std::cout << server->addresses().front() << std::endl;

@@ -5,6 +5,7 @@
 #include <ima/net/delivery_server.hpp>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,22 +20,24 @@ class file_writer : public delivery::transaction {
   file_writer(const ima::header_block& header, const std::filesystem::path& directory)
       : header_(header),
         final_(directory / (header.id_digest().hex() + ".ima")),
-        draft_(directory / (".draft-" + header.id_digest().hex())) {}
+        draft_(directory / ".draft-XXXXXX") {}
   file_writer(const file_writer&) = delete;
   file_writer& operator=(const file_writer&) = delete;
   ~file_writer() override {
-    if (file_ >= 0) close(file_);
-    std::error_code ignored;  // after finish() there is nothing left to remove
-    std::filesystem::remove(draft_, ignored);
+    if (file_ < 0) return;
+    close(file_);
+    unlink(draft_.c_str());  // after finish() there is nothing left to remove
   }
 
   delivery::header_answer judge() override {
     using answer = delivery::header_answer;
-    if (exists(final_)) return {.what = answer::kind::verdict, .already = header_.recipients()};
-    file_ = open(draft_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file_ < 0)  // the same message is being received on another connection, or the disk fails
-      return {.what = answer::kind::defer, .why = delivery::reason::in_progress};
-    if (!write(header_.text()))
+    std::error_code failed;
+    if (exists(final_, failed))
+      return {.what = answer::kind::verdict, .already = header_.recipients()};
+    // A name of its own: what a crash left behind is in nobody's way, and where the same message
+    // comes over two connections the two files are alike.
+    file_ = mkostemp(draft_.data(), O_CLOEXEC);
+    if (file_ < 0 || !write(header_.text()))
       return {.what = answer::kind::defer, .why = delivery::reason::storage};
     return {.what = answer::kind::accept};
   }
@@ -66,7 +69,7 @@ class file_writer : public delivery::transaction {
 
   ima::header_block header_;
   std::filesystem::path final_;
-  std::filesystem::path draft_;
+  std::string draft_;
   int file_ = -1;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 int complain(const ima::error& problem) {
   std::cerr << problem.message() << '\n';
-  return problem.kind == ima::fault::temporary ? 75 : 1;
+  return problem.kind == ima::fault::temporary || problem.kind == ima::fault::unknown ? 75 : 1;
 }
 
 void print(const ima::net::host_report& host) {
@@ -48,5 +48,7 @@ int main(int argc, char** argv) {
   const auto report = ima::net::send_message(message->header(), *message, *tls, options);
   if (!report) return complain(report.error());
   for (const auto& host : report->hosts) print(host);
-  return report->what == ima::net::send_report::outcome::delivered ? 0 : 1;
+  using outcome = ima::net::send_report::outcome;
+  if (report->what == outcome::deferred) return 75;  // nobody has it, and all may have it later
+  return report->what == outcome::delivered ? 0 : 1;
 }

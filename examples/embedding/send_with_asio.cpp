@@ -30,11 +30,11 @@ int report(const ima::net::delivery_end& end) {
   return verdict.what == ima::delivery::verdict::ok ? 0 : 1;
 }
 
-asio::awaitable<int> send(const ima::tls::context& tls, std::string host, tcp::endpoint where,
-                          ima::service::message_file& message) {
+asio::awaitable<int> send(const ima::tls::context& tls, std::string host,
+                          tcp::resolver::results_type where, ima::service::message_file& message) {
   tcp::socket socket(co_await asio::this_coro::executor);
   asio::error_code failed;
-  co_await socket.async_connect(where, asio::redirect_error(asio::use_awaitable, failed));
+  co_await asio::async_connect(socket, where, asio::redirect_error(asio::use_awaitable, failed));
   if (failed) co_return complain({ima::fault::temporary, "connection", host, failed.message()});
   const auto header = message.header().for_host(host);
   auto link = asio_link<client>::over(std::move(socket), tls, host, header.originator().host());
@@ -58,9 +58,10 @@ int main(int argc, char** argv) {
   if (!tls) return complain(tls.error());
   auto message = ima::service::message_file::open(argv[7]);
   if (!message) return complain(message.error());
-  const tcp::endpoint where(asio::ip::make_address(argv[5]),
-                            static_cast<std::uint16_t>(std::stoi(argv[6])));
   asio::io_context loop;
+  asio::error_code unknown;
+  const auto where = tcp::resolver(loop).resolve(argv[5], argv[6], unknown);
+  if (unknown) return complain({ima::fault::temporary, "connection", argv[5], unknown.message()});
   int status = 1;
   asio::co_spawn(loop, send(*tls, argv[4], where, *message),
                  [&](const std::exception_ptr& thrown, int code) {
