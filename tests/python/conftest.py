@@ -77,6 +77,9 @@ class Blocking:
 
     name = "blocking"
     DeliveryServer = staticmethod(ima.net.DeliveryServer)
+    RetrievalServer = staticmethod(ima.net.RetrievalServer)
+    QueueRunner = staticmethod(ima.net.QueueRunner)
+    send_or_queue = staticmethod(ima.net.send_or_queue)
     connect = staticmethod(ima.net.RetrievalClient.connect)
     send_message = staticmethod(ima.net.send_message)
 
@@ -125,6 +128,15 @@ class Aio:
 
     def DeliveryServer(self, *arguments, **named):
         return Waiting(self, self.wait(lambda: ima.aio.DeliveryServer(*arguments, **named)))
+
+    def RetrievalServer(self, *arguments, **named):
+        return Waiting(self, ima.aio.RetrievalServer(*arguments, **named))
+
+    def QueueRunner(self, *arguments, **named):
+        return Waiting(self, ima.aio.QueueRunner(*arguments, **named))
+
+    def send_or_queue(self, *arguments, **named):
+        return self.wait(lambda: ima.aio.send_or_queue(*arguments, **named))
 
     def connect(self, *arguments, **named):
         client = self.wait(lambda: ima.aio.RetrievalClient.connect(*arguments, **named))

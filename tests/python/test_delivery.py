@@ -171,6 +171,30 @@ def test_an_exception_in_a_handler_defers_the_message(face, serve, authority, wh
     assert report.outcome == "deferred", report
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("what", ["judge", "finish"])
+def test_a_handler_that_answers_nonsense_defers_the_message(face, serve, authority, what):
+    class Nonsense(Taking):
+        def open(self, header, peer):
+            inner = super().open(header, peer)
+            setattr(inner, what, lambda *_: "GOOD")
+            return inner
+
+    handler = Nonsense()
+    report = face.send_message(message(), authority.context("a.example"), hosts=serve(handler))
+    assert report.outcome == "deferred", report
+
+
+def test_what_is_no_handler_or_no_place_to_listen_is_refused_at_once(face, authority):
+    tls = authority.context("b.example")
+    with pytest.raises(TypeError):
+        face.DeliveryServer(object(), tls, listen=LISTEN)
+    for place, rule in (("127.0.0.1:x", "endpoint"), ("192.0.2.1:20025", "listen")):
+        with pytest.raises(ima.LocalProtocolError) as caught:
+            face.DeliveryServer(Taking(), tls, listen=[place]).__enter__()
+        assert caught.value.rule == rule
+
+
 def test_a_handler_that_refuses_the_body_fails_the_message(face, serve, authority):
     report = face.send_message(
         message(), authority.context("a.example"), hosts=serve(Broken("refuse")))

@@ -18,7 +18,7 @@ SETUP = """
 
     class Users:
         def by_password(self, user, password):
-            time.sleep(30)
+            time.sleep(300)
         def by_certificate(self, user, key, names):
             return None
 
@@ -99,6 +99,71 @@ def test_an_interrupt_stops_a_server_that_runs(tmp_path):
         server.run()
     except KeyboardInterrupt:
         print('end')
+    """
+    done = run(tmp_path, interrupted)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def test_a_loop_that_ends_lets_those_go_who_wait_for_it(tmp_path):
+    forgotten = """
+    import asyncio
+    class Later:
+        async def by_password(self, user, password):
+            asked.set()
+            await asyncio.sleep(3600)
+        async def by_certificate(self, user, key, names):
+            return None
+    asked = asyncio.Event()
+    def log_in(where):
+        with ima.net.RetrievalClient.connect("b.example", user_tls, hosts={"b.example": where}) as bob:
+            try:
+                bob.authenticate("bob", b"secret")
+            except ima.TemporaryError as error:
+                print(error.rule, flush=True)
+    async def main():
+        later = ima.aio.RetrievalServer(Later(), office_tls, listen=["127.0.0.1:0"])
+        await later.start()
+        thread = threading.Thread(target=log_in, args=later.addresses)
+        thread.start()
+        await asked.wait()
+        return thread
+    asyncio.run(main()).join()
+    print('end')
+    """
+    done = run(tmp_path, forgotten)
+    assert (done.returncode, done.stdout) == (0, "storage\nend\n"), done.stderr
+
+
+SILENT = """
+    import signal, socket
+    quiet = socket.create_server(("127.0.0.1", 0))
+    where = {"b.example": "127.0.0.1:%d" % quiet.getsockname()[1]}
+    message = ima.Message.build([("from", "a@a.example"), ("to", "b@b.example")])
+    sender_tls = authority.context("a.example")
+    watching = ima.net.DeliveryServer(
+        ima.service.LocalHandler(ima.service.RoutingTable()), authority.context("b.example"),
+        listen=["127.0.0.1:0"])
+    watching.start()
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    patient = ima.Limits(handshake=3600, line=3600)
+    try:
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "client.authenticate('bob', b'secret')",
+        "client.wait_for_change()",
+        "ima.net.RetrievalClient.connect('b.example', user_tls, hosts=where, limits=patient)",
+        "ima.net.send_message(message, sender_tls, hosts=where, limits=patient, header_round=3600)",
+        "watching.wait()",
+    ])
+def test_an_interrupt_ends_a_call_that_waits(tmp_path, call):
+    interrupted = f"{SILENT}        {call}\n" + """
+    except KeyboardInterrupt:
+        print('end', flush=True)
+        os._exit(0)  # the rest of this test would still wait
     """
     done = run(tmp_path, interrupted)
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr

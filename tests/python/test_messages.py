@@ -1,10 +1,17 @@
 """The message model: addresses, header blocks, messages read in pieces, in memory and from files."""
 
+import copy
 import datetime
 import io
+import os
+import pathlib
 import pickle
 
 import ima
+import ima.mailbox
+import ima.retrieval
+import ima.service
+import ima.tls
 import pytest
 
 BLOCK = (
@@ -46,6 +53,57 @@ def test_an_error_says_whose_fault_which_rule_and_where():
     assert str(error).startswith("header line 2: ") and str(error).endswith("[line-syntax]")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.rule, str(again)) == (type(error), error.rule, str(error))
+
+
+class Stopped(ima.TemporaryError):
+    """An exception of a program's own, made in another way than its base."""
+
+    def __init__(self, where):
+        super().__init__(f"stopped at {where}", rule="stopped")
+        self.where = where
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_exceptions_and_values_are_copied_whole(again):
+    for error in (ima.ConnectionLost("gone", rule="no-verdict", place="b.example"), Stopped("b")):
+        error.add_note("in the third try")
+        same = again(error)
+        assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))
+    for value in (ima.Address("Bob@b.example"), ima.Digest.of(b"x"),
+                  ima.NamedAddress.parse("Bob <bob@b.example>")):
+        assert again(value) == value and repr(again(value)) == repr(value)
+
+
+def test_records_are_equal_where_all_their_members_are():
+    parts = [ima.retrieval.FolderInfo("inbox", "inbox"), ima.retrieval.FolderInfo("inbox")]
+    assert parts[0] == ima.retrieval.FolderInfo("inbox", "inbox") and parts[0] != parts[1]
+    assert parts[1] != "inbox"
+
+
+def test_a_secret_that_is_no_bytes_is_not_quoted():
+    with pytest.raises(TypeError) as caught:
+        ima.service.PasswordHash.make("correct horse")
+    assert "correct horse" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, pathlib.Path])
+def test_paths_are_whatever_python_calls_a_path(tmp_path, kind):
+    place = os.fsdecode(bytes(tmp_path) + b"/caf\xe9")  # no UTF-8
+    os.mkdir(place)
+    (pathlib.Path(place) / "m.ima").write_bytes(bytes(sample()))
+    file = ima.MessageFile.open(kind(f"{place}/m.ima"))
+    ima.mailbox.Mailbox.create(kind(f"{place}/box"))
+    target = ima.mailbox.Target(kind(f"{place}/box"))
+    assert target.path == f"{place}/box"
+    assert ima.mailbox.deliver(file, [target])[0].problem is None
+    assert ima.mailbox.contains(kind(target.path), file.header.digest)
+    assert ima.mailbox.Mailbox.open(kind(f"{place}/box"), kind(f"{place}/index")).take_in() == 1
+    queue = ima.service.Queue.open(kind(f"{place}/queue"))
+    waiting = queue.message_path(queue.add(file).id)
+    assert waiting.startswith(place) and ima.MessageFile.open(kind(waiting)).header == file.header
+    with pytest.raises(ima.LocalProtocolError) as caught:
+        ima.tls.Context(ca_file=kind(f"{place}/none"))
+    assert "caf\\xe9" in str(caught.value)  # can be printed
 
 
 def test_a_header_block_is_read_in_python_types():

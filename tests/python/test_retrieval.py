@@ -1,15 +1,18 @@
 """Both faces of the retrieval client against the post office, over real TLS."""
 
+import asyncio
 import datetime
 import io
 import socket
 import threading
 
 import ima
+import ima.aio
 import ima.mailbox
 import ima.net
 import ima.retrieval
 import ima.service
+import ima.tls
 import pytest
 
 PASSWORD = b"secret"
@@ -139,6 +142,70 @@ def test_a_post_office_that_says_nothing_times_out(face, authority):
     assert isinstance(caught.value, ima.TimedOut) and caught.value.rule == "timeout"
 
 
+def test_a_connection_that_was_closed_is_of_no_use_and_does_no_harm(connect, face, authority):
+    with connect() as client:
+        client.authenticate("bob", PASSWORD)
+        client.done()
+        with pytest.raises(ima.LocalProtocolError) as caught:
+            client.folders()
+        assert caught.value.rule == "out-of-turn"
+    with pytest.raises(KeyError):  # and not what closing meets
+        with connect() as client:
+            raise KeyError
+    with pytest.raises(ima.Error):
+        client.folders()
+
+
+def test_a_time_that_is_none_is_refused_before_anything_is_sent(client):
+    for call in (client.folders, client.done):
+        with pytest.raises(ValueError):
+            call(timeout=-1)
+    with pytest.raises(ValueError):
+        client.wait_for_change(float("nan"))
+    assert client.folders()
+
+
+def test_a_server_that_dies_leaves_the_outcome_unknown(face, authority):
+    """It says the greeting over real TLS, and no more."""
+    engine = ima.tls.Engine.server(authority.context("b.example", protocol="imrp"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def die():
+            peer, _ = listening.accept()
+            with peer:
+                while not engine.handshake_done:
+                    engine.receive(peer.recv(65536))
+                    engine.read(0)
+                    peer.sendall(engine.take_output())
+                engine.write(b"IMRP 1 b.example\n")
+                peer.sendall(engine.take_output())
+                peer.recv(65536)  # the request
+
+        dying = threading.Thread(target=die)
+        dying.start()
+        client = face.connect(
+            "b.example", authority.context(protocol="imrp"),
+            hosts={"b.example": "127.0.0.1:%d" % listening.getsockname()[1]})
+        with pytest.raises(ima.ConnectionLost) as caught:
+            client.folders()
+        dying.join()
+    assert caught.value.kind == "unknown" and isinstance(caught.value, ConnectionError)
+
+
+def test_a_task_that_ends_while_it_waits_for_changes_leaves_the_connection(authority, office, bob):
+    async def use():
+        async with await ima.aio.RetrievalClient.connect(
+                "b.example", authority.context(protocol="imrp"), hosts=office) as client:
+            await client.authenticate("bob", PASSWORD)
+            await client.watch({"inbox": (await client.status("inbox")).token})
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.wait_for_change(), 0.05)
+            put(bob, "one")
+            assert (await client.wait_for_change(20)).folder == "inbox"
+
+    asyncio.run(use())
+
+
 class Slow:
     """Users whose proof takes as long as a test wants."""
 
@@ -189,9 +256,9 @@ def test_what_a_callback_raises_comes_back_and_ends_the_connection(connect, bob)
     [change] = client.changes("inbox").changes
 
     def fail(piece):
-        raise KeyError("full")
+        raise TimeoutError("full")  # and not taken for the client's own
 
-    with pytest.raises(KeyError):
+    with pytest.raises(TimeoutError, match="full"):
         client.fetch("inbox", change.id, 2, fail)
     with pytest.raises(ima.Error):
         client.folders()
@@ -359,126 +426,3 @@ def test_what_the_told_function_raises_comes_back_when_the_message_is_sent(sendi
     with pytest.raises(KeyError):
         sending.send(message(to="bob@b.example"), told=fail)
     assert sending.status("inbox").messages == 1
-
-
-class Keeper:
-    """Users that Python keeps, one with a mailbox and one whose mail it makes up."""
-
-    capabilities = ["folders", "append", "search", "quota", "password"]
-
-    def __init__(self, bob):
-        self.bob = bob
-        self.password = PASSWORD
-        self.message = message("Made up")
-        self.kept = []
-
-    def by_password(self, user, password):
-        if password != self.password:
-            raise ima.Refused("no", rule="auth")
-        return self if user == "eve" else self.bob
-
-    def by_certificate(self, user, key, names):
-        return None
-
-    def change_password(self, *given):
-        old, new = given[-2:]  # also for a user: (user, old, new)
-        if old != self.password:
-            raise ima.Refused("not the old one", rule="auth")
-        self.password = new
-
-    def folders(self):
-        return [ima.retrieval.FolderInfo("inbox", "inbox")]
-
-    def status(self, folder):
-        if folder != "inbox":
-            raise ima.Refused("no such folder", rule="no-folder")
-        return ima.retrieval.FolderStatus(1, 1, 1000, "1.1")
-
-    def changes(self, folder, token, limit):
-        when = datetime.datetime(2026, 11, 23, tzinfo=datetime.timezone.utc)
-        entry = ima.retrieval.Entry("one", 1, 1000, ["seen"], when)
-        return ima.retrieval.ChangePage([ima.retrieval.Change("one", entry)], "1.1", False)
-
-    def header(self, folder, id):
-        return (bytes(self.message.header), b"") if id == "one" else None
-
-    def open_part(self, folder, id, part):
-        octets = bytes(self.message.parts[part - 1])
-        return octets if part == 1 else io.BytesIO(octets)
-
-    def set_flags(self, folder, ids, add, remove, only_if_seq):
-        return ["changed" if only_if_seq == 0 else "done" for _ in ids]
-
-    def remove(self, folder, ids):
-        return ["gone" for _ in ids]
-
-    def move(self, folder, target, ids):
-        return ["done" for _ in ids]
-
-    def copy(self, folder, target, ids):
-        return ["copied" for _ in ids]
-
-    def search(self, folder, query, cursor, limit):
-        return ima.retrieval.SearchPage(["one"] if query.subject == ["up"] else [])
-
-    def quota(self):
-        return ima.retrieval.QuotaStatus(1000, None, 1, 10)
-
-    def append(self, folder, header, flags, arrived):
-        kept = self.kept
-
-        class Sink:
-            def write(self, piece):
-                kept.append(bytes(piece.data))
-
-            def commit(self):
-                return "two"
-
-        return Sink()
-
-    def create_folder(self, folder, role):
-        raise RuntimeError("not today")
-
-
-def test_a_post_office_may_be_written_in_python(face, authority, bob):
-    keeper = Keeper(bob)
-    tls = authority.context("b.example", protocol="imrp")
-    with ima.net.RetrievalServer(keeper, tls, listen=["127.0.0.1:0"]) as server:
-        hosts = {"b.example": server.addresses[0]}
-        with face.connect("b.example", authority.context(protocol="imrp"), hosts=hosts) as eve:
-            with pytest.raises(ima.Refused) as caught:
-                eve.authenticate("eve", b"wrong")
-            assert caught.value.rule == "auth"
-            eve.authenticate("eve", PASSWORD)
-            assert eve.capabilities == keeper.capabilities
-            assert eve.folders()[0].role == "inbox"
-            assert eve.status("inbox").unseen == 1
-            with pytest.raises(ima.Refused) as caught:
-                eve.status("none")
-            assert caught.value.rule == "no-folder"
-            [change] = eve.changes("inbox").changes
-            assert (change.id, change.present.flags) == ("one", ["seen"])
-            [header] = eve.headers("inbox", ["one", "none"])
-            assert ima.HeaderBlock.parse(header.block).subject == "Made up"
-            for part in (1, 2):
-                whole = io.BytesIO()
-                eve.fetch("inbox", "one", part, whole.write)
-                assert whole.getvalue() == bytes(keeper.message.parts[part - 1])
-            assert eve.set_flags("inbox", ["one"], add=["seen"], only_if_seq=0) == ["changed"]
-            assert eve.remove("inbox", ["one"]) == ["gone"]
-            assert eve.move("inbox", "old", ["one"]) == ["done"]
-            assert eve.copy("inbox", "old", ["one"]) == ["copied"]
-            query = ima.retrieval.SearchQuery(subject=["up"])
-            assert eve.search("inbox", query).ids == ["one"]
-            assert eve.quota().max_messages == 10
-            assert eve.append("inbox", keeper.message) == "two"
-            assert b"".join(keeper.kept) == b"".join(bytes(p) for p in keeper.message.parts)
-            with pytest.raises(ima.TemporaryError):
-                eve.create_folder("new")  # what Python raises otherwise is a fault of the server's
-            with pytest.raises(ima.Refused):
-                eve.change_password(b"wrong", b"new secret")
-            eve.change_password(PASSWORD, b"new secret")
-            assert keeper.password == b"new secret"
-        with face.connect("b.example", authority.context(protocol="imrp"), hosts=hosts) as user:
-            user.authenticate("bob", b"new secret")
-            assert user.status("inbox").messages == 0  # from bob's mailbox

@@ -76,21 +76,25 @@ def test_a_queue_is_held_released_and_dropped(tmp_path):
     queue.sweep()
 
 
-def test_what_a_host_cannot_take_now_waits_and_is_delivered(tmp_path, authority, local_handler,
-                                                           mailbox):
+def test_what_a_host_cannot_take_now_waits_and_is_delivered(face, tmp_path, authority,
+                                                           local_handler, mailbox):
     queue = ima.service.Queue.open(str(tmp_path / "queue"))
     with socket.create_server(("127.0.0.1", 0)) as unused:
         nobody = "127.0.0.1:%d" % unused.getsockname()[1]
     tls = authority.context("a.example")
-    report = ima.net.send_or_queue(message(), queue, tls, hosts={"b.example": nobody})
+    log = []
+    report = face.send_or_queue(
+        message(), queue, tls, hosts={"b.example": nobody},
+        log=lambda level, name, fields: log.append(name))
     assert report.queued and len(queue.ids()) == 1
+    assert "delivery-failed" in log
     with ima.net.DeliveryServer(
             local_handler, authority.context("b.example"), listen=["127.0.0.1:0"]) as server:
         hosts = {"b.example": server.addresses[0]}
         queue.retry(queue.ids()[0])
-        ima.net.QueueRunner(queue, tls, hosts=hosts).run_once()
+        face.QueueRunner(queue, tls, hosts=hosts).run_once()
         assert queue.ids() == [] and mailbox.take_in() == 1
-        with ima.net.QueueRunner(queue, tls, hosts=hosts, scan=0.05):
+        with face.QueueRunner(queue, tls, hosts=hosts, scan=0.05):
             queue.add(message(subject="Two"))
             for _ in range(400):
                 if mailbox.take_in():

@@ -1,7 +1,7 @@
 """What a post office asks of an account that is written in Python."""
 
 import datetime
-from typing import BinaryIO, List, Literal, Optional, Protocol, Sequence, Tuple, Union
+from typing import BinaryIO, Callable, List, Literal, Optional, Protocol, Sequence, Tuple, Union
 
 from . import HeaderBlock, PartReceived
 from . import retrieval as imrp
@@ -16,11 +16,22 @@ class Account(Protocol):
     time. What an exception says reaches the user where its rule is a word of section 7, as in
     `raise ima.Refused("no such folder", rule="no-folder")`; every other one is a temporary fault.
 
-    There may also be `create_folder(folder, role)`, `rename_folder(folder, target)`,
-    `delete_folder(folder)`, `search(folder, query, cursor, limit)`, which returns a SearchPage,
-    `quota()`, which returns a QuotaStatus, `change_password(old, new)`, and
-    `append(folder, header, flags, arrived)`, which returns a Sink. Whoever proves the users says in
-    `capabilities` which of them there are: folders, search, quota, password, append.
+    There may also be, each where `capabilities` of whoever proves the users has the word:
+
+    - folders: `create_folder(folder, role)`, `rename_folder(folder, target)`, `delete_folder(folder)`
+    - append: `append(folder, header, flags, arrived)`, which returns a Sink
+    - search: `search(folder, query, cursor, limit)`, which returns a SearchPage
+    - quota: `quota()`, which returns a QuotaStatus
+    - password: `change_password(old, new)`
+    - watch: `watch(folders, tell, over)`. `folders` has the state of each from which to watch;
+      `tell(WatchedFolder)` says, from any thread, that one is in another; `over()` ends the user's
+      connection. The watch ends with `close()` of what it returns, where there is one
+    - send: `send(header, save, answered, forwarded, parts)` with the arguments of
+      RetrievalClient.send(); it returns a Submission, or the Submitted of a message that was sent
+      before
+    - queue: `queue()`, which returns a QueuedMessage for each recipient who waits
+
+    and `may_go_on()`, which is asked before each request: where it is not true the connection ends.
     """
 
     def folders(self) -> Sequence[imrp.FolderInfo]:
@@ -77,4 +88,20 @@ class Sink(Protocol):
 
     def commit(self) -> str:
         """Makes it durable and visible; returns its id."""
+        ...
+
+
+class Submission(Protocol):
+    """A message that a user sends; forgotten where finish() is not called."""
+
+    def write(self, piece: PartReceived) -> object:
+        """The next octets of the body, verified, whether the user has just sent them or not."""
+        ...
+
+    def finish(
+        self,
+        outcome: Callable[[imrp.RecipientOutcome], None],
+        note: Callable[[str, str], None],
+    ) -> imrp.SendEnd:
+        """Sends it. `outcome` and `note(host, text)` tell what becomes of it, as it happens."""
         ...

@@ -44,7 +44,7 @@ class Error(Exception):
         self.place = place
 
     def __reduce__(self) -> Tuple[object, ...]:
-        return (_again, (type(self), self.text, self.rule, self.place))
+        return (_again, (type(self), self.text, self.rule, self.place), self.__dict__)
 
 
 class RemoteProtocolError(Error, ValueError):
@@ -121,6 +121,7 @@ _of_mailboxes: Dict[str, Type[Error]] = {
 }
 _by_rule: Dict[Tuple[str, str], Type[Error]] = {
     ("temporary", "connection"): ConnectionFailed,
+    ("temporary", "tls-truncated"): ConnectionFailed,
     ("temporary", "timeout"): TimedOut,
     ("unknown", "connection-lost"): ConnectionLost,
     ("unknown", "no-verdict"): ConnectionLost,
@@ -134,4 +135,7 @@ def make(kind: str, rule: str, place: str, text: str, mailbox: bool = False) -> 
 
 
 def _again(kind: Type[Error], text: str, rule: str, place: str) -> Error:
-    return kind(text, rule=rule, place=place)
+    """A copy, also of a class whose constructor takes something else."""
+    made = kind.__new__(kind)
+    Error.__init__(made, text, rule=rule, place=place)
+    return made

@@ -1,6 +1,6 @@
 """Blocking clients and servers to embed. `ima.aio` has the same names for asyncio."""
 
-from ._account import Account, Sink
+from ._account import Account, Sink, Submission
 from ._ima.net import (
     DeliveryServer,
     HostReport,
@@ -24,6 +24,7 @@ __all__ = [
     "RetrievalServer",
     "SendReport",
     "Sink",
+    "Submission",
     "Submitted",
     "Submitter",
     "find_service",

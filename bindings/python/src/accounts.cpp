@@ -28,6 +28,18 @@ class python_users : public service::user_directory {
                                      const retrieval::certificate_facts&) override {
     return not_here();
   }
+  // Who raises here lets nobody go on.
+  bool admits(std::string_view user, const std::string& mailbox,
+              const std::optional<retrieval::certificate_facts>& proof) override {
+    const with_gil gil;
+    if (!py::hasattr(*inner_, "admits")) return user_directory::admits(user, mailbox, proof);
+    const auto said = ask_python([&] {
+      const py::object key = proof ? py::cast(proof->key) : py::none();
+      const auto names = proof ? proof->operator_ca_names : std::vector<std::string>();
+      return (*inner_).attr("admits")(user, path_out(mailbox), key, names).cast<bool>();
+    });
+    return said && *said;
+  }
   result<void> change_password(std::string_view user, octets old_password,
                                octets new_password) override {
     const with_gil gil;
@@ -81,8 +93,8 @@ class python_office : public retrieval::authenticator {
     if (!own || !*own) return office_.capabilities();
     namespace word = retrieval::capability;
     std::vector<std::string_view> out;
-    for (const auto known :
-         {word::folders, word::append, word::search, word::quota, word::password})
+    for (const auto known : {word::folders, word::append, word::search, word::quota, word::password,
+                             word::watch, word::send, word::queue})
       if (std::find((*own)->begin(), (*own)->end(), known) != (*own)->end()) out.push_back(known);
     return out;
   }
@@ -101,8 +113,8 @@ class python_office : public retrieval::authenticator {
     auto who = ask_python([&]() -> proved {
       py::object said = (*inner_).attr(method)(*arguments());
       if (said.is_none()) return {};
-      if (py::isinstance<py::str>(said)) return {said.cast<std::string>(), nullptr};
-      return {{}, account_from(std::move(said))};
+      if (py::hasattr(said, "folders")) return {{}, account_from(std::move(said))};
+      return {said.cast<path_in>().held, nullptr};
     });
     if (!who) return std::move(who).error();
     if (who->account) return std::move(who->account);
@@ -142,6 +154,8 @@ std::unique_ptr<retrieval::authenticator> office_from(const py::object& users,
                                                       const service::post_office_options& options) {
   if (py::isinstance<service::accounts>(users))
     return std::make_unique<built_in_office>(users.cast<const service::accounts&>(), options);
+  if (!py::hasattr(users, "by_password") || !py::hasattr(users, "by_certificate"))
+    throw py::type_error("users have the methods by_password() and by_certificate()");
   return std::make_unique<python_office>(users, options);
 }
 

@@ -34,7 +34,9 @@ ima.errors.RemoteProtocolError: 'nobody' has no '@' [address-syntax]
       .def("__repr__", [](const address& a) { return py::str("Address({!r})").format(a.text()); })
       .def(
           "__eq__", [](const address& a, const address& b) { return a == b; }, py::is_operator())
-      .def("__hash__", [](const address& a) { return std::hash<std::string>()(a.key()); });
+      .def("__hash__", [](const address& a) { return std::hash<std::string>()(a.key()); })
+      .def(py::pickle([](const address& a) { return std::string(a.text()); },
+                      [](const std::string& text) { return take(address::parse(text)); }));
 }
 
 void add_named_address(py::module_& m) {
@@ -65,7 +67,12 @@ void add_named_address(py::module_& m) {
           "__eq__", [](const named_address& a, const named_address& b) { return a == b; },
           py::is_operator())
       .def("__hash__",
-           [](const named_address& a) { return std::hash<std::string>()(a.addr.key()); });
+           [](const named_address& a) { return std::hash<std::string>()(a.addr.key()); })
+      .def(py::pickle(
+          [](const named_address& a) { return py::make_tuple(a.display_name, a.addr); },
+          [](const py::tuple& both) {
+            return named_address{both[0].cast<std::string>(), both[1].cast<const address&>()};
+          }));
 }
 
 }  // namespace

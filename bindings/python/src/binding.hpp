@@ -112,14 +112,26 @@ class fed_octets {
 };
 
 py::bytes to_bytes(octets view);
+/// Text for people, which may quote what is not UTF-8.
+py::str to_text(std::string_view text);
 
-/// The class of small records: named members that are read, a repr, and patterns by name.
+/// A path as Python has them: a text, octets, or an os.PathLike. A name that is not UTF-8 is the
+/// text that os.fsdecode() makes of it.
+struct path_in {
+  std::string held;
+};
+/// A path as a text that leads back to it.
+py::str path_out(const std::string& path);
+
+/// The class of small records: named members that are read, equality, a repr, and patterns by name.
 template <class T>
 class record {
  public:
   record(py::handle scope, const char* name, const char* doc) : class_(scope, name, doc) {
     class_.attr("__match_args__") = py::tuple();
     class_.attr("__repr__") = py::cpp_function(&show, py::is_method(class_));
+    class_.attr("__eq__") = py::cpp_function(&equal, py::is_method(class_));
+    class_.attr("__hash__") = py::none();  // members may be lists
   }
 
   /// Lets Python make one.
@@ -143,6 +155,13 @@ class record {
     class_.attr("__match_args__") =
         py::object(class_.attr("__match_args__")) + py::make_tuple(name);
     return *this;
+  }
+  static py::object equal(const py::object& a, const py::object& b) {
+    if (!py::type::of(a).is(py::type::of(b)))
+      return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+    for (const auto name : a.attr("__match_args__"))
+      if (!a.attr(py::str(name)).equal(b.attr(py::str(name)))) return py::bool_(false);
+    return py::bool_(true);
   }
   static py::str show(const py::object& self) {
     py::list members;
@@ -189,11 +208,32 @@ struct type_caster<ima::python::octets_in> {
       value.held = reinterpret_borrow<bytes>(from);
       return true;
     }
+    // pybind11 would quote the arguments, and a password is often among them.
+    if (PyUnicode_Check(from.ptr()) != 0) throw type_error("a bytes-like object is wanted, no str");
     if (PyObject_CheckBuffer(from.ptr()) == 0) return false;
     PyObject* copy = PyBytes_FromObject(from.ptr());
     if (copy == nullptr) throw error_already_set();
     value.held = reinterpret_steal<bytes>(copy);
     return true;
+  }
+};
+
+template <>
+struct type_caster<ima::python::path_in> {
+  PYBIND11_TYPE_CASTER(ima::python::path_in, const_name("StrOrBytesPath"));
+
+  bool load(handle from, bool) {
+    PyObject* encoded = nullptr;
+    if (PyUnicode_FSConverter(from.ptr(), &encoded) == 0) {
+      if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw error_already_set();
+      PyErr_Clear();
+      return false;
+    }
+    value.held = reinterpret_steal<bytes>(encoded);
+    return true;
+  }
+  static handle cast(const ima::python::path_in& path, return_value_policy, handle) {
+    return ima::python::path_out(path.held).release();
   }
 };
 

@@ -40,14 +40,15 @@ void write(shared_composition& c, const py::object& output) {
 
 void add_composing(py::module_& m) {
   py::class_<service::draft_part>(m, "FilePart", "A file that becomes a part of a message.")
-      .def(py::init(
-               [](std::string file, std::string media_type, std::string role, std::string name) {
-                 return service::draft_part{std::move(file), std::move(media_type), std::move(role),
-                                            std::move(name)};
-               }),
+      .def(py::init([](path_in file, std::string media_type, std::string role, std::string name) {
+             return service::draft_part{std::move(file.held), std::move(media_type),
+                                        std::move(role), std::move(name)};
+           }),
            "file"_a, "media_type"_a = "", py::kw_only(), "role"_a = "", "name"_a = "",
            "An empty media type is guessed from the file's name.")
-      .def_readonly("file", &service::draft_part::file, "A path, or ``-`` for standard input.")
+      .def_property_readonly(
+          "file", [](const service::draft_part& p) { return path_out(p.file); },
+          "A path, or ``-`` for standard input.")
       .def_readonly("media_type", &service::draft_part::media_type, "``type/subtype``, or empty.")
       .def_readonly("role", &service::draft_part::role, "As in a ``part:`` line, or empty.")
       .def_readonly("name", &service::draft_part::name, "The name that others see, or empty.");

@@ -4,9 +4,10 @@
 
 #include <ima/tls/context.hpp>
 
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -39,12 +40,12 @@ class embedded : public any_server {
   embedded& operator=(const embedded&) = delete;
   // In a forked child neither the thread nor what it locked is there any more.
   ~embedded() override {
+    running_servers().erase(this);
     if (process_.here()) {
       server_->stop();
-      join();
+      if (thread_.joinable()) without_gil([&] { thread_.join(); });
       return;
     }
-    running_servers().erase(this);
     new std::shared_ptr<Backing>(std::move(backing_));
     server_.release();  // NOLINT(bugprone-unused-return-value): kept on purpose
     if (thread_.joinable()) thread_.detach();
@@ -60,17 +61,23 @@ class embedded : public any_server {
         server_->run();
       else
         outcome_ = server_->run();
+      const std::lock_guard lock(ending_);
       over_ = true;
-      over_.notify_all();
+      ended_.notify_all();
     });
   }
   void stop() {
     process_.check();
     server_->stop();
   }
+  /// Looks after signals meanwhile; one that raises an exception leaves the server running.
   void wait() {
     process_.check();
-    join();
+    if (!started_) return;
+    while (!ends_soon())
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (thread_.joinable()) thread_.join();  // with the GIL, so that nobody else does
+    running_servers().erase(this);
     take(std::exchange(outcome_, result<void>()));
   }
   void stop_and_wait() override {
@@ -83,18 +90,14 @@ class embedded : public any_server {
     process_.check();
     return take(without_gil([&] { return work(*server_); }));
   }
-  // Serves on a thread of its own while this one looks after signals.
   void run() {
     start();
-    while (!over_) {
-      without_gil([] { std::this_thread::sleep_for(std::chrono::milliseconds(100)); });
-      if (PyErr_CheckSignals() != 0) {
-        py::error_already_set interrupted;
-        stop_and_wait();
-        throw py::error_already_set(std::move(interrupted));
-      }
+    try {
+      wait();
+    } catch (const py::error_already_set& interrupted) {
+      stop_and_wait();
+      throw;
     }
-    wait();
   }
   void use(const tls::context& tls) {
     process_.check();
@@ -103,16 +106,20 @@ class embedded : public any_server {
   const std::vector<std::string>& addresses() const { return server_->addresses(); }
 
  private:
-  void join() {
-    if (!thread_.joinable()) return;
-    without_gil([&] { thread_.join(); });
-    running_servers().erase(this);
+  // Whether the thread is at its end, a moment later at the most.
+  bool ends_soon() {
+    return without_gil([&] {
+      std::unique_lock lock(ending_);
+      return ended_.wait_for(lock, std::chrono::milliseconds(100), [&] { return over_; });
+    });
   }
 
   std::shared_ptr<Backing> backing_;  // outlives the server
   std::unique_ptr<Server> server_;
   std::thread thread_;
-  std::atomic<bool> over_ = false;
+  std::mutex ending_;  // guards what follows
+  bool over_ = false;
+  std::condition_variable ended_;
   result<void> outcome_;  // of a run() that can fail; read when the thread has ended
   bool started_ = false;
   one_process process_;

@@ -16,7 +16,8 @@ fault fault_from(std::string_view word) {
 }  // namespace
 
 py::object exception_for(const error& e, bool mailbox) {
-  return errors().attr("make")(to_string(e.kind), e.rule, e.place, e.text, mailbox);
+  return errors().attr("make")(to_string(e.kind), e.rule, to_text(e.place), to_text(e.text),
+                               mailbox);
 }
 
 void raise(const error& e, bool mailbox) {
@@ -38,6 +39,16 @@ error error_from(py::error_already_set& thrown) {
 }
 
 py::bytes to_bytes(octets view) { return py::bytes(view.data(), view.size()); }
+
+py::str to_text(std::string_view text) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<py::ssize_t>(text.size()), "backslashreplace"));
+}
+
+py::str path_out(const std::string& path) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<py::ssize_t>(path.size())));
+}
 
 py::object fed_octets::share(octets view) const {
   for (const octets_in& in : held_) {

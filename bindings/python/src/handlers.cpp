@@ -184,8 +184,10 @@ class open_transaction {
 handler_in::handler_in(const py::object& given) {
   if (py::isinstance<delivery::handler>(given))
     handler_ = given.cast<std::shared_ptr<delivery::handler>>();
-  else
+  else if (py::hasattr(given, "open"))
     handler_ = std::make_shared<python_handler>(given);
+  else
+    throw py::type_error("a handler has a method open(header, peer)");
 }
 
 std::unique_ptr<log_sink> log_from(const py::object& function) {

@@ -35,7 +35,9 @@ void add_digest(py::module_& m) {
           "__eq__", [](const digest& a, const digest& b) { return a == b; }, py::is_operator())
       .def(
           "__lt__", [](const digest& a, const digest& b) { return a < b; }, py::is_operator())
-      .def("__hash__", [](const digest& d) { return std::hash<std::string>()(d.hex()); });
+      .def("__hash__", [](const digest& d) { return std::hash<std::string>()(d.hex()); })
+      .def(py::pickle([](const digest& d) { return d.hex(); },
+                      [](const std::string& hex) { return take(digest::parse(hex)); }));
   py::class_<hasher>(m, "Hasher", R"(Computes a Digest over octets given piece by piece.
 
 >>> h = Hasher()

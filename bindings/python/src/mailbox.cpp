@@ -244,19 +244,20 @@ b'hello\n'
 )");
   c.def_static(
        "create",
-       [](const std::string& path) {
-         take(without_gil(
-                  [&] { return mailbox::mailbox::create(mailbox::posix_file_system(), path); }),
+       [](const path_in& path) {
+         take(without_gil([&] {
+                return mailbox::mailbox::create(mailbox::posix_file_system(), path.held);
+              }),
               true);
        },
        "path"_a, "Makes an empty mailbox with the folder inbox.")
       .def_static(
           "open",
-          [](const std::string& path, std::string index) {
+          [](const path_in& path, path_in index) {
             return std::make_shared<shared_mailbox>(take(without_gil([&] {
                                                            return mailbox::mailbox::open(
-                                                               mailbox::posix_file_system(), path,
-                                                               {std::move(index)});
+                                                               mailbox::posix_file_system(),
+                                                               path.held, {std::move(index.held)});
                                                          }),
                                                          true));
           },

@@ -84,11 +84,11 @@ mailbox::entry append(shared_mailbox& box, const py::object& message, std::strin
   });
 }
 
-target make_target(std::string path, const std::optional<address_in>& recipient, std::string folder,
+target make_target(path_in path, const std::optional<address_in>& recipient, std::string folder,
                    std::vector<std::string> flags, std::string verified_domain, std::string peer,
                    std::string tls, std::optional<timestamp> received, bool apart) {
   target t;
-  t.path = std::move(path);
+  t.path = std::move(path.held);
   if (recipient) t.recipient = **recipient;
   t.note = {std::move(verified_domain),
             std::move(peer),
@@ -114,7 +114,8 @@ void add_mailbox_delivery(py::module_& m, shared_mailbox_class& c) {
            "folder"_a = "inbox", "flags"_a = std::vector<std::string>{}, "verified_domain"_a = "",
            "peer"_a = "", "tls"_a = "", "received"_a = std::nullopt, "apart"_a = false,
            "``recipient``'s private lines stay; without one, all do.")
-      .def_readonly("path", &target::path, "The mailbox's directory.")
+      .def_property_readonly(
+          "path", [](const target& t) { return path_out(t.path); }, "The mailbox's directory.")
       .def_readonly("recipient", &target::recipient, "An Address, or None.")
       .def_readonly("apart", &target::apart, "A copy with an id of its own.");
   record<outcome>(m, "Delivered", "How one target ended.")
@@ -131,10 +132,11 @@ void add_mailbox_delivery(py::module_& m, shared_mailbox_class& c) {
         "lock.");
   m.def(
       "contains",
-      [](const std::string& path, const digest& id) {
-        return take(
-            without_gil([&] { return mailbox::contains(mailbox::posix_file_system(), path, id); }),
-            true);
+      [](const path_in& path, const digest& id) {
+        return take(without_gil([&] {
+                      return mailbox::contains(mailbox::posix_file_system(), path.held, id);
+                    }),
+                    true);
       },
       "path"_a, "digest"_a, "Whether the mailbox has, or had of late, the message.");
 }

@@ -49,7 +49,7 @@ mailbox::search_page search(shared_mailbox& box, const std::string& text, std::s
 
 // Two Python threads may ask the same watch.
 struct shared_watch {
-  explicit shared_watch(std::string path) : inner(mailbox::posix_file_system(), std::move(path)) {}
+  explicit shared_watch(path_in path) : inner(mailbox::posix_file_system(), std::move(path.held)) {}
   bool changed() {
     return take(without_gil([&] {
                   const std::lock_guard lock(mutex);
@@ -90,7 +90,7 @@ True, as it does the first time.
 >>> Watch(place).changed()
 True
 )")
-      .def(py::init<std::string>(), "path"_a, "Watches the mailbox at this path.")
+      .def(py::init<path_in>(), "path"_a, "Watches the mailbox at this path.")
       .def("changed", &shared_watch::changed,
            "Whether the mailbox may not be as it was at the call before.");
 }

@@ -13,23 +13,31 @@ namespace {
 
 using namespace py::literals;
 
-// Checks every rule; the octets of the parts stay where they are.
-memory_message parse_whole(octets_in data, const limits& bounds) {
+// Checks every rule, and reads all of the body for it.
+result<header_block> check_whole(octets data, const limits& bounds) {
   message_parser parser(bounds);
-  parser.feed(data.view());
+  parser.feed(data);
   parser.finish();
   std::optional<header_block> header;
   for (;;) {
-    message_event event = take(parser.next());
-    if (auto* h = std::get_if<header_received>(&event)) header = std::move(h->header);
-    if (std::holds_alternative<message_complete>(event)) break;
+    auto event = parser.next();
+    if (!event) return std::move(event).error();
+    if (auto* h = std::get_if<header_received>(&*event)) header = std::move(h->header);
+    if (std::holds_alternative<message_complete>(*event)) break;
   }
   if (!parser.rest().empty())
-    raise({fault::peer, "trailing", "", "octets follow the last part of the message"});
+    return error{fault::peer, "trailing", "", "octets follow the last part of the message"};
+  return *std::move(header);
+}
+
+// The octets of the parts stay where they are.
+memory_message parse_whole(octets_in data, const limits& bounds) {
+  const octets all = data.view();
+  header_block header = take(without_gil([&] { return check_whole(all, bounds); }));
   std::vector<octets> parts;
-  for (const part_info& p : header->parts())
-    parts.push_back(data.view().substr(header->size() + p.offset, p.size));
-  return {*std::move(header), {std::move(data)}, std::move(parts)};
+  for (const part_info& p : header.parts())
+    parts.push_back(all.substr(header.size() + p.offset, p.size));
+  return {std::move(header), {std::move(data)}, std::move(parts)};
 }
 
 memory_message build(const std::vector<std::pair<std::string, std::string>>& fields,
@@ -40,7 +48,8 @@ memory_message build(const std::vector<std::pair<std::string, std::string>>& fie
   for (const auto& [name, value] : fields) builder.field(name, value);
   for (const memory_part& p : parts) {
     const octets view = p.data.view();
-    builder.part({view.size(), digest::of(view), p.media_type, p.role, p.cid, p.params, p.name});
+    const digest sha256 = without_gil([&] { return digest::of(view); });
+    builder.part({view.size(), sha256, p.media_type, p.role, p.cid, p.params, p.name});
     kept.push_back(p.data);
     views.push_back(view);
   }
@@ -105,8 +114,28 @@ std::shared_ptr<readdressed_message> with_header(const py::object& original,
   return std::make_shared<readdressed_message>(header, original, from.body);
 }
 
+// What every kind of message has.
+template <class T>
+void add_header_and_body(py::class_<T, std::shared_ptr<T>>& c) {
+  c.def_property_readonly("header", &T::header, "The HeaderBlock.")
+      .def("with_header", &with_header, "header"_a,
+           "The same body under a header block that announces the same parts.")
+      .def(
+          "read_body",
+          [](T& of, std::uint64_t offset, std::uint64_t size) {
+            return read_body(of, of.header(), offset, size);
+          },
+          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.")
+      .def("__repr__", [](const py::object& self) {
+        const header_block& header = self.cast<const T&>().header();
+        return py::str("<{} {} from {}>")
+            .format(self.attr("__class__").attr("__name__"), header.id_digest().hex(),
+                    header.originator().text());
+      });
+}
+
 void add_readdressed(py::module_& m) {
-  py::class_<readdressed_message, std::shared_ptr<readdressed_message>>(
+  py::class_<readdressed_message, std::shared_ptr<readdressed_message>> c(
       m, "ReaddressedMessage", R"(The body of another message under another header block.
 
 Whoever sends a message on makes one with ``with_header()``; no octet of the body is copied.
@@ -115,18 +144,16 @@ Whoever sends a message on makes one with ``with_header()``; no octet of the bod
 >>> on = message.with_header(message.header.with_line("for: b@b.example"))
 >>> [str(a) for a in on.header.recipients()]
 ['b@b.example']
-)")
-      .def_property_readonly("header", &readdressed_message::header, "The HeaderBlock.")
-      .def(
-          "read_body",
-          [](readdressed_message& of, std::uint64_t offset, std::uint64_t size) {
-            return read_body(of, of.header(), offset, size);
-          },
-          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.");
+)");
+  add_header_and_body(c);
 }
 
 void add_part(py::module_& m) {
-  py::class_<memory_part>(m, "Part", "The octets of one part, with what its line says of it.")
+  py::class_<memory_part>(m, "Part", R"(The octets of one part, with what its line says of it.
+
+>>> Part(b"hello\n", "text/plain", name="hello.txt")
+<Part of 6 octets, text/plain 'hello.txt'>
+)")
       .def(py::init([](octets_in data, std::string media_type, std::string role, std::string cid,
                        std::string params, std::string name) {
              return memory_part{std::move(data), std::move(media_type), std::move(role),
@@ -134,6 +161,11 @@ void add_part(py::module_& m) {
            }),
            "data"_a, "media_type"_a = "application/octet-stream", py::kw_only(), "role"_a = "",
            "cid"_a = "", "params"_a = "", "name"_a = "", "Nothing is checked before build().")
+      .def("__repr__",
+           [](const memory_part& p) {
+             return py::str("<Part of {} octets, {} {!r}>")
+                 .format(p.data.view().size(), p.media_type, p.name);
+           })
       .def_property_readonly(
           "data", [](const memory_part& p) { return p.data.held; }, "The octets.")
       .def_readonly("media_type", &memory_part::media_type, "``type/subtype``.")
@@ -144,8 +176,9 @@ void add_part(py::module_& m) {
 }
 
 void add_memory_message(py::module_& m) {
-  py::class_<memory_message, std::shared_ptr<memory_message>>(m, "Message",
-                                                              R"(A message that is wholly in memory.
+  py::class_<memory_message, std::shared_ptr<memory_message>> c(
+      m, "Message",
+      R"(A message that is wholly in memory.
 
 >>> message = Message.build(
 ...     [("from", "alice@a.example"), ("to", "bob@b.example"), ("subject", "Photos")],
@@ -153,27 +186,19 @@ void add_memory_message(py::module_& m) {
 >>> again = Message.parse(bytes(message))
 >>> again.header == message.header, bytes(again.parts[0])
 (True, b'hello\n')
-)")
-      .def_static("parse", &parse_whole, "data"_a, "limits"_a = limits{},
-                  "Reads a whole message and checks every digest; the parts stay in ``data``.")
+)");
+  c.def_static("parse", &parse_whole, "data"_a, "limits"_a = limits{},
+               "Reads a whole message and checks every digest; the parts stay in ``data``.")
       .def_static("build", &build, "fields"_a, "parts"_a = std::vector<memory_part>{},
                   py::kw_only(), "limits"_a = limits{},
                   "Makes a message of (name, value) fields and Part objects.")
-      .def_property_readonly("header", &memory_message::header, "The HeaderBlock.")
-      .def("with_header", &with_header, "header"_a,
-           "The same body under a header block that announces the same parts.")
-      .def(
-          "read_body",
-          [](memory_message& of, std::uint64_t offset, std::uint64_t size) {
-            return read_body(of, of.header(), offset, size);
-          },
-          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.")
       .def_property_readonly("parts", &parts_of, "A memoryview for each part, without a copy.")
       .def("__bytes__", &serialised);
+  add_header_and_body(c);
 }
 
 void add_message_file(py::module_& m) {
-  py::class_<shared_message_file, std::shared_ptr<shared_message_file>>(
+  py::class_<shared_message_file, std::shared_ptr<shared_message_file>> c(
       m, "MessageFile", R"(A whole message in a file, checked as it is opened; memory stays small.
 
 >>> import tempfile
@@ -183,25 +208,17 @@ void add_message_file(py::module_& m) {
 >>> with MessageFile.open(file.name).open_part(1) as part:
 ...     part.read()
 b'hello\n'
-)")
-      .def_static(
-          "open",
-          [](const std::string& path, const limits& bounds) {
-            return std::make_shared<shared_message_file>(
-                take(without_gil([&] { return service::message_file::open(path, bounds); })));
-          },
-          "path"_a, "limits"_a = limits{}, "``-`` is standard input.")
-      .def_property_readonly("header", &shared_message_file::header, "The HeaderBlock.")
-      .def("with_header", &with_header, "header"_a,
-           "The same body under a header block that announces the same parts.")
-      .def(
-          "read_body",
-          [](shared_message_file& of, std::uint64_t offset, std::uint64_t size) {
-            return read_body(of, of.header(), offset, size);
-          },
-          "offset"_a, "size"_a, "Octets of all parts one behind the other; less at the end.")
+)");
+  c.def_static(
+       "open",
+       [](const path_in& path, const limits& bounds) {
+         return std::make_shared<shared_message_file>(
+             take(without_gil([&] { return service::message_file::open(path.held, bounds); })));
+       },
+       "path"_a, "limits"_a = limits{}, "``-`` is standard input.")
       .def("open_part", &open_part, "part"_a,
            "A binary file over one part; parts are counted from 1.");
+  add_header_and_body(c);
 }
 
 }  // namespace

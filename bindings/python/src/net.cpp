@@ -1,6 +1,7 @@
 #include "binding.hpp"
 #include "messages.hpp"
 #include "net_options.hpp"
+#include "signals.hpp"
 #include "times.hpp"
 #include "words.hpp"
 
@@ -15,9 +16,13 @@ net::send_report send(const py::object& message, const tls::context& tls, const 
                       std::vector<std::string> dns_servers, const limits& bounds,
                       std::chrono::milliseconds header_round, const py::object& log) {
   const message_in from = message_from(message);
-  const sending_options options(where, std::move(dns_servers), bounds, header_round, log);
-  return take(
-      without_gil([&] { return net::send_message(from.header, from.body, tls, options.sender); }));
+  sending_options options(where, std::move(dns_servers), bounds, header_round, log);
+  const signals interrupts;
+  options.sender.interrupted = interrupts.question();
+  auto report =
+      without_gil([&] { return net::send_message(from.header, from.body, tls, options.sender); });
+  interrupts.rethrow();
+  return take(std::move(report));
 }
 
 void add_reports(py::module_& m) {

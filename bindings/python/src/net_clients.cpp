@@ -25,8 +25,11 @@ std::shared_ptr<shared_client> connect(std::string host, const tls::context& tls
   options.certificate_name = std::move(certificate_name);
   options.bounds = bounds;
   options.timeout = timeout;
-  return std::make_shared<shared_client>(
-      take(without_gil([&] { return net::retrieval_client::connect(options, tls); })));
+  const signals interrupts;
+  options.interrupted = interrupts.question();
+  auto made = without_gil([&] { return net::retrieval_client::connect(options, tls); });
+  interrupts.rethrow();
+  return std::make_shared<shared_client>(take(std::move(made)), interrupts);
 }
 
 std::vector<header_event> headers(shared_client& client, std::string_view folder, const ids& which,
@@ -165,9 +168,8 @@ office refuses is Refused or TemporaryError; anything else that goes wrong ends 
                "dns_servers"_a = ids{}, "certificate_name"_a = "", "limits"_a = limits{},
                "timeout"_a = std::nullopt, "Connects, proves the server and takes its greeting.")
       .def("__enter__", [](py::object self) { return self; })
-      .def("__exit__", [](shared_client& s, const py::args& raised) {
-        if (raised[0].is_none()) s.call({}, [](auto& inner) { return inner.done(); });
-      });
+      .def("__exit__",
+           [](shared_client& s, const py::args& raised) { s.close(raised[0].is_none()); });
   c.def_property_readonly(
       "capabilities", &shared_client::capabilities,
       "What the post office can do besides reading; docs/retrieval.md names it.");

@@ -1,6 +1,7 @@
 #include "messages.hpp"
 #include "retrieval_arguments.hpp"
 #include "shared_client.hpp"
+#include "submitted.hpp"
 #include "times.hpp"
 #include "words.hpp"
 
@@ -13,13 +14,6 @@ namespace {
 
 using namespace py::literals;
 namespace reply = retrieval::reply;
-
-struct submitted {
-  retrieval::send_verdict verdict;
-  std::string saved;
-  std::vector<retrieval::recipient_outcome> outcomes;
-  std::vector<reply::note> notes;
-};
 
 // Collects what is told while a message is sent, and passes it on. What the function raised is kept
 // and raised again when the message has been sent.
@@ -178,13 +172,9 @@ void add_client_watching(client_class& c) {
           },
           "folders"_a, py::kw_only(), "timeout"_a = std::nullopt,
           "Watches folders, each from the state of its token; an empty dict ends the watch.")
-      .def(
-          "wait_for_change",
-          [](shared_client& s, std::chrono::milliseconds wait) {
-            return s.call({}, [&](auto& inner) { return inner.wait_for_change(wait); });
-          },
-          "patience"_a,
-          "Waits so many seconds for a watched folder to change: its WatchedFolder, or None.");
+      .def("wait_for_change", &shared_client::wait_for_change, "patience"_a = std::nullopt,
+           "Waits so many seconds, or for as long as it takes, for a watched folder to change: its "
+           "WatchedFolder, or None.");
 }
 
 }  // namespace ima::python

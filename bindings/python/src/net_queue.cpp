@@ -2,6 +2,7 @@
 #include "messages.hpp"
 #include "net_options.hpp"
 #include "queues.hpp"
+#include "signals.hpp"
 #include "times.hpp"
 #include "words.hpp"
 
@@ -45,10 +46,14 @@ net::send_report send_or_queue(const py::object& message, shared_queue& queue,
                                std::chrono::milliseconds header_round, const retry_policy& retry,
                                const py::object& log) {
   const message_in from = message_from(message);
-  const sending_options options(where, std::move(dns_servers), bounds, header_round, log);
-  return queue.call([&](service::queue& q) {
-    return net::send_or_queue(from.header, from.body, q, tls, options.sender, retry);
+  sending_options options(where, std::move(dns_servers), bounds, header_round, log);
+  const signals interrupts;
+  options.sender.interrupted = interrupts.question();
+  auto report = without_gil([&] {
+    return net::send_or_queue(from.header, from.body, queue.inner(), tls, options.sender, retry);
   });
+  interrupts.rethrow();
+  return take(std::move(report));
 }
 
 }  // namespace

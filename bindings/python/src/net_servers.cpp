@@ -69,12 +69,12 @@ using retrieval_server = embedded<net::retrieval_server, retrieval_backing>;
 
 std::unique_ptr<retrieval_server> make_retrieval_server(
     const py::object& users, const tls::context& tls, listen addresses, const limits& bounds,
-    std::size_t workers, std::size_t connections, bool trust_issued_names, std::string indexes,
+    std::size_t workers, std::size_t connections, bool trust_issued_names, path_in indexes,
     std::shared_ptr<shared_submitter> sender, const py::object& log) {
   service::post_office_options of_office;
   of_office.sender = sender ? &sender->inner : nullptr;
   of_office.queue = sender && sender->queue;
-  of_office.indexes = std::move(indexes);
+  of_office.indexes = std::move(indexes.held);
   of_office.bounds = bounds;
   auto backing = std::make_shared<retrieval_backing>(
       retrieval_backing{std::move(sender), log_from(log), office_from(users, of_office)});

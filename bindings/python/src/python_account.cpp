@@ -1,7 +1,5 @@
 #include "python_account.hpp"
 
-#include "events.hpp"
-#include "handlers.hpp"
 #include "retrieval_arguments.hpp"
 #include "times.hpp"
 #include "words.hpp"
@@ -63,12 +61,7 @@ class python_sink : public message_sink {
  public:
   explicit python_sink(py::object inner) : inner_(std::move(inner)) {}
 
-  result<void> write(const part_slice& slice) override {
-    return ask_python([&] {
-      (*inner_).attr("write")(
-          part_event{slice.part(), py::memoryview(to_bytes(slice.bytes())), slice.last()});
-    });
-  }
+  result<void> write(const part_slice& slice) override { return write_slice(inner_, slice); }
   result<std::string> commit() override {
     return ask_python([&] { return (*inner_).attr("commit")().cast<std::string>(); });
   }
@@ -80,6 +73,13 @@ class python_sink : public message_sink {
 class python_account : public account {
  public:
   explicit python_account(py::object inner) : inner_(std::move(inner)) {}
+
+  // Who raises here is not let on.
+  bool may_go_on() override {
+    if (!has("may_go_on")) return true;
+    const auto said = get<bool>("may_go_on");
+    return said && *said;
+  }
 
   result<std::vector<folder_info>> folders() override {
     return get<std::vector<folder_info>>("folders");
@@ -159,6 +159,21 @@ class python_account : public account {
   result<quota_status> quota() override {
     if (!has("quota")) return account::quota();
     return get<quota_status>("quota");
+  }
+  result<std::unique_ptr<submission>> send(const send_options& options,
+                                           const header_block& header) override {
+    if (!has("send")) return account::send(options, header);
+    return submission_from(inner_, options, header);
+  }
+  result<std::vector<queued_message>> queue() override {
+    if (!has("queue")) return account::queue();
+    return get<std::vector<queued_message>>("queue");
+  }
+  result<std::unique_ptr<subscription>> watch(std::span<const watched_folder> folders,
+                                              tell_change tell,
+                                              std::function<void()> over) override {
+    if (!has("watch")) return account::watch(folders, std::move(tell), std::move(over));
+    return subscription_from(inner_, folders, std::move(tell), std::move(over));
   }
   result<void> change_password(octets old_password, octets new_password) override {
     if (!has("change_password")) return account::change_password(old_password, new_password);

@@ -1,10 +1,14 @@
 #pragma once
 
 #include "binding.hpp"
+#include "events.hpp"
+#include "handlers.hpp"
 
 #include <ima/retrieval/backend.hpp>
 
+#include <functional>
 #include <memory>
+#include <span>
 
 namespace ima::python {
 
@@ -31,6 +35,16 @@ auto ask_python(F&& work) -> result<decltype(work())> {
     return error{fault::temporary, "handler", "", "a back end returned something else"};
   }
 }
+
+/// Gives a Python object, by its write(), a piece of a body.
+result<void> write_slice(const anywhere& to, const part_slice& slice);
+/// What the send() of a Python account returns.
+result<std::unique_ptr<retrieval::submission>> submission_from(
+    const anywhere& account, const retrieval::send_options& options, const header_block& header);
+/// What the watch() of a Python account returns.
+result<std::unique_ptr<retrieval::subscription>> subscription_from(
+    const anywhere& account, std::span<const retrieval::watched_folder> folders,
+    retrieval::account::tell_change tell, std::function<void()> over);
 
 /// A user's mail that a Python object keeps; its methods are those of ima.net.Account.
 std::unique_ptr<retrieval::account> account_from(py::object inner);

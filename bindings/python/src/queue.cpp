@@ -105,7 +105,8 @@ void add_looking(queue_class& c) {
           "id"_a, "Its HeaderBlock.")
       .def(
           "message_path",
-          [](shared_queue& q, std::string_view id) { return q.inner().message_path(id); }, "id"_a,
+          [](shared_queue& q, std::string_view id) { return path_out(q.inner().message_path(id)); },
+          "id"_a,
           "Where the message lies, for MessageFile.open(); gone when all its hosts are done.")
       .def(
           "changes",
@@ -133,16 +134,16 @@ many threads. Who sends is ima.net.QueueRunner.
 )");
   c.def_static(
        "open",
-       [](std::string path) {
+       [](path_in path) {
          return opened(without_gil(
-             [&] { return queue::open(mailbox::posix_file_system(), std::move(path)); }));
+             [&] { return queue::open(mailbox::posix_file_system(), std::move(path.held)); }));
        },
        "path"_a, "Makes the directory ready where it is not.")
       .def_static(
           "open_existing",
-          [](std::string path) {
+          [](path_in path) {
             return opened(without_gil([&] {
-              return queue::open_existing(mailbox::posix_file_system(), std::move(path));
+              return queue::open_existing(mailbox::posix_file_system(), std::move(path.held));
             }));
           },
           "path"_a, "Raises LocalProtocolError, rule queue-format, where there is none.")

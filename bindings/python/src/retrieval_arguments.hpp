@@ -39,6 +39,19 @@ inline retrieval::send_options send_options_from(std::string save, const referen
   return out;
 }
 
+inline references references_of(const std::vector<retrieval::message_reference>& messages) {
+  references out;
+  for (const auto& [folder, id] : messages) out.emplace_back(folder, id);
+  return out;
+}
+
+inline part_references parts_of(const retrieval::send_options& options) {
+  part_references out;
+  for (const auto& [part, from, source] : options.parts)
+    out.emplace(part, std::tuple(from.folder, from.id, source));
+  return out;
+}
+
 inline std::vector<retrieval::watched_folder> watched_from(const watched& folders) {
   std::vector<retrieval::watched_folder> out;
   for (const auto& [folder, token] : folders) out.push_back({folder, token});

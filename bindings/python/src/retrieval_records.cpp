@@ -1,3 +1,4 @@
+#include "addresses.hpp"
 #include "events.hpp"
 #include "retrieval_arguments.hpp"
 #include "times.hpp"
@@ -29,8 +30,12 @@ void add_folders(py::module_& m) {
       .field("unseen", &folder_status::unseen, "How many without the flag seen.")
       .field("size", &folder_status::size, "Octets of all messages.")
       .field("token", &folder_status::token, "The state now.");
-  record<watched_folder>(m, "WatchedFolder", "A folder and a state of it.")
-      .field("folder", &watched_folder::folder, "Its name.")
+  record<watched_folder> watched(m, "WatchedFolder", "A folder and a state of it.");
+  watched.made(py::init([](std::string folder, std::string token) {
+                 return watched_folder{std::move(folder), std::move(token)};
+               }),
+               "folder"_a, "token"_a);
+  watched.field("folder", &watched_folder::folder, "Its name.")
       .field("token", &watched_folder::token, "The state; changes() from an older one tells more.");
 }
 
@@ -119,16 +124,31 @@ Texts are compared without regard to case; each is a phrase.
 }
 
 void add_sending(py::module_& m) {
-  record<recipient_outcome>(m, "RecipientOutcome", "What became of a message for one recipient.")
-      .field("recipient", &recipient_outcome::recipient, "The Address.")
+  record<recipient_outcome> one(m, "RecipientOutcome",
+                                "What became of a message for one recipient.");
+  one.made(
+      py::init([](const address_in& recipient, recipient_outcome::kind what, std::string text) {
+        return recipient_outcome{what, *recipient, std::move(text)};
+      }),
+      "recipient"_a, "outcome"_a, "text"_a = "");
+  one.field("recipient", &recipient_outcome::recipient, "The Address.")
       .field("outcome", &recipient_outcome::what,
              "OK, QUEUED (the post office tries again), FAIL or DEFER.")
       .field("text", &recipient_outcome::text, "For people; may be empty.");
-  record<send_end>(m, "SendEnd", "How a message was sent, as a whole.")
-      .field("verdict", &send_end::what, "delivered, queued, mixed, refused or deferred.")
+  record<send_end> end(m, "SendEnd", "How a message was sent, as a whole.");
+  end.made(py::init([](send_verdict verdict, std::string saved) {
+             return send_end{verdict, std::move(saved)};
+           }),
+           "verdict"_a, "saved"_a = "");
+  end.field("verdict", &send_end::what, "delivered, queued, mixed, refused or deferred.")
       .field("saved", &send_end::saved, "The id of the copy that was kept; may be empty.");
-  record<queued_message>(m, "QueuedMessage", "A message that waits for one recipient.")
-      .field("id", &queued_message::id, "The message's digest, in hexadecimal.")
+  record<queued_message> waiting(m, "QueuedMessage", "A message that waits for one recipient.");
+  waiting.made(py::init([](std::string id, const address_in& recipient, const timestamp& since,
+                           std::optional<timestamp> next, std::string text) {
+                 return queued_message{std::move(id), *recipient, since, next, std::move(text)};
+               }),
+               "id"_a, "recipient"_a, "since"_a, "next"_a = std::nullopt, "text"_a = "");
+  waiting.field("id", &queued_message::id, "The message's digest, in hexadecimal.")
       .field("recipient", &queued_message::recipient, "The Address.")
       .field("since", &queued_message::since, "When it was queued.")
       .field("next", &queued_message::next, "The next attempt; None where none is planned.")

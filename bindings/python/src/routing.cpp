@@ -18,15 +18,17 @@ using service::routing_table;
 using words = std::vector<std::string>;
 using addresses = std::vector<address_in>;
 
-route route_from(std::string mailbox, words command, const addresses& alias) {
-  route out{std::move(mailbox), std::move(command), {}};
+route route_from(path_in mailbox, words command, const addresses& alias) {
+  route out{std::move(mailbox.held), std::move(command), {}};
   for (const address_in& one : alias) out.alias.push_back(*one);
   return out;
 }
 
 void add_records(py::module_& m) {
   record<route>(m, "Route", "What is done for one address; one of the three.")
-      .field("mailbox", &route::mailbox, "The path of a mailbox, or empty.")
+      .computed(
+          "mailbox", [](const route& r) { return path_out(r.mailbox); },
+          "The path of a mailbox, or empty.")
       .field("command", &route::command, "A command's arguments.")
       .field("alias", &route::alias, "Other addresses that stand for this one.");
   using service::destination;
@@ -46,7 +48,7 @@ void add_entries(py::class_<routing_table>& c) {
         "Makes a hostpart ours: its addresses without an entry do not exist.")
       .def(
           "add",
-          [](routing_table& t, const address_in& recipient, std::string mailbox, words command,
+          [](routing_table& t, const address_in& recipient, path_in mailbox, words command,
              const addresses& alias) {
             take(t.add(*recipient, route_from(std::move(mailbox), std::move(command), alias)));
           },
@@ -55,7 +57,7 @@ void add_entries(py::class_<routing_table>& c) {
           "Delivers into a mailbox (a path), to a command (its arguments), or to other addresses.")
       .def(
           "add_catch_all",
-          [](routing_table& t, std::string_view hostpart, std::string mailbox, words command,
+          [](routing_table& t, std::string_view hostpart, path_in mailbox, words command,
              const addresses& alias) {
             take(t.add_catch_all(hostpart,
                                  route_from(std::move(mailbox), std::move(command), alias)));
@@ -64,8 +66,9 @@ void add_entries(py::class_<routing_table>& c) {
           "alias"_a = py::tuple(), "The same for all addresses of a hostpart without an entry.")
       .def(
           "add_database",
-          [](routing_table& t, const std::string& path) {
-            t.add_source(take(without_gil([&] { return service::open_route_database(path); })));
+          [](routing_table& t, const path_in& path) {
+            t.add_source(
+                take(without_gil([&] { return service::open_route_database(path.held); })));
           },
           "path"_a, "Entries in an SQLite file, beside those that were added, which come first.");
 }

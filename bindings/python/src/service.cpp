@@ -90,11 +90,14 @@ Filled, then only read.
       .def(py::init<>(), "No users.")
       .def(
           "add",
-          [](accounts& a, std::string_view user, std::string mailbox,
+          [](accounts& a, std::string_view user, path_in mailbox,
              std::optional<service::password_hash> password, std::vector<digest> keys,
              bool operator_certificate, const std::vector<address_in>& addresses) {
-            service::user_account account{
-                std::move(mailbox), std::move(password), std::move(keys), operator_certificate, {}};
+            service::user_account account{std::move(mailbox.held),
+                                          std::move(password),
+                                          std::move(keys),
+                                          operator_certificate,
+                                          {}};
             for (const address_in& one : addresses) account.addresses.push_back(*one);
             take(a.add(user, std::move(account)));
           },
@@ -105,7 +108,8 @@ Filled, then only read.
           "by_password",
           [](const accounts& a, std::string_view user, const octets_in& password) {
             accounts now = a;  // another thread may add a user meanwhile
-            return take(without_gil([&] { return now.by_password(user, password.view()); }));
+            return path_out(
+                take(without_gil([&] { return now.by_password(user, password.view()); })));
           },
           "user"_a, "password"_a, "The path of the user's mailbox, where the proof holds.")
       .def(

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "binding.hpp"
+#include "signals.hpp"
 
 #include <ima/net/retrieval_client.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -17,28 +19,73 @@ using patience = std::optional<std::chrono::milliseconds>;
 /// A connection that refuses a second call while one is running, also one from inside a callback.
 class shared_client {
  public:
-  explicit shared_client(net::retrieval_client c) : inner_(std::move(c)) {}
+  shared_client(net::retrieval_client c, signals s)
+      : signals_(std::move(s)), capabilities_(c.capabilities()), inner_(std::move(c)) {}
 
   template <class F>
   auto call(patience timeout, F&& work) {
-    process_.check();
-    if (busy_.exchange(true))
-      raise({fault::caller, "in-use", "", "another call of this client is running"});
-    struct release {
-      std::atomic<bool>& busy;
-      ~release() { busy = false; }
-    } const at_end{busy_};
-    return take(without_gil([&] {
-      inner_.set_timeout(timeout);
-      return work(inner_);
-    }));
+    const in_use now(*this);
+    net::retrieval_client& inner = open();
+    auto done = without_gil([&] {
+      inner.set_timeout(timeout);
+      return work(inner);
+    });
+    signals_.rethrow();
+    return take(std::move(done));
+  }
+  /// Looks after signals meanwhile; one that raises an exception leaves the connection as it is.
+  std::optional<retrieval::watched_folder> wait_for_change(patience longest) {
+    using clock = std::chrono::steady_clock;
+    const in_use now(*this);
+    net::retrieval_client& inner = open();
+    const auto until = longest ? clock::now() + *longest : clock::time_point::max();
+    for (;;) {
+      const auto slice = std::min<clock::duration>(until - clock::now(), signal_check);
+      auto found = take(without_gil([&] {
+        return inner.wait_for_change(std::chrono::ceil<std::chrono::milliseconds>(slice));
+      }));
+      if (found || clock::now() >= until) return found;
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
+  }
+  /// Closes, with a DONE before where it can still be said. Every request has had its answer.
+  void close(bool politely) {
+    const in_use now(*this);
+    without_gil([&] {
+      if (politely && inner_) (void)inner_->done();
+      inner_.reset();
+    });
   }
 
   /// What the greeting said; it never changes.
-  const std::vector<std::string>& capabilities() const { return inner_.capabilities(); }
+  const std::vector<std::string>& capabilities() const { return capabilities_; }
 
  private:
-  net::retrieval_client inner_;
+  static constexpr std::chrono::milliseconds signal_check{100};
+
+  net::retrieval_client& open() {
+    if (!inner_) raise({fault::caller, "out-of-turn", "", "the connection was closed"});
+    return *inner_;
+  }
+
+  class in_use {
+   public:
+    explicit in_use(shared_client& c) : busy_(c.busy_) {
+      c.process_.check();
+      if (busy_.exchange(true))
+        raise({fault::caller, "in-use", "", "another call of this client is running"});
+    }
+    in_use(const in_use&) = delete;
+    in_use& operator=(const in_use&) = delete;
+    ~in_use() { busy_ = false; }
+
+   private:
+    std::atomic<bool>& busy_;
+  };
+
+  signals signals_;
+  std::vector<std::string> capabilities_;
+  std::optional<net::retrieval_client> inner_;
   std::atomic<bool> busy_ = false;
   one_process process_;
 };

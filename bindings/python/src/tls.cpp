@@ -27,17 +27,18 @@ tls::common_name policy_from(std::string_view word) {
       word, {{"fallback", tls::common_name::fallback}, {"never", tls::common_name::never}});
 }
 
-tls::context make_context(const std::vector<std::pair<std::string, std::string>>& credentials,
-                          std::string_view protocol, bool system_store, std::string ca_file,
-                          std::string crl, std::string_view names,
+using credentials = std::vector<std::pair<path_in, path_in>>;
+
+tls::context make_context(const credentials& files, std::string_view protocol, bool system_store,
+                          path_in ca_file, path_in crl, std::string_view names,
                           std::optional<std::chrono::sys_seconds> now) {
   tls::context_options options;
   options.inside = word_to<tls::protocol>(
       protocol, {{"imdp", tls::protocol::imdp}, {"imrp", tls::protocol::imrp}});
-  for (const auto& [chain, key] : credentials) options.credentials.push_back({chain, key});
+  for (const auto& [chain, key] : files) options.credentials.push_back({chain.held, key.held});
   options.system_store = system_store;
-  options.ca_file = std::move(ca_file);
-  options.crl = std::move(crl);
+  options.ca_file = std::move(ca_file.held);
+  options.crl = std::move(crl.held);
   options.names = policy_from(names);
   options.now = now;
   return take(without_gil([&] { return tls::context::create(options); }));
@@ -110,8 +111,7 @@ Traceback (most recent call last):
     ...
 ima.errors.LocalProtocolError: domain.pem: ... [certificate-file]
 )")
-      .def(py::init(&make_context),
-           "credentials"_a = std::vector<std::pair<std::string, std::string>>{}, py::kw_only(),
+      .def(py::init(&make_context), "credentials"_a = credentials{}, py::kw_only(),
            "protocol"_a = "imdp", "system_store"_a = true, "ca_file"_a = "", "crl"_a = "",
            "names"_a = "fallback", "now"_a = std::nullopt,
            "Reads the files: (chain, key) for each credential.")

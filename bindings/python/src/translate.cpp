@@ -91,12 +91,12 @@ translated from_mail(octets_in mail, const limits& bounds) {
           std::move(remarks)};
 }
 
-std::vector<remark> file_to_message(const std::string& path, const py::object& out,
+std::vector<remark> file_to_message(const path_in& path, const py::object& out,
                                     const limits& bounds) {
   python_writer writer(out);
   std::vector<remark> remarks;
   writer.conclude(without_gil([&]() -> result<void> {
-    auto file = translate::mail_file::open(path);
+    auto file = translate::mail_file::open(path.held);
     if (!file) return std::move(file).error();
     auto made = translate::mime_to_message::translate(*file, file->size(), bounds);
     if (!made) return std::move(made).error();
@@ -127,14 +127,14 @@ translate::format format_from(std::string_view word) {
   return *known;
 }
 
-std::vector<translate::transferred> transfer(std::string in, std::string out, std::string_view from,
+std::vector<translate::transferred> transfer(path_in in, path_in out, std::string_view from,
                                              std::string_view to, const limits& bounds) {
   std::vector<translate::transferred> each;
   translate::transfer_options what;
   what.from = format_from(from);
   what.to = format_from(to);
-  what.in = std::move(in);
-  what.out = std::move(out);
+  what.in = std::move(in.held);
+  what.out = std::move(out.held);
   what.bounds = bounds;
   take(without_gil(
       [&] { return translate::transfer(what, [&](const auto& one) { each.push_back(one); }); }));
@@ -184,8 +184,17 @@ void add_translate(py::module_& m) {
 ('café', b'hello\n', [])
 )");
   m.def("file_to_message", &file_to_message, "path"_a, "into"_a, "limits"_a = limits{},
-        "Streams a file of Internet mail, as a message, into a function (a file's write); returns "
-        "the Remarks.");
+        R"(Streams a file of Internet mail, as a message, into a function; returns the Remarks.
+
+>>> import io, tempfile
+>>> mail = tempfile.NamedTemporaryFile(suffix=".eml")
+>>> _ = mail.write(b"From: a@a.example\nSubject: Photos\n\nhello\n"); mail.flush()
+>>> out = io.BytesIO()
+>>> file_to_message(mail.name, out.write)
+[]
+>>> ima.Message.parse(out.getvalue()).header.subject
+'Photos'
+)");
   m.def("to_mail", &to_mail, "message"_a, "into"_a, "limits"_a = limits{},
         R"(Streams a message, as Internet mail, into a function; returns the Remarks.
 
@@ -198,19 +207,40 @@ True
 )");
   m.def("transfer", &transfer, "source"_a, "target"_a, "from_format"_a, "to_format"_a,
         py::kw_only(), "limits"_a = limits{},
-        "Translates every message at a path to another path. Formats: eml, mbox, maildir, ima, "
-        "mailbox. Can be repeated; returns a Transferred for each message.");
+        R"(Translates every message at a path to another path; returns a Transferred for each.
+
+Formats: eml, mbox, maildir, ima, mailbox. Can be repeated.
+
+>>> import tempfile
+>>> import ima.mailbox
+>>> place = tempfile.mkdtemp()
+>>> ima.mailbox.Mailbox.create(place)
+>>> old = tempfile.NamedTemporaryFile(suffix=".mbox")
+>>> _ = old.write(b"From x\nFrom: a@a.example\n\nhello\n"); old.flush()
+>>> [one.already for one in transfer(old.name, place, "mbox", "mailbox")]
+[False]
+>>> [one.already for one in transfer(old.name, place, "mbox", "mailbox")]
+[True]
+)");
   m.def(
       "mirror_to_maildir",
-      [](shared_mailbox& box, const std::string& directory, const limits& bounds) {
+      [](shared_mailbox& box, const path_in& directory, const limits& bounds) {
         return box.call([&](mailbox::mailbox& inner) {
           return translate::mirror_to_maildir(
-              inner, mailbox::posix_file_system(), directory, [](const auto&, const auto&) {},
+              inner, mailbox::posix_file_system(), directory.held, [](const auto&, const auto&) {},
               bounds);
         });
       },
       "mailbox"_a, "directory"_a, "limits"_a = limits{},
-      "Makes a Maildir show what a Mailbox holds; flags go both ways. Can be repeated.");
+      R"(Makes a Maildir show what a Mailbox holds; flags go both ways. Can be repeated.
+
+>>> import tempfile
+>>> import ima.mailbox
+>>> place = tempfile.mkdtemp()
+>>> ima.mailbox.Mailbox.create(place)
+>>> mirror_to_maildir(ima.mailbox.Mailbox.open(place), place + "/Maildir")
+MirrorChanges(written=0, removed=0, flags_out=0, flags_in=0)
+)");
 }
 
 }  // namespace ima::python

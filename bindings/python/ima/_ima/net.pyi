@@ -15,7 +15,7 @@ from typing import (
 
 from .._account import Account
 from . import Digest, HeaderBlock, Limits, Message, MessageFile, PartReceived
-from . import ReaddressedMessage, _Buffer
+from . import ReaddressedMessage, _Buffer, _Path
 from . import delivery, retrieval, service, tls
 
 _Log = Callable[[str, str, Dict[str, str]], object]
@@ -32,10 +32,10 @@ class _Handler(Protocol):
     def open(self, header: HeaderBlock, peer: delivery.PeerInfo) -> _Transaction: ...
 
 class _Users(Protocol):
-    def by_password(self, user: str, password: bytes) -> Union[str, Account, None]: ...
+    def by_password(self, user: str, password: bytes) -> Union[_Path, Account, None]: ...
     def by_certificate(
         self, user: str, key: Digest, names: List[str]
-    ) -> Union[str, Account, None]: ...
+    ) -> Union[_Path, Account, None]: ...
 
 class HostReport:
     __match_args__: ClassVar[Tuple[str, ...]]
@@ -225,7 +225,7 @@ class RetrievalClient:
     ) -> Submitted: ...
     def queue(self, *, timeout: Optional[float] = ...) -> List[retrieval.QueuedMessage]: ...
     def watch(self, folders: Mapping[str, str], *, timeout: Optional[float] = ...) -> None: ...
-    def wait_for_change(self, patience: float) -> Optional[retrieval.WatchedFolder]: ...
+    def wait_for_change(self, patience: Optional[float] = ...) -> Optional[retrieval.WatchedFolder]: ...
     def done(self, *, timeout: Optional[float] = ...) -> None: ...
 
 class DeliveryServer:
@@ -299,7 +299,7 @@ class RetrievalServer:
         workers: int = ...,
         connections: int = ...,
         trust_issued_names: bool = ...,
-        indexes: str = ...,
+        indexes: _Path = ...,
         sender: Optional[Submitter] = ...,
         log: Optional[_Log] = ...,
     ) -> None: ...

@@ -2,9 +2,10 @@ import datetime
 from typing import ClassVar, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Error
-from . import Address, HeaderBlock, Limits, NeedInput, _Buffer
+from . import Address, HeaderBlock, Limits, NeedInput, _AddressLike, _Buffer
 
 _Verdict = Literal["delivered", "queued", "mixed", "refused", "deferred"]
+_OutcomeWord = Literal["OK", "QUEUED", "FAIL", "DEFER"]
 _References = Sequence[Tuple[str, str]]
 _PartReferences = Mapping[int, Tuple[str, str, int]]
 
@@ -30,6 +31,7 @@ class FolderStatus:
 
 class WatchedFolder:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(self, folder: str, token: str) -> None: ...
     @property
     def folder(self) -> str: ...
     @property
@@ -130,15 +132,19 @@ class QuotaStatus:
 
 class RecipientOutcome:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(
+        self, recipient: _AddressLike, outcome: _OutcomeWord, text: str = ...
+    ) -> None: ...
     @property
     def recipient(self) -> Address: ...
     @property
-    def outcome(self) -> Literal["OK", "QUEUED", "FAIL", "DEFER"]: ...
+    def outcome(self) -> _OutcomeWord: ...
     @property
     def text(self) -> str: ...
 
 class SendEnd:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(self, verdict: _Verdict, saved: str = ...) -> None: ...
     @property
     def verdict(self) -> _Verdict: ...
     @property
@@ -146,6 +152,14 @@ class SendEnd:
 
 class QueuedMessage:
     __match_args__: ClassVar[Tuple[str, ...]]
+    def __init__(
+        self,
+        id: str,
+        recipient: _AddressLike,
+        since: datetime.datetime,
+        next: Optional[datetime.datetime] = ...,
+        text: str = ...,
+    ) -> None: ...
     @property
     def id(self) -> str: ...
     @property

@@ -2,7 +2,7 @@ import datetime
 from typing import ClassVar, List, Optional, Sequence, Tuple, Union
 
 from . import Address, Digest, HeaderBlock, Limits, Message, MessageFile, ReaddressedMessage
-from . import _AddressLike, _Buffer, delivery
+from . import _AddressLike, _Buffer, _Path, delivery
 
 
 class Route:
@@ -41,7 +41,7 @@ class RoutingTable:
         self,
         recipient: _AddressLike,
         *,
-        mailbox: str = ...,
+        mailbox: _Path = ...,
         command: Sequence[str] = ...,
         alias: Sequence[_AddressLike] = ...,
     ) -> None: ...
@@ -49,11 +49,11 @@ class RoutingTable:
         self,
         hostpart: str,
         *,
-        mailbox: str = ...,
+        mailbox: _Path = ...,
         command: Sequence[str] = ...,
         alias: Sequence[_AddressLike] = ...,
     ) -> None: ...
-    def add_database(self, path: str) -> None: ...
+    def add_database(self, path: _Path) -> None: ...
     def check(self) -> None: ...
     @property
     def leads_elsewhere(self) -> bool: ...
@@ -110,9 +110,9 @@ class QueuedMessage:
 
 class Queue:
     @staticmethod
-    def open(path: str) -> Queue: ...
+    def open(path: _Path) -> Queue: ...
     @staticmethod
-    def open_existing(path: str) -> Queue: ...
+    def open_existing(path: _Path) -> Queue: ...
     def add(self, message: Union[Message, MessageFile, ReaddressedMessage]) -> QueueAddition: ...
     def ids(self) -> List[str]: ...
     def read(self, id: str) -> QueuedMessage: ...
@@ -147,7 +147,7 @@ class Accounts:
         self,
         user: str,
         *,
-        mailbox: str,
+        mailbox: _Path,
         password: Optional[PasswordHash] = ...,
         keys: Sequence[Digest] = ...,
         operator_certificate: bool = ...,

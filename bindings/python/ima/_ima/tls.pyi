@@ -2,7 +2,7 @@ import datetime
 from typing import ClassVar, List, Literal, Optional, Sequence, Tuple
 
 from ..errors import Error
-from . import _Buffer, Digest
+from . import Digest, _Buffer, _Path
 
 _CommonName = Literal["fallback", "never"]
 
@@ -35,12 +35,12 @@ class PeerFacts:
 class Context:
     def __init__(
         self,
-        credentials: Sequence[Tuple[str, str]] = ...,
+        credentials: Sequence[Tuple[_Path, _Path]] = ...,
         *,
         protocol: Literal["imdp", "imrp"] = ...,
         system_store: bool = ...,
-        ca_file: str = ...,
-        crl: str = ...,
+        ca_file: _Path = ...,
+        crl: _Path = ...,
         names: _CommonName = ...,
         now: Optional[datetime.datetime] = ...,
     ) -> None: ...

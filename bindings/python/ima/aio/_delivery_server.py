@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime
-import inspect
 import socket
 import threading
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
@@ -12,9 +11,10 @@ from .. import delivery as imdp
 from .. import tls as identity
 from ..errors import Error, LocalProtocolError
 from ._stream import Stream, allowed, split_endpoint
+from ._threads import Log, call_and_await, require
 
 _DEFAULT_PORT = 20025
-_Log = Callable[[str, str, Dict[str, str]], object]
+_VERDICTS = ("OK", "FAIL", "PARTIAL", "DEFER", "DROP")
 
 
 class DeliveryServer:
@@ -33,9 +33,11 @@ class DeliveryServer:
         listen: Sequence[str] = ("[::]:20025",),
         limits: Limits = Limits(),
         connections: int = 1000,
-        log: Optional[_Log] = None,
+        log: Optional[Log] = None,
     ) -> None:
         """Listens once it is started."""
+        if not hasattr(handler, "open"):
+            raise TypeError("a handler has a method open(header, peer)")
         self._handler = handler
         self._tls = tls
         self._listen = listen
@@ -50,13 +52,15 @@ class DeliveryServer:
     async def start(self) -> None:
         """Opens the listening sockets and serves from now on."""
         for where in self._listen:
-            listening = _listen_on(*split_endpoint(where, _DEFAULT_PORT))
-            self._servers.append(await asyncio.start_server(self._accept, sock=listening))
+            self._servers.append(await asyncio.start_server(self._accept, sock=_listen_on(where)))
 
     async def run(self) -> None:
-        """Serves until stop()."""
+        """Serves until stop() or the end of the task."""
         await self.start()
-        await self.wait()
+        try:
+            await self.wait()
+        finally:
+            await self.__aexit__()
 
     def stop(self) -> None:
         """Takes no more; messages in hand are answered."""
@@ -131,7 +135,7 @@ class DeliveryServer:
 class _Connection:
     """One connection: events of the session in, decisions of the handler out."""
 
-    def __init__(self, stream: Stream, handler: Any, limits: Limits, log: _Log) -> None:
+    def __init__(self, stream: Stream, handler: Any, limits: Limits, log: Log) -> None:
         certificate = stream.peer.certificate
         assert certificate is not None  # IMDP has no handshake without one
         self._certificate = certificate
@@ -259,26 +263,26 @@ class _Connection:
         try:
             self._transaction = await _call(self._handler.open, header, peer)
             answer = await _call(self._transaction.judge)
-        except Exception as error:
+            require(isinstance(answer, imdp.HeaderAnswer), "judge() must return a HeaderAnswer")
+        except Error as error:
             self._report(error)
             return imdp.HeaderAnswer("defer")
-        assert isinstance(answer, imdp.HeaderAnswer)
-        return answer
+        return answer  # type: ignore[no-any-return]
 
     async def _take(self, piece: PartReceived) -> None:
         try:
             await _call(self._transaction.body, piece)
-        except Exception as error:
+        except Error as error:
             self._report(error)
             self._transaction = None
-            permanent = isinstance(error, Error) and error.kind in ("peer", "refused", "caller")
-            self._session.abandon(str(error), permanent)
+            self._session.abandon(str(error), error.kind in ("peer", "refused", "caller"))
 
     async def _conclude(self) -> bool:
         sink = _Sink(self._session, self._stream, self._limits)
         try:
             verdict = await _call(self._transaction.finish, sink)
-        except Exception as error:
+            require(verdict in _VERDICTS, f"finish() returned {verdict!r}, which is no verdict")
+        except Error as error:
             self._report(error)
             verdict = "DEFER"
         self._transaction = None
@@ -299,11 +303,8 @@ class _Connection:
         ):
             self.stop()
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: Error) -> None:
         self._log("error", "handler-failed", {"text": str(error)})
-        if not isinstance(error, Error):
-            context = {"message": "a handler called by libima failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
 
 
 class _Sink:
@@ -340,11 +341,16 @@ class _Sink:
             self._stream.write(self._session.take_output())
 
 
-def _listen_on(host: str, port: int) -> socket.socket:
-    if ":" not in host:
-        return socket.create_server((host, port))
-    both = host == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
+def _listen_on(where: str) -> socket.socket:
+    host, port = split_endpoint(where, _DEFAULT_PORT)
+    try:
+        if ":" not in host:
+            return socket.create_server((host, port))
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
+    except OSError as error:
+        text = f"cannot listen on {where}: {error.strerror or error}"
+        raise LocalProtocolError(text, rule="listen") from error
 
 
 async def _call(method: Callable[..., Any], *arguments: object) -> Any:
@@ -353,5 +359,4 @@ async def _call(method: Callable[..., Any], *arguments: object) -> Any:
     owner = getattr(method, "__self__", None)
     if isinstance(owner, (imdp.Handler, imdp.OpenTransaction)):
         return await asyncio.to_thread(method, *arguments)
-    answer = method(*arguments)
-    return await answer if inspect.isawaitable(answer) else answer
+    return await call_and_await(method, *arguments)

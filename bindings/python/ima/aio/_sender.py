@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Callable, Dict, List, Literal, Mapping, Optional, Sequence, Union
+from typing import Callable, List, Literal, Mapping, Optional, Sequence, Union
 
 from .. import HeaderBlock, Limits, Message, MessageFile, NeedInput, ReaddressedMessage
 from .. import delivery as imdp
@@ -16,9 +16,9 @@ from ..errors import (
 from ..net import HostReport, SendReport
 from ..tls import Context
 from ._stream import Stream, allowed
+from ._threads import Log
 
 _PIECE_SIZE = 256 * 1024
-_Log = Callable[[str, str, Dict[str, str]], object]
 
 
 async def send_message(
@@ -29,7 +29,7 @@ async def send_message(
     dns_servers: Sequence[str] = (),
     limits: Limits = Limits(),
     header_round: float = 45.0,
-    log: Optional[_Log] = None,
+    log: Optional[Log] = None,
 ) -> SendReport:
     """Sends a message to all its recipients: every host gets the header first, and only if all
     accept does the body go anywhere. `hosts` says where a hostpart is reached; others are looked up
@@ -73,7 +73,7 @@ class _HostDelivery:
         hosts: Mapping[str, str],
         dns_servers: Sequence[str],
         limits: Limits,
-        log: Optional[_Log],
+        log: Optional[Log],
     ) -> None:
         self.host = host
         self._message = message
@@ -86,6 +86,7 @@ class _HostDelivery:
         self._session = imdp.ClientSession(host, limits)
         self._stream: Optional[Stream] = None
         self._accepted = False
+        self._sent = False
         self._finished = False
         self.problem = ""
         self._permanent = False
@@ -189,6 +190,7 @@ class _HostDelivery:
             async with allowed(self._limits.line, "the server", self.host):
                 await self._stream.drained()
         self._flush()
+        self._sent = True
 
     async def _answer(self, enough: Callable[[], bool]) -> None:
         while not enough():
@@ -208,7 +210,7 @@ class _HostDelivery:
         except RemoteProtocolError:
             raise
         except Error as error:
-            if not self._accepted:
+            if not self._sent:
                 raise
             raise ConnectionLost(str(error), rule="no-verdict") from error
         if data:
@@ -239,9 +241,10 @@ class _HostDelivery:
     def _fail(self, error: Error) -> None:
         if self._finished:
             return
-        # Only what a domain itself says for good is for good.
+        # Only what a domain itself says for good is for good, and a server cannot have taken what it
+        # did not get.
         self._permanent = error.kind == "refused"
-        self._unknown = error.kind == "unknown"
+        self._unknown = error.kind == "unknown" and self._sent
         outcome: Literal["FAIL", "DEFER"] = "FAIL" if self._permanent else "DEFER"
         self._results = [
             imdp.RecipientResult(r.recipient, outcome, error.text) for r in self._results

@@ -2,25 +2,32 @@
 
 import asyncio
 import contextlib
-from typing import AsyncIterator, List, Literal, Mapping, Optional, Sequence
+from typing import AsyncIterator, List, Literal, Mapping, Optional, Sequence, Tuple
 
-from .. import Limits
-from ..errors import ConnectionFailed, Error, TimedOut
-from ..net import find_service
+from .. import Limits, net
+from ..errors import ConnectionFailed, Error, LocalProtocolError, TimedOut
 from ..tls import Context, Engine, PeerFacts
 
 _READ_SIZE = 256 * 1024
+_LONGEST = 1e9  # seconds; fits into any clock's arithmetic
+
+
+def check_time(seconds: Optional[float]) -> None:
+    """Refuses what is no time to wait, as `ima.net` does."""
+    if seconds is not None and not 0 <= seconds <= _LONGEST:
+        raise ValueError("a time that is negative or too long")
 
 
 @contextlib.asynccontextmanager
 async def allowed(seconds: Optional[float], what: str, place: str = "") -> AsyncIterator[None]:
     """Bounds a block to some time, after which it raises TimedOut."""
+    bound = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with bound:
             yield
-    except TimedOut:
-        raise
     except TimeoutError:
+        if not bound.expired():  # not of this block
+            raise
         raise TimedOut(f"{what} took too long", rule="timeout", place=place) from None
 
 
@@ -28,21 +35,23 @@ _Kind = Literal["delivery", "retrieval"]
 _DEFAULT_PORT = {"delivery": 20025, "retrieval": 20093}
 
 
-def split_endpoint(where: str, default_port: int) -> "tuple[str, int]":
+def split_endpoint(where: str, default_port: int) -> Tuple[str, int]:
     """Host and port of "host", "host:port", "[address]" or "[address]:port"."""
     host, separator, port = where.rpartition(":")
     if not separator or where.endswith("]"):
         host, port = where, str(default_port)
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        text = f"'{where}' is not like 127.0.0.1:20025 or [::1]:20025"
+        raise LocalProtocolError(text, rule="endpoint")
+    return host, int(port)
 
 
-async def endpoints(
-    host: str, kind: _Kind, hosts: Mapping[str, str], dns_servers: Sequence[str]
+async def find_service(
+    hostpart: str, kind: _Kind, *, dns_servers: Sequence[str] = ()
 ) -> List[str]:
-    """Where a hostpart is reached, in the order to try."""
-    if host in hosts:
-        return [hosts[host]]
-    return await asyncio.to_thread(find_service, host, kind, dns_servers=dns_servers)
+    """Where a hostpart is reached: network addresses with ports, in the order to try them."""
+    return await asyncio.to_thread(net.find_service, hostpart, kind, dns_servers=dns_servers)
 
 
 class Stream:
@@ -68,7 +77,8 @@ class Stream:
     ) -> "Stream":
         """Connects to a hostpart, wherever it can be reached, and completes the handshake."""
         last: Optional[Error] = None
-        for where in await endpoints(host, kind, hosts, dns_servers):
+        known = [hosts[host]] if host in hosts else None
+        for where in known or await find_service(host, kind, dns_servers=dns_servers):
             try:
                 return await cls._connect_to(where, host, tls, sender, kind, limits)
             except Error as error:
