@@ -9,7 +9,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
+#include <span>
 
 namespace ima::translate {
 namespace {
@@ -40,10 +41,37 @@ result<std::vector<made_part>> parts_made_of(const part_info& part, std::string_
   return std::move(made.parts);
 }
 
-bool is_among(const part_info& part, const std::vector<made_part>& made) {
-  return std::any_of(made.begin(), made.end(), [&](const made_part& m) {
-    return m.size == part.size && m.sum == part.sha256 && m.words.media_type == part.media_type;
+// An original stands behind what was made of it, so no two parts can each explain the other.
+bool names_original(std::string_view line, std::size_t number, std::size_t parts) {
+  const std::size_t original = original_of(line);
+  return original > number && original <= parts;
+}
+
+bool is_made(const part_info& part, const made_part& made) {
+  return made.size == part.size && made.sum == part.sha256 &&
+         made.words.media_type == part.media_type;
+}
+
+// How many parts translating an original gives before the original itself.
+std::size_t made_before(const part_info& original, const std::vector<made_part>& made) {
+  const auto itself = std::find_if(made.rbegin(), made.rend(), [&](const made_part& m) {
+    return m.size == original.size && m.sum == original.sha256;
   });
+  return itself == made.rend() ? 0 : static_cast<std::size_t>(made.rend() - itself) - 1;
+}
+
+// Marks the parts before the one with this number if they are all that it gives, and no more.
+void mark_made(std::size_t number, std::span<const part_info> parts,
+               const std::vector<std::string_view>& lines, const std::vector<made_part>& made,
+               std::vector<bool>& out) {
+  const std::size_t count = made_before(parts[number - 1], made);
+  if (count >= number) return;
+  const std::size_t first = number - 1 - count;
+  for (std::size_t i = 0; i < count; ++i)
+    if (!is_made(parts[first + i], made[i]) ||
+        !names_original(lines[first + i], first + i + 1, parts.size()))
+      return;
+  for (std::size_t i = 0; i < count; ++i) out[first + i] = true;
 }
 
 }  // namespace
@@ -60,22 +88,17 @@ result<std::vector<bool>> derived_parts(const header_block& header, body_source&
   const auto lines = header.all("part");
   const auto parts = header.parts();
   std::vector<bool> out(parts.size(), false);
-  std::map<std::size_t, std::vector<made_part>> made;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::size_t original = original_of(lines[i]);
-    if (original == 0) continue;
-    // An original stands behind what was made of it, so no two parts can each explain the other.
-    if (original > i + 1 && original <= parts.size()) {
-      if (!made.contains(original)) {
-        IMA_TRY(found, parts_made_of(parts[original - 1], lines[original - 1], body));
-        made.emplace(original, std::move(found));
-      }
-      out[i] = is_among(parts[i], made.at(original));
-    }
-    if (!out[i])
+  std::set<std::size_t> originals;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (names_original(lines[i], i + 1, parts.size())) originals.insert(original_of(lines[i]));
+  for (const std::size_t n : originals) {
+    IMA_TRY(made, parts_made_of(parts[n - 1], lines[n - 1], body));
+    mark_made(n, parts, lines, made, out);
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (!out[i] && original_of(lines[i]) != 0)
       remarks.push_back({"original", fmt::format("part {}", i + 1),
                          "is not what the part that it names says; both are kept"});
-  }
   return out;
 }
 
