@@ -2,6 +2,8 @@
 is named, nothing is deleted for it, and it comes once it is whole again."""
 
 import os
+import subprocess
+import time
 
 from harness import Domain, Tests, authority, stored
 from imrp import Client, Copy, give
@@ -56,6 +58,28 @@ with Tests() as t:
     t.equal("the others are not brought again", again.out, "")
     complaints(again, bad)
     t.equal("what is not here is not deleted there", there.ids("inbox"), bad)
+
+    # Watching goes on, also with more folders than can be watched.
+    for number in range(70):
+        there.ask(f"CREATE-FOLDER folder{number}")
+    log = b.place / "watch.txt"
+    with open(log, "wb") as out:
+        watcher = t.started(subprocess.Popen(
+            [str(t.program("fetch-mail")), "--config", str(b.place / "bob.fetch.toml"), "--watch",
+             str(b.place / "watched")], stdout=out, stderr=out))
+    for wanted in ("[message-unavailable]\n", " pushed\n"):
+        for _ in range(400):
+            if wanted in log.read_text():
+                break
+            time.sleep(0.05)
+        t.contains("it is said, and the others come", log.read_text(), wanted)
+        if wanted.startswith("["):
+            time.sleep(0.5)  # for the watch; where it comes later, the message comes with the list
+            give(t, b, bob, "pushed")
+    watcher.kill()
+    watcher.wait()
+    pushed = next(line for line in log.read_text().splitlines() if line.endswith(" pushed"))
+    there.ask(f"DELETE inbox {pushed.split()[1]}")
 
     (b.place / "removed").rename(removed)
     flipped.write_bytes(octets)
