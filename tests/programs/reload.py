@@ -162,12 +162,12 @@ with Tests() as t:
     sent = a.send(a.message("--to", "bob@b.example", text="queued\n"), sections=queue)
     t.contains("queued", sent.out, "QUEUED bob@b.example")
     runner = QueueRunner(t, a.write("run.toml", a.send_settings(sections=queue)))
-    t.true("refused", runner.wait_for("queue-result .*DEFER bob@b.example .*unknown ca"),
+    t.true("refused", runner.wait_for("queue-result .*=bob@b.example result=DEFER .*unknown ca"),
            runner.text())
     for now, kept in zip((a.chain, a.key), right):
         replace(now, kept)
     runner.signal(signal.SIGHUP)
-    t.true("delivered", runner.wait_for("queue-result .*OK bob@b.example"), runner.text())
+    t.true("delivered", runner.wait_for("queue-result .*=bob@b.example result=OK"), runner.text())
     t.equal("the runner ends in order", runner.stop(), 0)
 
     # Whom to trust, and who is revoked.

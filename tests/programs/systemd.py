@@ -102,7 +102,7 @@ with Tests() as t:
     t.contains("queued", sent.out, "QUEUED bob@b.example")
     runner = QueueRunner(t, a.write("run.toml", a.send_settings(sections=queue)),
                          wrapper("server-send-mail"))
-    t.true("delivered from the queue", runner.wait_for("queue-result .*OK bob@b.example"),
+    t.true("delivered from the queue", runner.wait_for("queue-result .*=bob@b.example result=OK"),
            runner.text())
 
     for server in (*b.servers.values(), runner):
