@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""How much memory a post office needs for each connection that watches and waits, and how soon a change
-reaches all of them:
+"""How much memory, and how many files, a post office needs for each connection that watches and waits,
+and how soon a change reaches all of them:
 
-    benchmarks/idle_watchers.py BUILD/tools [CONNECTIONS]
+    benchmarks/idle_watchers.py BUILD/tools [CONNECTIONS [USERS]]
+
+By default ten thousand connections of one user, all of whom the change concerns. With more users, each
+with a mailbox of his own, it concerns those of the first.
 """
 
 import pathlib
@@ -37,35 +40,54 @@ def connect(address, context, login):
     return link
 
 
-def main(t, count):
+def files(pid):
+    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def settle(pid):
+    """Waits until what was opened for requests is closed again."""
+    counts = [0, files(pid)]
+    while counts[-1] != counts[-2]:
+        time.sleep(4)
+        counts.append(files(pid))
+
+
+def main(t, count, users):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     ca = authority(t.work)
     b = Domain(t, ca, "b.example")
-    bob = b.add_user("bob")
-    chain, key = ca.certificate(b.place / "bob.client", ["bob"], usage="clientAuth")
-    b.admin("user", "certificate", "bob", "--users", b.place / "users.toml", "--add", chain)
+    chain, key = ca.certificate(b.place / "client", ["bob"], usage="clientAuth")
+    names = [f"bob{n}" for n in range(users)]
+    boxes = [b.add_user(name) for name in names]
+    for name in names:
+        b.admin("user", "certificate", name, "--users", b.place / "users.toml", "--add", chain)
     server = b.start("server-post-office",
                      sections=f"[limits]\nconnections = {count + 10}\n"
                               f"connections-per-peer = {count + 10}\n")
     context = ssl.create_default_context(cafile=str(ca.pem))
     context.set_alpn_protocols(["imrp"])
     context.load_cert_chain(chain, key)
-    login = b"AUTH bob CERTIFICATE\nWATCH inbox 0\n"
-    links = [connect(server.address, context, login) for _ in range(10)]
-    before = resident(server.process.pid)
-    links += [connect(server.address, context, login) for _ in range(count)]
-    time.sleep(1)
-    after = resident(server.process.pid)
-    given = run(t.program("server-give-recipient"), bob, "-", "bob@b.example",
-                stdin=b.message("--to", "bob@b.example"))
+    logins = [f"AUTH {name} CERTIFICATE\nWATCH inbox 0\n".encode() for name in names]
+    links = [connect(server.address, context, logins[0]) for _ in range(10)]
+    pid = server.process.pid
+    settle(pid)
+    before, open_before = resident(pid), files(pid)
+    links += [connect(server.address, context, logins[n % users]) for n in range(count)]
+    settle(pid)
+    after, open_after = resident(pid), files(pid)
+    told_of = [link for n, link in enumerate(links) if n < 10 or (n - 10) % users == 0]
+    given = run(t.program("server-give-recipient"), boxes[0], "-", "bob0@b.example",
+                stdin=b.message("--to", "bob0@b.example"))
     began = time.monotonic()
     t.equal("a message comes", given.code, 0)
-    told = sum(link.recv(4096).startswith(b"EVENT inbox ") for link in links)
-    print(f"{count} watching connections: {(after - before) // count} octets of memory each; "
-          f"{told} of {len(links)} told after {time.monotonic() - began:.2f} s")
-    t.equal("all are told", told, len(links))
+    told = sum(link.recv(4096).startswith(b"EVENT inbox ") for link in told_of)
+    print(f"{count} watching connections of {users} users: {(after - before) // count} octets of memory "
+          f"and {(open_after - open_before) / count:.1f} files each; "
+          f"{told} of {len(told_of)} told after {time.monotonic() - began:.2f} s")
+    t.equal("all are told", told, len(told_of))
 
 
 with Tests() as tests:
-    main(tests, int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
+    main(tests, int(sys.argv[2]) if len(sys.argv) > 2 else 10_000,
+         int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -30,6 +30,8 @@ class index {
   static void remove(const std::string& path);
   /// False where another file, or none, is at its path now.
   bool in_place() const;
+  /// False for one that goes when it is closed.
+  bool is_file() const noexcept { return identity_ != 0; }
   index(index&&) noexcept;
   index& operator=(index&&) noexcept;
   ~index();

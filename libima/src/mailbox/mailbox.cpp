@@ -98,6 +98,17 @@ std::string index_in(const std::string& directory, const std::string& path) {
   return fmt::format("{}/{}", directory, digest::of(unknown ? path : real.string()).hex());
 }
 
+// A temporary index would be lost.
+void mailbox::rest() {
+  state& s = *state_;
+  const std::lock_guard guard(s.mutex);
+  if (!s.cache || !s.cache->is_file()) return;
+  s.cache.reset();
+  s.indexed_to.reset();
+  s.log.reset();
+  s.lock_file.reset();
+}
+
 result<void> mailbox::rebuild() {
   const std::lock_guard guard(state_->mutex);
   return state_->renew();

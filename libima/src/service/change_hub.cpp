@@ -2,6 +2,7 @@
 
 #include <ima/mailbox/watch.hpp>
 
+#include <map>
 #include <utility>
 
 namespace ima::service {
@@ -29,9 +30,14 @@ struct change_hub::watched_mailbox {
                   std::shared_ptr<mailbox::mailbox> what)
       : path(std::move(where)), mail(std::move(what)), watch(disk, path) {}
 
-  void look(const std::vector<std::shared_ptr<watcher>>& all);
-  void look(watcher& who, bool changed) const;
-  bool has_changed(const retrieval::watched_folder& folder) const;
+  // The states of folders, by what was told of them last: asked once for all who were told the
+  // same.
+  using states = std::map<std::pair<std::string, std::string>, std::string>;
+
+  // True where the mailbox was asked, and not only looked at from outside.
+  bool look(const std::vector<std::shared_ptr<watcher>>& all);
+  void look(watcher& who, bool changed, states& known) const;
+  std::string state_of(const retrieval::watched_folder& folder) const;
 
   const std::string path;
   const std::shared_ptr<mailbox::mailbox> mail;
@@ -60,32 +66,36 @@ class change_hub::watch_handle : public retrieval::subscription {
 
 // A mailbox that cannot be read at the moment is looked at again; whoever asks it for changes
 // learns why.
-void change_hub::watched_mailbox::look(const std::vector<std::shared_ptr<watcher>>& all) {
+bool change_hub::watched_mailbox::look(const std::vector<std::shared_ptr<watcher>>& all) {
   const auto changed = watch.changed();
   missed = missed || !changed || *changed;
   const bool now = missed;
   if (missed) missed = !mail->take_in();
-  if (!missed)
-    for (const auto& who : all) look(*who, now);
+  if (missed) return true;
+  states known;
+  for (const auto& who : all) look(*who, now, known);
+  return now || !known.empty();
 }
 
-void change_hub::watched_mailbox::look(watcher& who, bool changed) const {
+void change_hub::watched_mailbox::look(watcher& who, bool changed, states& known) const {
   const std::scoped_lock guard(who.mutex);
   if (!who.goes_on() || !(changed || std::exchange(who.fresh, false))) return;
   for (retrieval::watched_folder& folder : who.folders) {
-    if (!has_changed(folder)) continue;
-    auto now = mail->status(folder.folder);
-    // A folder that is gone is told once, with the token from which everything is asked anew.
-    std::string token = now ? std::move(now->token) : std::string(retrieval::first_token);
-    if (token == folder.token) continue;
-    folder.token = std::move(token);
+    const auto [place, fresh] = known.try_emplace({folder.folder, folder.token});
+    if (fresh) place->second = state_of(folder);
+    if (place->second == folder.token) continue;
+    folder.token = place->second;
     who.calls.tell(folder);
   }
 }
 
-bool change_hub::watched_mailbox::has_changed(const retrieval::watched_folder& folder) const {
+// The token that was told last, where nothing has changed in the folder since. A folder that is
+// gone is told once, with the token from which everything is asked anew.
+std::string change_hub::watched_mailbox::state_of(const retrieval::watched_folder& folder) const {
   const auto page = mail->changes(folder.folder, folder.token, 1);
-  return !page || !page->entries.empty() || page->more;
+  if (page && page->entries.empty() && !page->more) return folder.token;
+  auto now = mail->status(folder.folder);
+  return now ? std::move(now->token) : std::string(retrieval::first_token);
 }
 
 change_hub::~change_hub() {
@@ -142,7 +152,7 @@ void change_hub::work() {
     if (known == mailboxes_.end() || known->second != mailbox) continue;
     const auto watchers = mailbox->watchers;
     guard.unlock();
-    mailbox->look(watchers);
+    if (mailbox->look(watchers)) used_(mailbox->mail);
     guard.lock();
     due_.emplace(clock::now() + interval_, mailbox);
   }

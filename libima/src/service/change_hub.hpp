@@ -13,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ima::service {
@@ -29,10 +30,12 @@ struct watch_calls {
 /// hosts do to it, too. The threads run while anything is watched. Thread-safe.
 class change_hub {
  public:
-  explicit change_hub(mailbox::file_system& disk,
-                      std::chrono::milliseconds interval = std::chrono::milliseconds(400),
-                      std::size_t threads = 4)
-      : disk_(disk), interval_(interval), most_threads_(threads) {}
+  using mailbox_used = std::function<void(const std::shared_ptr<mailbox::mailbox>&)>;
+
+  /// `used` hears of each mailbox that was asked what changed, on a thread of the hub.
+  change_hub(mailbox::file_system& disk, std::chrono::milliseconds interval, mailbox_used used,
+             std::size_t threads = 4)
+      : disk_(disk), interval_(interval), used_(std::move(used)), most_threads_(threads) {}
   change_hub(const change_hub&) = delete;
   change_hub& operator=(const change_hub&) = delete;
   ~change_hub();
@@ -54,6 +57,7 @@ class change_hub {
 
   mailbox::file_system& disk_;
   std::chrono::milliseconds interval_;
+  mailbox_used used_;
   std::size_t most_threads_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

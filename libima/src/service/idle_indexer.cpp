@@ -65,7 +65,8 @@ void idle_indexer::work_on_next(std::unique_lock<std::mutex>& guard) {
   guard.lock();
   auto finished = put_back(which, !all || *all);
   guard.unlock();
-  finished.reset();  // nobody waits while it is closed
+  if (finished) finished->rest();  // somebody may watch it, for days
+  finished.reset();
   guard.lock();
   const auto until = clock::now() + spent;
   while (!stopping_ && clock::now() < until) wake_.wait_until(guard, until);

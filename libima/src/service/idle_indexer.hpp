@@ -13,8 +13,8 @@
 namespace ima::service {
 
 /// Makes mailboxes searchable while nobody uses them (docs/mailbox.md section 9), so that a search
-/// need not. One thread, a few messages at a time, at work at most half of the time; it runs once a
-/// mailbox was used. Thread-safe.
+/// need not, and then lets them rest. One thread, a few messages at a time, at work at most half of
+/// the time; it runs once a mailbox was used. Thread-safe.
 class idle_indexer {
  public:
   /// A mailbox is idle when it was not used for `rest`.
@@ -23,7 +23,8 @@ class idle_indexer {
   idle_indexer& operator=(const idle_indexer&) = delete;
   ~idle_indexer();
 
-  /// The mailbox is being used. It is kept open until all that is in it can be searched.
+  /// The mailbox is being used. It is kept until all that is in it can be searched; then its files
+  /// are closed.
   void used(const std::shared_ptr<mailbox::mailbox>& mail);
 
  private:

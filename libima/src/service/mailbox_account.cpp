@@ -111,7 +111,9 @@ class mailbox_account : public retrieval::account {
  public:
   mailbox_account(office_parts parts, proved_user user, std::string path,
                   std::shared_ptr<mailbox::mailbox> mail)
-      : parts_(parts), user_(std::move(user)), path_(std::move(path)), mail_(std::move(mail)) {}
+      : parts_(parts), user_(std::move(user)), path_(std::move(path)), mail_(std::move(mail)) {
+    parts_.indexer.used(mail_);
+  }
 
   bool may_go_on() override {
     return user_.name.empty() || parts_.users.admits(user_.name, path_, user_.certificate);

@@ -24,8 +24,9 @@ struct post_office::state {
       : disk(d),
         users(u),
         options(std::move(o)),
-        changes(d, options.watch_interval),
-        indexer(options.idle) {}
+        indexer(options.idle),
+        changes(d, options.watch_interval,
+                [this](const std::shared_ptr<mailbox::mailbox>& mail) { indexer.used(mail); }) {}
 
   std::shared_ptr<shared_mailbox> find(const std::string& path);
   result<std::unique_ptr<retrieval::account>> open(proved_user user, const std::string& path);
@@ -36,8 +37,8 @@ struct post_office::state {
   submissions sent;
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<shared_mailbox>> mailboxes;  // guarded by mutex
+  idle_indexer indexer;                                              // outlives who tells it
   change_hub changes;
-  idle_indexer indexer;
 };
 
 std::shared_ptr<shared_mailbox> post_office::state::find(const std::string& path) {

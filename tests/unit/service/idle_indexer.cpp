@@ -62,6 +62,30 @@ TEST_CASE("a mailbox that rests is made searchable to the last message, and then
   CHECK(other.mail->make_searchable(1).value());
 }
 
+TEST_CASE("a mailbox that rests has no file open, and is as good as before when it is used") {
+  mailbox_with_mail one(3);
+  const auto open_files = [&one] {
+    std::size_t count = 0;
+    for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;  // the directory's own
+      const auto target = std::filesystem::read_symlink(each, gone).string();
+      if (target.starts_with(one.folder)) ++count;
+    }
+    return count;
+  };
+  CHECK(open_files() > 0);
+  const auto before = one.mail->status("inbox").value();
+  {
+    service::idle_indexer indexer(1ms);
+    indexer.used(one.mail);
+    one.wait();
+  }
+  CHECK(open_files() == 0);
+  CHECK(one.mail->status("inbox").value().token == before.token);
+  CHECK(one.mail->status("inbox").value().messages == 3);
+  CHECK(open_files() > 0);
+}
+
 TEST_CASE("a mailbox in use is left alone, and the indexer ends in the midst of it") {
   mailbox_with_mail one(3);
   {

@@ -182,6 +182,9 @@ class IMA_API mailbox {
   /// Makes up to `at_most` more messages searchable; true when all are. For idle times.
   result<bool> make_searchable(std::size_t at_most);
 
+  /// Closes its files; the next use opens them again. For a mailbox that is kept and not used.
+  void rest();
+
   /// One outcome for each id, in order.
   result<std::vector<outcome>> set_flags(std::string_view folder, std::span<const std::string> ids,
                                          const flag_change& what);
