@@ -2,10 +2,13 @@
 holds without a restart; what he sent is kept and marked."""
 
 import json
+import os
 import subprocess
 import time
 
 from harness import Domain, Tests, authority, run, stored
+from imrp import Client, give
+from proxy import Proxy
 
 with Tests() as t:
     ca = authority(t.work)
@@ -69,6 +72,24 @@ with Tests() as t:
     b.fetch("bob", copy)
     listed = run(t.program("ima-read"), copy, "inbox")
     t.contains("the copy has the answer", listed.out, "An answer")
+
+    # A large part that he has stays where it is when he forwards it.
+    large = b.place / "large"
+    large.write_bytes(os.urandom(1 << 20) * 64)
+    give(t, b, bob, "Large", attach=[large])
+    program = Client(t, office.address, ca, "bob")
+    source = program.named("inbox", "Large")
+    proxy = Proxy(office.address)
+    b.office_hosts["b.example"] = proxy.address
+    by_proxy = b.write("proxy.toml", b.fetch_settings("bob"))
+    b.office_hosts["b.example"] = office.address
+    forwarded = run(t.program("submit-mail"), "--config", by_proxy, "--from", "bob@b.example", "--to",
+                    "alice@a.example", "--subject", "Look", "--attach", large, "--part",
+                    f"1=inbox/{source}/2", "--forwarded", f"inbox/{source}")
+    t.equal("forwarded", (forwarded.code, forwarded.out), (0, "OK alice@a.example\n"))
+    t.true("without moving it", proxy.told < 64 << 10, proxy.told)
+    t.true("whole", any(p.read_bytes() == large.read_bytes() for p in alice.rglob("*-large")))
+    t.equal("and marked", program.messages("inbox")["Large"], "forwarded")
 
     # Users change while the server runs.
     secret = b.place / "bob.password"

@@ -317,6 +317,18 @@ TEST_CASE("after too many wrong passwords a proof of that name is not looked at,
   CHECK(client->authenticate("eve", "swordfish").error().rule == "auth");
 }
 
+TEST_CASE("a proof that follows one that failed waits its time") {
+  service::proof_limits proofs;
+  proofs.first_delay = std::chrono::milliseconds(300);
+  office o({}, proofs);
+  auto client = o.connect();
+  REQUIRE(client);
+  CHECK(client->authenticate("bob", "abc").error().rule == "auth");
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(client->authenticate("bob", "swordfish"));
+  CHECK(std::chrono::steady_clock::now() - began >= proofs.first_delay);
+}
+
 TEST_CASE("proofs that come together are counted like those that come one by one") {
   service::proof_limits proofs;
   proofs.first_delay = std::chrono::seconds(1);  // in which all of them arrive
