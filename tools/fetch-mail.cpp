@@ -1,14 +1,13 @@
 // Copies a mailbox from a post office into a local directory (docs/man/fetch-mail.1.scd).
 
-#include "download_folder.hpp"
 #include "json.hpp"
 #include "maildir_view.hpp"
-#include "mirror.hpp"
 #include "output.hpp"
 #include "user_main.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
+#include <ima/mirror/mirror.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ struct options {
   std::string directory;
   std::string maildir;  // that shows the directory; empty: none
   tools::office_settings office;
-  tools::mirror_options mirror;
+  mirror::mirror_options mirror;
   bool headers_only = false;
   bool watch = false;
   bool json = false;
@@ -50,7 +49,7 @@ result<mailbox::mailbox> open_directory(const std::string& path) {
 // How far it is, on one line of a terminal that is written over. Nothing where nobody looks.
 class progress_line {
  public:
-  void show(const tools::mirror_progress& p) {
+  void show(const mirror::mirror_progress& p) {
     const auto now = std::chrono::steady_clock::now();
     if (!terminal_ || now - shown_ < std::chrono::milliseconds(200)) return;
     shown_ = now;
@@ -68,7 +67,7 @@ class progress_line {
   bool drawn_ = false;
 };
 
-void print(const tools::new_message& m, bool json) {
+void print(const mirror::new_message& m, bool json) {
   if (json) {
     tools::json_writer out;
     out.object().key("folder").text(m.folder).key("id").text(m.id);
@@ -86,18 +85,18 @@ void print(const tools::new_message& m, bool json) {
 struct run {
   options& given;
   mailbox::mailbox& local;
-  tools::download_folder& downloads;
+  mirror::download_folder& downloads;
   progress_line progress = {};
 
   // Brings everything up to date; then, if asked, again whenever something changes.
   result<void> over(net::retrieval_client& office) {
-    tools::mirror copy(office, local, downloads, given.mirror);
+    mirror::mirror copy(office, local, downloads, given.mirror);
     for (;;) {
-      const auto report = [&](const tools::new_message& m) {
+      const auto report = [&](const mirror::new_message& m) {
         progress.clear();
         print(m, given.json);
       };
-      const auto show = [&](const tools::mirror_progress& p) { progress.show(p); };
+      const auto show = [&](const mirror::mirror_progress& p) { progress.show(p); };
       auto good = given.headers_only ? copy.list(report) : copy.update(report, show);
       progress.clear();
       if (!good) return good;
@@ -128,7 +127,7 @@ struct run {
 
   // The longest wait lets both sides find out that the other is gone.
   // Folders beyond those that can be watched are looked at then.
-  result<void> wait(net::retrieval_client& office, const tools::mirror& copy) const {
+  result<void> wait(net::retrieval_client& office, const mirror::mirror& copy) const {
     const std::span<const retrieval::watched_folder> all(copy.states());
     const auto some = all.first(std::min(all.size(), given.mirror.bounds.watched));
     if (auto good = office.watch(some); !good) return good;
@@ -141,7 +140,7 @@ struct run {
 result<void> fetch(options& given) {
   auto local = open_directory(given.directory);
   if (!local) return local.error();
-  auto downloads = tools::download_folder::open(given.directory);
+  auto downloads = mirror::download_folder::open(given.directory);
   if (!downloads) return downloads.error();
   run work{given, *local, *downloads};
   if (auto shown = work.show_maildir(); !shown) return shown;

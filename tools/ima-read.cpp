@@ -3,9 +3,9 @@
 #include "arguments.hpp"
 #include "exit_codes.hpp"
 #include "index_path.hpp"
-#include "mirror.hpp"
 #include "output.hpp"
 
+#include <ima/mailbox/delivery.hpp>
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/mailbox/names.hpp>
@@ -120,7 +120,7 @@ result<mailbox::entry> find(mailbox::mailbox& mail, const options& given) {
 
 void show_header(const mailbox::stored_header& stored) {
   const header_block& header = stored.header;
-  const auto domain = tools::record_value(stored.record, "verified-domain");
+  const auto domain = mailbox::record_value(stored.record, "verified-domain");
   tools::print("From: {}\n", sender_of(header));
   tools::print("Verified domain: {}\n", domain.empty() ? "none" : printable(domain));
   for (const auto& [name, title] :

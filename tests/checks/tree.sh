@@ -23,6 +23,7 @@ declare -A below=(
   [service]='support wire message delivery retrieval mailbox tls'
   [translate]='support wire message mailbox service'
   [net]='support wire message delivery retrieval mailbox tls service'
+  [mirror]='support wire message retrieval mailbox tls net'
 )
 
 # module_of INCLUDED: the module that a header belongs to, or nothing for a foreign one.

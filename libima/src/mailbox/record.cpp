@@ -126,4 +126,14 @@ result<record> read_record(octets text, std::size_t& size) {
   return note;
 }
 
+std::string_view record_value(octets record, std::string_view name) {
+  while (!record.empty()) {
+    const octets line = record.substr(0, record.find('\n'));
+    record.remove_prefix(std::min(record.size(), line.size() + 1));
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(": "))
+      return line.substr(name.size() + 2);
+  }
+  return {};
+}
+
 }  // namespace ima::mailbox

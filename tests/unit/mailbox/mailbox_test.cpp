@@ -388,3 +388,13 @@ TEST_CASE("several processes deliver while two mailbox objects take in, and noth
   CHECK(one.check()->missing.empty());
   CHECK(one.check()->strays == 0);
 }
+
+TEST_CASE("a value of a record is found by its whole name, whatever else the record holds") {
+  const std::string record = "ima-record: 1\nverified-domain: a.example\nno colon\ntls: x: y\n\n";
+  CHECK(mb::record_value(record, "verified-domain") == "a.example");
+  CHECK(mb::record_value(record, "tls") == "x: y");
+  CHECK(mb::record_value(record, "domain").empty());
+  CHECK(mb::record_value(record, "verified").empty());
+  CHECK(mb::record_value("tls: last", "tls") == "last");
+  CHECK(mb::record_value("", "tls").empty());
+}

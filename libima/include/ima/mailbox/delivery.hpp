@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ima::mailbox {
@@ -29,6 +30,10 @@ struct record {
   std::vector<std::string> flags;  ///< The flags it begins with.
   std::string origin;              ///< Of a copy from another mailbox: which one, and its id there.
 };
+
+/// The value of the line `name` in a record's octets, as stored_header and a post office give them
+/// (docs/mailbox.md section 4), whatever else they hold; empty where there is none.
+IMA_API std::string_view record_value(octets record, std::string_view name);
 
 /// One mailbox that gets the message.
 struct target {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-namespace ima::tools {
+namespace ima::mirror {
 
 /// True for an id that is not a message's digest alone: a mailbox gives a copy one of its own.
 bool is_copy(std::string_view id) noexcept;
@@ -17,7 +17,7 @@ bool is_copy(std::string_view id) noexcept;
 /// What a mirror remembers from one run to the next, in notes of the local mailbox (docs/mailbox.md
 /// section 3): durable, small, and of one remote mailbox among others. Errors of all: those of
 /// mailbox::sync_state() and mailbox::set_sync_state(). The mailbox outlives it.
-class mirror_notes {
+class notes {
  public:
   /// What a note about a folder says.
   enum class subject : std::uint8_t {
@@ -32,8 +32,7 @@ class mirror_notes {
   using messages = std::map<std::string, retrieval::entry>;
 
   /// `source` names the remote mailbox.
-  mirror_notes(mailbox::mailbox& local, std::string source)
-      : local_(local), source_(std::move(source)) {}
+  notes(mailbox::mailbox& local, std::string source) : local_(local), source_(std::move(source)) {}
 
   /// Empty where there is none.
   result<std::string> get(subject what, std::string_view folder);
@@ -65,4 +64,4 @@ class mirror_notes {
   std::string source_;
 };
 
-}  // namespace ima::tools
+}  // namespace ima::mirror

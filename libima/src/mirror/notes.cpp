@@ -1,4 +1,6 @@
-#include "mirror_notes.hpp"
+#include "mirror/notes.hpp"
+
+#include "support/try.hpp"
 
 #include <ima/digest.hpp>
 
@@ -8,13 +10,13 @@
 #include <algorithm>
 #include <array>
 
-namespace ima::tools {
+namespace ima::mirror {
 namespace {
 
 constexpr std::size_t digest_digits = 64;
 constexpr std::size_t longest_note = 65536;  // docs/mailbox.md section 12
 
-using subject = mirror_notes::subject;
+using subject = notes::subject;
 
 constexpr std::string_view about(subject what) {
   switch (what) {
@@ -50,39 +52,36 @@ std::string_view take_word(std::string_view& text, char end) {
 bool is_copy(std::string_view id) noexcept { return id.size() != digest_digits; }
 
 // The names of notes are short, and folders' names may not be.
-std::string mirror_notes::name(std::string_view about, std::string_view what) const {
+std::string notes::name(std::string_view about, std::string_view what) const {
   return digest::of(fmt::format("{}{}\n{}", about, source_, what)).hex();
 }
 
-result<std::string> mirror_notes::get(subject what, std::string_view folder) {
+result<std::string> notes::get(subject what, std::string_view folder) {
   return local_.sync_state(name(about(what), folder));
 }
 
-result<void> mirror_notes::set(subject what, std::string_view folder, octets value) {
+result<void> notes::set(subject what, std::string_view folder, octets value) {
   return local_.set_sync_state(name(about(what), folder), value);
 }
 
-result<void> mirror_notes::copy(std::string_view from, std::string_view to) {
+result<void> notes::copy(std::string_view from, std::string_view to) {
   for (const subject what : of_folder) {
-    const auto value = get(what, from);
-    if (!value) return value.error();
-    if (auto good = set(what, to, *value); !good) return good;
+    IMA_TRY(value, get(what, from));
+    IMA_CHECK(set(what, to, value));
   }
   return {};
 }
 
-result<void> mirror_notes::forget(std::string_view folder) {
-  for (const subject what : of_folder)
-    if (auto good = set(what, folder, ""); !good) return good;
+result<void> notes::forget(std::string_view folder) {
+  for (const subject what : of_folder) IMA_CHECK(set(what, folder, ""));
   return {};
 }
 
 // A line for each: id, arrival, flags.
-result<mirror_notes::messages> mirror_notes::get_messages(subject what, std::string_view folder) {
-  const auto text = get(what, folder);
-  if (!text) return text.error();
+result<notes::messages> notes::get_messages(subject what, std::string_view folder) {
+  IMA_TRY(text, get(what, folder));
   messages list;
-  for (std::string_view rest = *text; !rest.empty();) {
+  for (std::string_view rest = text; !rest.empty();) {
     std::string_view line = take_word(rest, '\n');
     retrieval::entry entry;
     entry.id = take_word(line, ' ');
@@ -94,8 +93,7 @@ result<mirror_notes::messages> mirror_notes::get_messages(subject what, std::str
   return list;
 }
 
-result<void> mirror_notes::set_messages(subject what, std::string_view folder,
-                                        const messages& list) {
+result<void> notes::set_messages(subject what, std::string_view folder, const messages& list) {
   std::string text;
   for (const auto& [id, entry] : list)
     text += fmt::format("{} {} {}\n", id, entry.arrived.text(), fmt::join(entry.flags, " "));
@@ -105,34 +103,33 @@ result<void> mirror_notes::set_messages(subject what, std::string_view folder,
   return set(what, folder, text);
 }
 
-result<std::string> mirror_notes::local_id(const std::string& remote_id) {
+result<std::string> notes::local_id(const std::string& remote_id) {
   if (!is_copy(remote_id)) return remote_id;
   return local_.sync_state(name("", remote_id));
 }
 
-result<std::string> mirror_notes::remote_id(const std::string& local_id) {
+result<std::string> notes::remote_id(const std::string& local_id) {
   if (!is_copy(local_id)) return local_id;
   return local_.sync_state(name("there\n", local_id));
 }
 
 // In this order: where only the first is there, the copy is found by its origin and paired again.
-result<void> mirror_notes::pair(const std::string& remote_id, const std::string& local_id) {
-  if (auto good = local_.set_sync_state(name("there\n", local_id), remote_id); !good) return good;
+result<void> notes::pair(const std::string& remote_id, const std::string& local_id) {
+  IMA_CHECK(local_.set_sync_state(name("there\n", local_id), remote_id));
   return local_.set_sync_state(name("", remote_id), local_id);
 }
 
-result<void> mirror_notes::unpair(const std::string& local_id) {
-  const auto there = remote_id(local_id);
-  if (!there) return there.error();
-  if (!is_copy(local_id) || there->empty()) return {};
-  if (auto good = local_.set_sync_state(name("", *there), ""); !good) return good;
+result<void> notes::unpair(const std::string& local_id) {
+  IMA_TRY(there, remote_id(local_id));
+  if (!is_copy(local_id) || there.empty()) return {};
+  IMA_CHECK(local_.set_sync_state(name("", there), ""));
   return local_.set_sync_state(name("there\n", local_id), "");
 }
 
-std::string mirror_notes::origin(std::string_view remote_id) const {
+std::string notes::origin(std::string_view remote_id) const {
   std::string text = source_;
   std::ranges::replace(text, '\n', ' ');
   return fmt::format("{} {}", text, remote_id);
 }
 
-}  // namespace ima::tools
+}  // namespace ima::mirror

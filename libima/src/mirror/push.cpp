@@ -1,4 +1,5 @@
-#include "mirror.hpp"
+#include "mirror/state.hpp"
+#include "support/try.hpp"
 
 #include <ima/mailbox/delivery.hpp>
 
@@ -10,7 +11,7 @@
 
 // What was done in the local mailbox goes to the post office.
 
-namespace ima::tools {
+namespace ima::mirror {
 namespace {
 
 constexpr std::size_t page = 1000;
@@ -34,60 +35,52 @@ result<void> without_value(const result<T>& outcome) {
 
 }  // namespace
 
-result<void> mirror::look_here(folder_end& end) {
-  if (auto good = pair_copies(end); !good) return good;
-  auto state = notes_.get(subject::here, end.folder);
-  if (!state) return state.error();
-  end.here = *std::move(state);
-  auto changes = changes_here(end);
-  if (!changes) return changes.error();
-  end.mine = *std::move(changes);
+result<void> mirror::state::look_here(folder_end& end) {
+  IMA_CHECK(pair_copies(end));
+  IMA_TRY(looked, notes_.get(subject::here, end.folder));
+  end.here = std::move(looked);
+  IMA_TRY(changes, changes_here(end));
+  end.mine = std::move(changes);
   return {};
 }
 
 // A copy of the mailbox that an older version made knows the copies' ids here by those there, and
 // not the other way round. The list there tells, once.
-result<void> mirror::pair_copies(const folder_end& end) {
-  const auto done = notes_.get(subject::paired, end.folder);
-  if (!done) return done.error();
-  if (!done->empty()) return {};
+result<void> mirror::state::pair_copies(const folder_end& end) {
+  IMA_TRY(done, notes_.get(subject::paired, end.folder));
+  if (!done.empty()) return {};
   std::string token(retrieval::first_token);
   for (bool more = end.token != retrieval::first_token; more;) {
-    const auto got = next_page(end.folder, token);
-    if (!got) return got.error();
-    for (const retrieval::change& change : got->changes) {
-      const auto here = notes_.local_id(change.id);
-      if (!here) return here.error();
-      if (!is_copy(change.id) || here->empty()) continue;
-      if (auto good = notes_.pair(change.id, *here); !good) return good;
+    IMA_TRY(got, next_page(end.folder, token));
+    for (const retrieval::change& change : got.changes) {
+      IMA_TRY(here, notes_.local_id(change.id));
+      if (!is_copy(change.id) || here.empty()) continue;
+      IMA_CHECK(notes_.pair(change.id, here));
     }
-    token = got->token;
-    more = got->more;
+    token = got.token;
+    more = got.more;
   }
   return notes_.set(subject::paired, end.folder, "1");
 }
 
 // What was done in a folder since `end.here`, which becomes the state now. The first time, and
 // where the local mailbox does not know that state any more, nobody can tell.
-result<mirror::local_changes> mirror::changes_here(folder_end& end) {
+result<mirror::state::local_changes> mirror::state::changes_here(folder_end& end) {
   local_changes changes;
   std::string from = end.here;
-  const auto now = local_.status(end.folder);
-  if (!now) return now.error();
-  end.here = now->token;
-  const auto folders = local_.folders();  // people make folders while a run is at work
-  if (!folders) return folders.error();
+  IMA_TRY(now, local_.status(end.folder));
+  end.here = now.token;
+  IMA_TRY(folders, local_.folders());  // people make folders while a run is at work
   folders_.clear();
-  for (const auto& folder : *folders) folders_.push_back(folder.name);
+  for (const auto& folder : folders) folders_.push_back(folder.name);
   while (!from.empty()) {
     const auto got = local_.changes(end.folder, from, page);
     if (!got && got.error().rule == "resync") return local_changes();
     if (!got) return got.error();
     for (const mailbox::entry& entry : got->entries) {
       if (touched_.contains(entry.id)) continue;
-      auto change = describe(end.folder, entry);
-      if (!change) return change.error();
-      changes.insert_or_assign(entry.id, *std::move(change));
+      IMA_TRY(change, describe(end.folder, entry));
+      changes.insert_or_assign(entry.id, std::move(change));
     }
     end.here = got->token;
     from = got->more ? got->token : std::string();
@@ -96,91 +89,83 @@ result<mirror::local_changes> mirror::changes_here(folder_end& end) {
 }
 
 // What left the folder was moved or deleted; where it is now tells.
-result<mirror::local_change> mirror::describe(const std::string& folder,
-                                              const mailbox::entry& here) {
+result<mirror::state::local_change> mirror::state::describe(const std::string& folder,
+                                                            const mailbox::entry& here) {
   local_change change{here.flags, {}, here.gone};
   for (const std::string& name : folders_) {
     if (!here.gone || name == folder) continue;
-    const auto found = local_.find(name, here.id);
-    if (!found) return found.error();
-    if (!*found) continue;
+    IMA_TRY(found, local_.find(name, here.id));
+    if (!found) continue;
     change.moved_to = name;
-    change.flags = (*found)->flags;
+    change.flags = found->flags;
   }
   return change;
 }
 
-result<void> mirror::push(const std::string& folder, const local_changes& changes) {
+result<void> mirror::state::push(const std::string& folder, const local_changes& changes) {
   std::map<std::string, std::vector<std::string>> moved;
   std::vector<std::string> deleted;
   std::map<std::pair<std::string, std::vector<std::string>>, std::vector<std::string>> flagged;
   for (const auto& [id, change] : changes) {
     if (touched_.contains(id)) continue;  // the post office's change stays
-    const auto there = notes_.remote_id(id);
-    if (!there) return there.error();
-    if (there->empty()) continue;  // it is only here
+    IMA_TRY(there, notes_.remote_id(id));
+    if (there.empty()) continue;  // it is only here
     const bool gone = change.gone && change.moved_to.empty();
     if (gone)
       deleted.push_back(id);
     else if (change.gone)
-      moved[change.moved_to].push_back(*there);
-    if (!gone) flagged[{change.gone ? change.moved_to : folder, change.flags}].push_back(*there);
+      moved[change.moved_to].push_back(there);
+    if (!gone) flagged[{change.gone ? change.moved_to : folder, change.flags}].push_back(there);
   }
-  for (const auto& [target, ids] : moved)
-    if (auto good = push_moves(folder, target, ids); !good) return good;
-  if (auto good = push_deletions(folder, deleted); !good) return good;
+  for (const auto& [target, ids] : moved) IMA_CHECK(push_moves(folder, target, ids));
+  IMA_CHECK(push_deletions(folder, deleted));
   for (const auto& [where, ids] : flagged) {
     const auto& [name, flags] = where;
     auto outcome = without_value(remote_.flag(name, ids, flags_as(flags)));
-    if (auto good = answered(name, std::move(outcome)); !good) return good;
+    IMA_CHECK(answered(name, std::move(outcome)));
   }
   return {};
 }
 
-result<void> mirror::push_moves(const std::string& folder, const std::string& target,
-                                const std::vector<std::string>& ids) {
+result<void> mirror::state::push_moves(const std::string& folder, const std::string& target,
+                                       const std::vector<std::string>& ids) {
   auto outcome = make_there(target);
   if (outcome) outcome = without_value(remote_.move(folder, target, ids));
   return answered(folder, std::move(outcome));
 }
 
-result<void> mirror::push_deletions(const std::string& folder,
-                                    const std::vector<std::string>& ids) {
+result<void> mirror::state::push_deletions(const std::string& folder,
+                                           const std::vector<std::string>& ids) {
   std::vector<std::string> there;
   for (const std::string& id : ids) {
-    const auto deleted = was_deleted_here(id);
-    if (!deleted) return deleted.error();
-    auto remote_id = notes_.remote_id(id);
-    if (!remote_id) return remote_id.error();
-    if (*deleted) there.push_back(*std::move(remote_id));
+    IMA_TRY(deleted, was_deleted_here(id));
+    IMA_TRY(remote_id, notes_.remote_id(id));
+    if (deleted) there.push_back(std::move(remote_id));
   }
   if (there.empty()) return {};
   auto outcome = without_value(remote_.remove(folder, there));
   const bool done = outcome.has_value();
   if (auto good = answered(folder, std::move(outcome)); !good || !done) return good;
-  for (const std::string& id : ids)
-    if (auto good = notes_.unpair(id); !good) return good;
+  for (const std::string& id : ids) IMA_CHECK(notes_.unpair(id));
   return {};
 }
 
 // By a person, not by a run without `two_way` that saw it go there: such a one leaves no tombstone,
 // and no note of a copy.
-result<bool> mirror::was_deleted_here(const std::string& id) {
+result<bool> mirror::state::was_deleted_here(const std::string& id) {
   if (is_copy(id)) return true;
-  const auto name = digest::parse(id);
-  if (!name) return name.error();
-  return mailbox::contains(mailbox::posix_file_system(), options_.path, *name);
+  IMA_TRY(name, digest::parse(id));
+  return mailbox::contains(mailbox::posix_file_system(), options_.path, name);
 }
 
 // A folder that is only here, and that something was moved to.
-result<void> mirror::make_there(const std::string& folder) {
+result<void> mirror::state::make_there(const std::string& folder) {
   if (there_.contains(folder)) return {};
-  const auto here = local_.folders();
-  if (!here) return here.error();
-  const auto found = std::ranges::find(*here, folder, &mailbox::folder::name);
+  IMA_TRY(here, local_.folders());
+  const auto found = std::ranges::find(here, folder, &mailbox::folder::name);
   if (!remote_.offers("folders"))
     return error{fault::refused, "unsupported", folder, "the post office makes no folders"};
-  auto made = remote_.create_folder(folder, found == here->end() ? "" : found->role);
+  auto made = remote_.create_folder(folder, found == here.end() ? "" : found->role);
   if (!made && made.error().rule == "folder-role") made = remote_.create_folder(folder);
   if (!made && made.error().rule != "folder-exists") return made;
   there_.insert(folder);
@@ -189,10 +174,10 @@ result<void> mirror::make_there(const std::string& folder) {
 }
 
 // What is refused for good stays as it is here, and is told.
-result<void> mirror::answered(const std::string& folder, result<void> outcome) {
+result<void> mirror::state::answered(const std::string& folder, result<void> outcome) {
   if (outcome || outcome.error().kind != fault::refused) return outcome;
   failures_.push_back({fault::refused, "not-sent-back", folder, outcome.error().message()});
   return {};
 }
 
-}  // namespace ima::tools
+}  // namespace ima::mirror

@@ -1,95 +1,46 @@
 #pragma once
 
-#include "download_folder.hpp"
-#include "mirror_notes.hpp"
+#include "mirror/downloads.hpp"
+#include "mirror/notes.hpp"
 
 #include <ima/error.hpp>
 #include <ima/header.hpp>
-#include <ima/limits.hpp>
 #include <ima/mailbox/delivery.hpp>
 #include <ima/mailbox/mailbox.hpp>
+#include <ima/mirror/mirror.hpp>
 #include <ima/net/retrieval_client.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
-namespace ima::tools {
+namespace ima::mirror {
 
-/// A message that mirror::update() brought in. What is in it comes from strangers.
-struct new_message {
-  std::string folder;
-  std::string id;
-  std::string verified_domain;  ///< From the post office's record; empty where it proved none.
-  std::string from;
-  std::string subject;
-};
-
-/// The value of `name` in a post office's record (docs/retrieval.md section 5.5); empty where there
-/// is none.
-std::string_view record_value(octets record, std::string_view name);
-
-struct mirror_options {
-  std::string path;    ///< Of the local mailbox.
-  std::string source;  ///< Names the remote mailbox, among others that one directory may mirror.
-  std::vector<std::string> folders;  ///< Only these; empty: all.
-  bool two_way = false;              ///< Flags, moves and deletions made here go there, too.
-  bool delete_after = false;         ///< Messages are deleted there once they are here.
-  limits bounds;
-};
-
-/// How far a mirror has come with a folder.
-struct mirror_progress {
-  std::string_view folder;
-  std::uint64_t messages = 0;  ///< Brought in so far.
-  std::uint64_t octets = 0;    ///< Of parts, so far.
-};
-
-/// Makes a local mailbox what the remote one is: messages, folders, flags, moves and deletions go
-/// from there to here and, if asked, flags, moves and deletions back. A message is here whole and
-/// checked, or not at all; what an interrupted run did is not done again, and a large part goes on
-/// where it was broken off. What was never there stays here.
-///
-/// Where both sides changed a message, the post office's change stays: one that was deleted here
-/// and moved there comes back, though one that was deleted here and flagged there is deleted. Where
-/// the post office no longer knows our state (refusal `resync`), and what a folder that went held,
-/// everything is compared afresh: what is nowhere there any more goes. Where the local mailbox no
-/// longer knows the state it was left in, nothing goes back in this run. In a mailbox that was
-/// emptied there by `delete_after` nothing is ever deleted because it is gone there.
-class mirror {
+/// What a mirror is within: the public class hands each call on to it.
+struct mirror::state {
  public:
-  using on_message = std::function<void(const new_message&)>;
-  using on_progress = std::function<void(const mirror_progress&)>;
-
-  /// `downloads` is where broken downloads of this mailbox are kept.
-  mirror(net::retrieval_client& remote, mailbox::mailbox& local, download_folder& downloads,
-         mirror_options options)
+  state(net::retrieval_client& remote, mailbox::mailbox& local, download_folder::state& downloads,
+        mirror_options options)
       : remote_(remote),
         local_(local),
         downloads_(downloads),
         notes_(local, options.source),
         options_(std::move(options)) {}
 
-  /// Calls `report` for each message as it comes, and `progress` as octets come. Errors: those of
-  /// the client and the mailbox; fault::peer `no-progress`; fault::refused `no-folder` for one that
-  /// was asked for and is not there.
   result<void> update(const on_message& report, const on_progress& progress);
-  /// Only reports what is new there, and remembers that it did; brings nothing. Errors as update().
   result<void> list(const on_message& report);
-  /// What the last update() or list() could not do, though it did everything else: rule
-  /// `message-unavailable`, a message that the post office cannot read or that breaks a rule (the
-  /// next run tries it again); `not-sent-back`, a change made here that the post office refused.
   const std::vector<error>& failures() const noexcept { return failures_; }
-  /// The states up to which the folders were brought; what to watch from. The inbox is first.
   const std::vector<retrieval::watched_folder>& states() const noexcept { return states_; }
 
  private:
-  using subject = mirror_notes::subject;
+  using subject = notes::subject;
   // What was done here since the last time.
   struct local_change {
     std::vector<std::string> flags;
@@ -106,8 +57,8 @@ class mirror {
     bool compare = false;                   // what the list does not name left the folder
     std::unordered_set<std::size_t> named;  // hashes of ids here: a list may be long
     std::vector<std::string> brought;       // whole here: may be deleted there
-    mirror_notes::messages again;           // could not be brought by an earlier run
-    mirror_notes::messages missed;          // nor by this one
+    notes::messages again;                  // could not be brought by an earlier run
+    notes::messages missed;                 // nor by this one
     std::string here;    // two-way: the state of the local folder that was looked at
     local_changes mine;  // two-way
   };
@@ -117,7 +68,11 @@ class mirror {
     std::string record;
   };
 
-  // mirror.cpp: what changed there.
+  // mirror.cpp.
+  result<std::vector<folder_end>> bring_all(const std::vector<retrieval::folder_info>& folders,
+                                            const on_message& report);
+
+  // bring.cpp: what changed there.
   result<folder_end> bring(const std::string& folder, const on_message& report);
   result<void> bring_pages(folder_end& end, const on_message& report);
   result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
@@ -132,7 +87,7 @@ class mirror {
   result<void> finish(folder_end& end);
   void touch(const std::string& id);
 
-  // mirror_folders.cpp.
+  // folders.cpp.
   result<std::vector<retrieval::folder_info>> choose_folders();
   result<void> make_folders(const std::vector<retrieval::folder_info>& folders);
   result<void> free_role(const retrieval::folder_info& there, std::vector<mailbox::folder>& here);
@@ -140,7 +95,7 @@ class mirror {
                            const std::vector<mailbox::folder>& here);
   result<void> drop_folders();
 
-  // mirror_fetch.cpp: messages that are not here.
+  // fetch.cpp: messages that are not here.
   using take_header = net::retrieval_client::take_header;
   using on_failure = std::function<void(const std::string& id, const error& why)>;
   result<void> headers(const std::string& folder, std::span<const std::string> ids,
@@ -170,14 +125,14 @@ class mirror {
   result<void> range(const std::string& folder, const std::string& id, std::uint64_t number,
                      std::uint64_t offset, std::uint64_t length, const take_octets& keep);
 
-  // mirror_gone.cpp: what is there no more.
+  // gone.cpp: what is there no more.
   result<void> remove_gone(folder_end& end);
   result<std::vector<std::string>> not_named(const folder_end& end);
   result<bool> is_from_there(const std::string& folder, const std::string& id);
   result<std::set<std::string>> still_there(const std::vector<std::string>& ids);
   result<void> delete_there(const folder_end& end);
 
-  // mirror_push.cpp: what was done here.
+  // push.cpp: what was done here.
   result<void> look_here(folder_end& end);
   result<void> pair_copies(const folder_end& end);
   result<local_changes> changes_here(folder_end& end);
@@ -190,15 +145,15 @@ class mirror {
   result<void> make_there(const std::string& folder);
   result<void> answered(const std::string& folder, result<void> outcome);
 
-  // mirror_list.cpp.
+  // list.cpp.
   result<void> list_folder(const std::string& folder, const on_message& report);
   result<void> list_messages(const std::string& folder, const std::vector<retrieval::entry>& unread,
-                             mirror_notes::messages& missed, const on_message& report);
+                             notes::messages& missed, const on_message& report);
 
   net::retrieval_client& remote_;
   mailbox::mailbox& local_;
-  download_folder& downloads_;
-  mirror_notes notes_;
+  download_folder::state& downloads_;
+  notes notes_;
   mirror_options options_;
   std::vector<std::string> folders_;  // of the local mailbox
   std::set<std::string> there_;       // folders of the post office
@@ -211,4 +166,4 @@ class mirror {
   mirror_progress so_far_;
 };
 
-}  // namespace ima::tools
+}  // namespace ima::mirror

@@ -1,4 +1,5 @@
-#include "mirror.hpp"
+#include "mirror/state.hpp"
+#include "support/try.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -7,7 +8,7 @@
 
 // What is at the post office no more goes here; what is here goes there, if asked.
 
-namespace ima::tools {
+namespace ima::mirror {
 namespace {
 
 constexpr std::size_t page = 1000;
@@ -16,71 +17,64 @@ constexpr std::size_t page = 1000;
 
 // No tombstone is left, as what went there may come back there, or is in a folder that is brought
 // another time.
-result<void> mirror::remove_gone(folder_end& end) {
+result<void> mirror::state::remove_gone(folder_end& end) {
   std::vector<std::string> ids;
   for (const std::string& remote_id : end.gone) {
-    auto id = notes_.local_id(remote_id);
-    if (!id) return id.error();
-    if (!id->empty()) ids.push_back(*std::move(id));
+    IMA_TRY(id, notes_.local_id(remote_id));
+    if (!id.empty()) ids.push_back(std::move(id));
   }
-  const auto more = not_named(end);
-  if (!more) return more.error();
-  ids.insert(ids.end(), more->begin(), more->end());
+  IMA_TRY(more, not_named(end));
+  ids.insert(ids.end(), more.begin(), more.end());
   if (ids.empty()) return {};
-  const auto removed = local_.remove(end.folder, ids);
-  if (!removed) return removed.error();
+  IMA_TRY(removed, local_.remove(end.folder, ids));
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if ((*removed)[i] != mailbox::outcome::done) continue;  // it moved to another folder
+    if (removed[i] != mailbox::outcome::done) continue;  // it moved to another folder
     touch(ids[i]);
-    if (auto good = notes_.unpair(ids[i]); !good) return good;
+    IMA_CHECK(notes_.unpair(ids[i]));
   }
   return local_.forget_deletion(ids);
 }
 
 // The messages of a folder that came from there, were not named when it was listed, and are in no
 // other folder there either: a move from here may not have got through.
-result<std::vector<std::string>> mirror::not_named(const folder_end& end) {
+result<std::vector<std::string>> mirror::state::not_named(const folder_end& end) {
   std::vector<std::string> left;
   if (!end.compare) return left;
   std::string token(retrieval::first_token);
   for (bool more = true; more;) {
-    const auto got = local_.changes(end.folder, token, page);
-    if (!got) return got.error();
-    for (const mailbox::entry& entry : got->entries) {
+    IMA_TRY(got, local_.changes(end.folder, token, page));
+    for (const mailbox::entry& entry : got.entries) {
       if (entry.gone || end.named.contains(std::hash<std::string>()(entry.id))) continue;
-      const auto ours = is_from_there(end.folder, entry.id);
-      if (!ours) return ours.error();
-      if (*ours) left.push_back(entry.id);
+      IMA_TRY(ours, is_from_there(end.folder, entry.id));
+      if (ours) left.push_back(entry.id);
     }
-    token = got->token;
-    more = got->more;
+    token = got.token;
+    more = got.more;
   }
-  const auto elsewhere = still_there(left);
-  if (!elsewhere) return elsewhere.error();
-  std::erase_if(left, [&](const std::string& id) { return elsewhere->contains(id); });
+  IMA_TRY(elsewhere, still_there(left));
+  std::erase_if(left, [&](const std::string& id) { return elsewhere.contains(id); });
   return left;
 }
 
 // Of one whose file cannot be read nobody knows, and it stays.
-result<bool> mirror::is_from_there(const std::string& folder, const std::string& id) {
+result<bool> mirror::state::is_from_there(const std::string& folder, const std::string& id) {
   if (is_copy(id)) {
-    const auto there = notes_.remote_id(id);
-    return there ? result<bool>(!there->empty()) : there.error();
+    IMA_TRY(there, notes_.remote_id(id));
+    return !there.empty();
   }
   const auto stored = local_.header(folder, id);
   if (!stored || !*stored) return false;
-  return record_value((*stored)->record, "origin") == notes_.origin(id);
+  return mailbox::record_value((*stored)->record, "origin") == notes_.origin(id);
 }
 
 // Which of the messages with these local ids are in any folder there.
-result<std::set<std::string>> mirror::still_there(const std::vector<std::string>& ids) {
+result<std::set<std::string>> mirror::state::still_there(const std::vector<std::string>& ids) {
   std::map<std::string, std::string> by_remote;
   std::vector<std::string> asked;
   for (const std::string& id : ids) {
-    const auto there = notes_.remote_id(id);
-    if (!there) return there.error();
-    by_remote[*there] = id;
-    asked.push_back(*there);
+    IMA_TRY(there, notes_.remote_id(id));
+    by_remote[there] = id;
+    asked.push_back(there);
   }
   std::set<std::string> found;
   if (ids.empty()) return found;
@@ -98,10 +92,10 @@ result<std::set<std::string>> mirror::still_there(const std::vector<std::string>
 }
 
 // Noted before it is done: from then on that something is gone there is no reason to remove it.
-result<void> mirror::delete_there(const folder_end& end) {
-  if (auto good = notes_.set(subject::emptied, "", "1"); !good) return good;
-  const auto removed = remote_.remove(end.folder, end.brought);
-  return removed ? result<void>() : removed.error();
+result<void> mirror::state::delete_there(const folder_end& end) {
+  IMA_CHECK(notes_.set(subject::emptied, "", "1"));
+  IMA_CHECK(remote_.remove(end.folder, end.brought));
+  return {};
 }
 
-}  // namespace ima::tools
+}  // namespace ima::mirror

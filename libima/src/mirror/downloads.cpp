@@ -1,4 +1,6 @@
-#include "download_folder.hpp"
+#include "mirror/downloads.hpp"
+
+#include "support/try.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-namespace ima::tools {
+namespace ima::mirror {
 namespace {
 
 error failed(const std::string& path) {
@@ -20,6 +22,16 @@ error failed(const std::string& path) {
 }
 
 }  // namespace
+
+result<partial_download> partial_download::open(std::string path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return failed(path);
+  partial_download made(std::move(path), fd);
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0) return failed(made.path_);
+  made.size_ = static_cast<std::uint64_t>(facts.st_size);
+  return made;
+}
 
 partial_download::partial_download(partial_download&& other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
@@ -54,49 +66,53 @@ result<void> partial_download::clear() {
   return {};
 }
 
-result<download_folder> download_folder::open(const std::string& mailbox) {
+result<download_folder::state> download_folder::state::open(const std::string& mailbox) {
   const std::string path = mailbox + "/.fetch";
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path);
   const std::string lock = path + "/lock";
   const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return failed(lock);
-  download_folder made(path, fd);
+  state made(path, fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return made;
   if (errno != EWOULDBLOCK) return failed(lock);
   return error{fault::temporary, "fetch-running", mailbox, "another fetch-mail is at work here"};
 }
 
-download_folder::download_folder(download_folder&& other) noexcept
+download_folder::state::state(state&& other) noexcept
     : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
 
-download_folder::~download_folder() {
+download_folder::state::~state() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-std::string download_folder::name(const std::string& id, std::uint64_t number) const {
+std::string download_folder::state::name(const std::string& id, std::uint64_t number) const {
   return fmt::format("{}/{}.{}", path_, id, number);
 }
 
-result<partial_download> download_folder::part(const std::string& id, std::uint64_t number) const {
-  const std::string path = name(id, number);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return failed(path);
-  struct stat facts {};
-  partial_download made(path, fd, 0);
-  if (::fstat(fd, &facts) != 0) return failed(path);
-  made.size_ = static_cast<std::uint64_t>(facts.st_size);
-  return made;
+result<partial_download> download_folder::state::part(const std::string& id,
+                                                      std::uint64_t number) const {
+  return partial_download::open(name(id, number));
 }
 
 // What cannot be removed costs some space until the next run, and nothing else.
-void download_folder::remove(const std::string& id, std::uint64_t parts) const {
+void download_folder::state::remove(const std::string& id, std::uint64_t parts) const {
   for (std::uint64_t number = 1; number <= parts; ++number) ::unlink(name(id, number).c_str());
 }
 
-void download_folder::remove_all() const {
+void download_folder::state::remove_all() const {
   std::error_code ignored;  // as above
   for (const auto& entry : std::filesystem::directory_iterator(path_, ignored))
     if (entry.path().filename() != "lock") std::filesystem::remove(entry.path(), ignored);
 }
 
-}  // namespace ima::tools
+result<download_folder> download_folder::open(const std::string& mailbox) {
+  IMA_TRY(made, state::open(mailbox));
+  return download_folder(std::make_unique<state>(std::move(made)));
+}
+
+download_folder::download_folder(std::unique_ptr<state> s) : state_(std::move(s)) {}
+download_folder::download_folder(download_folder&&) noexcept = default;
+download_folder& download_folder::operator=(download_folder&&) noexcept = default;
+download_folder::~download_folder() = default;
+
+}  // namespace ima::mirror

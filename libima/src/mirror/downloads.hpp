@@ -1,48 +1,47 @@
 #pragma once
 
 #include <ima/error.hpp>
+#include <ima/mirror/download_folder.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
-namespace ima::tools {
+namespace ima::mirror {
 
 /// The octets of a part that is not whole yet, in a file. Not synced: what a crash leaves of it is
-/// checked by its digest before it is used. Movable.
+/// checked by its digest before it is used. Movable. Errors of all: fault::temporary `storage`.
 class partial_download {
  public:
+  /// Makes the file where it is missing.
+  static result<partial_download> open(std::string path);
   partial_download(partial_download&& other) noexcept;
   partial_download& operator=(partial_download&&) = delete;
   ~partial_download();
 
   std::uint64_t size() const noexcept { return size_; }
-  /// Errors of all: fault::temporary `storage`.
   result<void> append(octets more);
   result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) const;
   result<void> clear();
 
  private:
-  friend class download_folder;
-  partial_download(std::string path, int fd, std::uint64_t size)
-      : path_(std::move(path)), fd_(fd), size_(size) {}
+  partial_download(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   std::string path_;
   int fd_;
-  std::uint64_t size_;
+  std::uint64_t size_ = 0;
 };
 
-/// What a program that copies into a mailbox keeps beside it, in `.fetch`: a lock, so that it does
-/// not run twice at once, and downloads that were broken off. Movable.
-class download_folder {
+/// The folder `.fetch` of a mailbox, and the lock in it. Movable.
+struct download_folder::state {
  public:
-  /// Makes it where it is missing. Errors: fault::temporary `storage`, and `fetch-running` where
-  /// another holds the lock.
-  static result<download_folder> open(const std::string& mailbox);
-  download_folder(download_folder&& other) noexcept;
-  download_folder& operator=(download_folder&&) = delete;
-  ~download_folder();
+  static result<state> open(const std::string& mailbox);
+  state(state&& other) noexcept;
+  state& operator=(state&&) = delete;
+  ~state();
 
-  /// What is there of a part of a message; `id` has been checked (retrieval::check_id).
+  /// What is there of a part of a message; `id` has been checked (retrieval::check_id). Error:
+  /// fault::temporary `storage`.
   result<partial_download> part(const std::string& id, std::uint64_t number) const;
   /// The message is whole elsewhere, or gone: its parts are not needed any more.
   void remove(const std::string& id, std::uint64_t parts) const;
@@ -50,10 +49,10 @@ class download_folder {
   void remove_all() const;
 
  private:
-  download_folder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  state(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
   std::string name(const std::string& id, std::uint64_t number) const;
   std::string path_;
   int lock_;
 };
 
-}  // namespace ima::tools
+}  // namespace ima::mirror

@@ -1,0 +1,155 @@
+#include "mirror/state.hpp"
+#include "support/try.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <span>
+#include <utility>
+
+// What changed at the post office comes here.
+
+namespace ima::mirror {
+namespace {
+
+constexpr std::uint64_t page = 1000;
+
+// The words of `from` that `other` lacks.
+std::vector<std::string> without(const std::vector<std::string>& from,
+                                 const std::vector<std::string>& other) {
+  std::vector<std::string> out;
+  std::ranges::copy_if(from, std::back_inserter(out), [&](const std::string& word) {
+    return std::ranges::find(other, word) == other.end();
+  });
+  return out;
+}
+
+}  // namespace
+
+result<retrieval::change_page> mirror::state::next_page(const std::string& folder,
+                                                        std::string& token) {
+  auto got = remote_.changes(folder, token, page);
+  if (!got && got.error().rule == "resync" && token != retrieval::first_token) {
+    token = retrieval::first_token;
+    got = remote_.changes(folder, token, page);
+  }
+  if (got && got->more && got->token == token)
+    return error{fault::peer, "no-progress", folder, "the post office gives the same page again"};
+  return got;
+}
+
+result<mirror::state::folder_end> mirror::state::bring(const std::string& folder,
+                                                       const on_message& report) {
+  so_far_.folder = folder;
+  folder_end end;
+  end.folder = folder;
+  IMA_TRY(kept, notes_.get(subject::there, folder));
+  end.token = kept.empty() ? std::string(retrieval::first_token) : std::move(kept);
+  IMA_TRY(missed, notes_.get_messages(subject::missed, folder));
+  end.again = std::move(missed);
+  IMA_TRY(emptied, notes_.get(subject::emptied, folder));
+  if (options_.delete_after && emptied.empty())  // other runs brought what is to go there now
+    end.token = retrieval::first_token;
+  if (options_.two_way) IMA_CHECK(look_here(end));
+  IMA_CHECK(bring_pages(end, report));
+  IMA_CHECK(push(folder, end.mine));
+  return end;
+}
+
+result<void> mirror::state::bring_pages(folder_end& end, const on_message& report) {
+  for (bool more = true; more;) {
+    IMA_TRY(got, next_page(end.folder, end.token));
+    if (end.token == retrieval::first_token) IMA_CHECK(begin_list(end));
+    IMA_TRY(wanted, missing(end, got.changes));
+    IMA_CHECK(fetch_all(end, wanted, report));
+    end.token = std::move(got.token);
+    more = got.more;
+  }
+  std::vector<retrieval::entry> again;
+  for (const auto& [id, entry] : end.again) again.push_back(entry);
+  return fetch_all(end, again, report);
+}
+
+// All that is there is about to be named (docs/retrieval.md section 5.4).
+result<void> mirror::state::begin_list(folder_end& end) {
+  end.gone.clear();
+  end.named.clear();
+  end.again.clear();
+  end.missed.clear();
+  IMA_TRY(here, local_.status(end.folder));
+  end.compare = here.messages > 0;
+  return {};
+}
+
+result<std::vector<retrieval::entry>> mirror::state::missing(
+    folder_end& end, std::vector<retrieval::change>& changes) {
+  std::vector<retrieval::entry> wanted;
+  for (retrieval::change& change : changes) {
+    end.again.erase(change.id);
+    end.missed.erase(change.id);
+    if (!change.present) {
+      end.gone.insert(std::move(change.id));
+      continue;
+    }
+    end.gone.erase(change.id);  // it came back
+    IMA_TRY(here, adapt(end, *change.present));
+    if (!here)
+      wanted.push_back(*std::move(change.present));
+    else if (options_.delete_after)
+      end.brought.push_back(std::move(change.id));  // an earlier run was stopped before it could
+  }
+  return wanted;
+}
+
+// Gives a message that is here already its folder and flags; false where it is not here.
+result<bool> mirror::state::adapt(folder_end& end, const retrieval::entry& entry) {
+  IMA_TRY(id, notes_.local_id(entry.id));
+  if (id.empty()) return false;
+  if (end.compare) end.named.insert(std::hash<std::string>()(id));
+  // That a whole list names it does not say that it changed there: what was done here counts.
+  const auto mine = end.mine.find(id);
+  if (end.compare && mine != end.mine.end()) return true;
+  return place(end.folder, id, entry);
+}
+
+result<bool> mirror::state::place(const std::string& folder, const std::string& id,
+                                  const retrieval::entry& entry) {
+  for (const std::string& name : folders_) {
+    IMA_TRY(found, local_.find(name, id));
+    if (!found) continue;
+    if (name != folder) IMA_CHECK(local_.move(name, folder, std::span(&id, 1)));
+    IMA_CHECK(set_flags(folder, *found, entry));
+    touch(id);
+    return true;
+  }
+  return false;
+}
+
+result<void> mirror::state::set_flags(const std::string& folder, const mailbox::entry& here,
+                                      const retrieval::entry& there) {
+  const mailbox::flag_change what{without(there.flags, here.flags),
+                                  without(here.flags, there.flags), std::nullopt};
+  if (what.add.empty() && what.remove.empty()) return {};
+  IMA_CHECK(local_.set_flags(folder, std::span(&here.id, 1), what));
+  return {};
+}
+
+void mirror::state::touch(const std::string& id) {
+  if (options_.two_way) touched_.insert(id);
+}
+
+result<void> mirror::state::finish(folder_end& end) {
+  if (!keeps_) IMA_CHECK(remove_gone(end));
+  if (!end.brought.empty()) IMA_CHECK(delete_there(end));
+  if (keeps_) IMA_CHECK(notes_.set(subject::emptied, end.folder, options_.delete_after ? "1" : ""));
+  if (options_.two_way) {
+    IMA_TRY(meanwhile, changes_here(end));  // its own changes are not people's
+    IMA_CHECK(push(end.folder, meanwhile));
+    IMA_CHECK(notes_.set(subject::here, end.folder, end.here));
+  }
+  states_.push_back({end.folder, end.token});
+  IMA_CHECK(notes_.set_messages(subject::missed, end.folder, end.missed));
+  return notes_.set(subject::there, end.folder, end.token);
+}
+
+}  // namespace ima::mirror
