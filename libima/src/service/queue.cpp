@@ -83,6 +83,8 @@ result<std::optional<host_claim>> queue::claim(std::string_view id, std::string_
   if (!file) return claimed();
   IMA_TRY(mine, file->try_lock());
   if (!mine) return claimed();
+  IMA_TRY(there, state_->is_at(*file, state_->file(id, host)));
+  if (!there) return claimed();  // it was removed before it was locked
   auto recipients = *header ? (*header)->recipients() : std::vector<address>();
   auto c = std::make_unique<host_claim::content>(
       host_claim::content{state_->disk, std::string(id), std::move(file), std::move(recipients),

@@ -50,6 +50,12 @@ result<bool> queue::state::has(std::string_view id) const {
   return there.has_value();
 }
 
+result<bool> queue::state::is_at(const mailbox::file& open, const std::string& name) const {
+  IMA_TRY(opened, open.identity());
+  IMA_TRY(now, disk.status(name));
+  return now && now->identity == opened;
+}
+
 result<std::optional<header_block>> queue::state::kept_header(std::string_view id) const {
   const std::optional<header_block> nothing;
   auto message = disk.open(file(id, "_message"));

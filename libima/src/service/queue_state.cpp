@@ -108,8 +108,11 @@ result<void> queue::state::mark(std::string_view id, std::string_view word) cons
   if (!is_message_id(id)) return no_such_message(id);
   IMA_TRY(there, has(id));
   if (!there) return no_such_message(id);
-  IMA_TRY(open, disk.open_append(file(id, "_entry")));
+  const std::string about = file(id, "_entry");
+  IMA_TRY(open, disk.open_append(about));
   IMA_CHECK(open->lock());
+  IMA_TRY(still, is_at(*open, about));
+  if (!still) return no_such_message(id);
   IMA_CHECK(append_lines(*open, rec::line(word)));
   return poke();
 }

@@ -62,6 +62,8 @@ struct queue::state {
   /// The hosts of a message: those of its recipients, or who has a file where it is damaged.
   result<std::vector<std::string>> hosts_of(std::string_view id,
                                             const std::optional<header_block>& header) const;
+  /// Whether this open file is still the one by that name.
+  result<bool> is_at(const mailbox::file& open, const std::string& name) const;
   /// Whether the message is still there.
   result<bool> has(std::string_view id) const;
   /// A host's file, made where it was lost; nothing where the message is gone.

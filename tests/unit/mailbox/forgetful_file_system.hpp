@@ -39,7 +39,7 @@ enum class survival : std::uint8_t {
   anything,  ///< Each name and each file's octets, or a part of them, by chance.
 };
 
-class forgetful_file_system final : public mb::file_system {
+class forgetful_file_system : public mb::file_system {
  public:
   forgetful_file_system() { root_->directory = true; }
   /// A copy of everything in it.

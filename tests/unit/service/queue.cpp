@@ -169,6 +169,36 @@ TEST_CASE("an operator holds, releases, hurries and drops a message") {
   CHECK(q.read("../../etc").error().rule == "queue-id");
 }
 
+TEST_CASE("who opens a host's file while the message is dropped has no claim on it") {
+  struct slow_to_lock final : forgetful_file_system {
+    queue* dropping = nullptr;
+    std::string id;
+    result<std::unique_ptr<mailbox::file>> open_append(const std::string& name) override {
+      auto opened = forgetful_file_system::open_append(name);
+      if (dropping != nullptr) REQUIRE(std::exchange(dropping, nullptr)->drop(id));
+      return opened;
+    }
+  } disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  disk.id = q.add(l.header(), l).value().id;
+  SUBCASE("to try it") {
+    disk.dropping = &q;
+    CHECK_FALSE(q.claim(disk.id, "b.example").value());
+  }
+  SUBCASE("to try it, and it is queued again") {
+    disk.dropping = &q;
+    const auto late = q.claim(disk.id, "b.example").value();
+    const auto again = q.add(l.header(), l).value();
+    CHECK_FALSE(late);
+    CHECK_FALSE(again.already);
+  }
+  SUBCASE("to hold it") {
+    disk.dropping = &q;
+    CHECK(q.hold(disk.id).error().rule == "queue-id");
+  }
+}
+
 TEST_CASE("a directory that is something else is not taken for a queue") {
   forgetful_file_system disk;
   REQUIRE(disk.make_directory(path));
