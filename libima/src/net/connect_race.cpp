@@ -28,12 +28,13 @@ struct race {
   std::list<tcp::socket> running;
   std::optional<tcp::socket> winner;
   std::size_t open = 0;
-  std::string problem = "no address";
+  error problem{fault::temporary, "connection", "", "no address"};
 
   void ended(std::list<tcp::socket>::iterator socket, const tcp::endpoint& where,
              asio::error_code failed) {
     --open;
-    if (failed && !winner) problem = fmt::format("{}: {}", text_of(where), failed.message());
+    if (failed && !winner)
+      problem = {fault::temporary, "connection", text_of(where), failed.message()};
     if (!failed && !winner) winner.emplace(std::move(*socket));
     running.erase(socket);
     changed.cancel();
@@ -87,7 +88,7 @@ awaitable<result<tcp::socket>> connect_race(std::vector<tcp::endpoint> endpoints
   }
   if (r->winner) co_return std::move(*r->winner);
   if (r->open > 0) co_return error{fault::temporary, "timeout", "", "no address answers"};
-  co_return error{fault::temporary, "connection", "", r->problem};
+  co_return r->problem;
 }
 
 }  // namespace ima::net

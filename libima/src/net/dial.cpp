@@ -59,6 +59,15 @@ awaitable<result<std::vector<tcp::endpoint>>> addresses_of(resolver& dns, const 
   co_return co_await dns.addresses(t.name, t.port, until);
 }
 
+// Names the target, and the address that failed where that says more.
+error of_target(error why, const target& t) {
+  const bool six = t.name.find(':') != std::string::npos;
+  std::string name = fmt::format("{}{}{}:{}", six ? "[" : "", t.name, six ? "]" : "", t.port);
+  if (!why.place.empty() && why.place != name) why.text = why.place + ": " + why.text;
+  why.place = std::move(name);
+  return why;
+}
+
 awaitable<result<void>> reach(resolver& dns, const target& t, const limits& bounds,
                               clock::time_point until, const take_socket& take) {
   auto addresses = co_await addresses_of(dns, t, until);
@@ -66,9 +75,7 @@ awaitable<result<void>> reach(resolver& dns, const target& t, const limits& boun
   auto socket =
       co_await connect_race(std::move(*addresses), std::min(until, clock::now() + bounds.connect));
   if (!socket) {
-    error why = std::move(socket).error();
-    why.place = fmt::format("{}:{}", t.name, t.port);
-    co_return why;
+    co_return of_target(std::move(socket).error(), t);
   }
   co_return co_await take(std::move(*socket));
 }
