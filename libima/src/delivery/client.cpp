@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <unordered_map>
@@ -203,9 +204,9 @@ std::optional<client_event> client::state::read(const grammar::recipient_line& r
 std::optional<client_event> client::state::note(std::string text) {
   const std::size_t most = options.bounds.notes;
   const std::size_t count = ++waiting.front().notes;
-  if (count > most * flood)
+  if ((count - 1) / flood >= std::max<std::size_t>(1, most))
     return close(error{fault::peer, "reply-flood", "",
-                       fmt::format("the server said more than {} remarks", most * flood)});
+                       fmt::format("the server said more than {} remarks", count - 1)});
   if (count > most) return std::nullopt;
   return note_received{count == most ? "more was said and is left out" : std::move(text)};
 }

@@ -123,7 +123,7 @@ result<void> mime_to_message::state::build(const entity_tree& tree) {
 
 result<void> mime_to_message::state::run() {
   scan_bounds scan;
-  scan.entities = std::min(scan.entities, 2 * bounds.parts);
+  scan.entities = std::min(scan.entities, 2 * std::min(scan.entities, bounds.parts));
   IMA_TRY(tree, scan_entities(mail, size, scan));
   if (!tree.entities_cut) IMA_CHECK(build(tree));
   if (header) return {};

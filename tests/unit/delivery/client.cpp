@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <variant>
 
 using namespace ima::delivery;
@@ -16,8 +17,8 @@ bool is(const client_event& event) {
   return std::holds_alternative<Event>(event);
 }
 
-client greeted() {
-  client c({"b.example", {}});
+client greeted(client_options options = {"b.example", {}}) {
+  client c(std::move(options));
   c.receive("IMDP 1 b.example max-size=1000\n");
   CHECK(is<greeting_received>(c.next_event()));
   CHECK(is<client_needs_input>(c.next_event()));
@@ -102,6 +103,16 @@ TEST_CASE("a connection lost before the verdict leaves the outcome unknown") {
     CHECK(std::get<client_closed>(event).problem->kind == ima::fault::unknown);
   }
   CHECK_FALSE(c.offer(sample::header()));
+}
+
+TEST_CASE("whoever wants no notes hears none, and the server may say some") {
+  client_options options{"b.example", {}};
+  options.bounds.notes = 0;
+  client c = greeted(options);
+  send_whole(c);
+  c.receive("ACCEPT\nNOTE one\nNOTE two\n");
+  CHECK(is<offer_accepted>(c.next_event()));
+  CHECK(is<client_needs_input>(c.next_event()));
 }
 
 TEST_CASE("notes gain the server no time") {
