@@ -3,6 +3,7 @@
 #include "net/dial.hpp"
 #include "net/worker.hpp"
 #include "support/try.hpp"
+#include "tls/context_content.hpp"
 
 #include <fmt/format.h>
 
@@ -31,6 +32,7 @@ error our_fault(const error& why) { return {why.kind, why.rule, "", why.text}; }
 
 result<void> check_own_certificate(const tls::context& tls, std::string_view domain,
                                    std::chrono::system_clock::time_point now) {
+  IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
   const tls::certificate_facts* const ours = tls.own_certificate(domain);
   if (ours == nullptr)
     return error{fault::caller, "no-certificate", "",

@@ -35,7 +35,7 @@ struct sending_means {
 };
 
 /// Our certificate for `domain`, looked at before it is shown, at the time `now`. Errors:
-/// fault::caller `no-certificate`; fault::temporary `certificate-expired`.
+/// fault::caller `no-certificate`, `tls-protocol`; fault::temporary `certificate-expired`.
 result<void> check_own_certificate(const tls::context& tls, std::string_view domain,
                                    std::chrono::system_clock::time_point now);
 

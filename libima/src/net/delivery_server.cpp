@@ -1,5 +1,6 @@
 #include "net/delivery_service.hpp"
 #include "net/server_loop.hpp"
+#include "tls/context_content.hpp"
 
 #include <ima/net/delivery_server.hpp>
 
@@ -25,6 +26,7 @@ delivery_server::~delivery_server() = default;
 result<delivery_server> delivery_server::create(const delivery_server_options& options,
                                                 const tls::context& tls,
                                                 delivery::handler& handler) {
+  IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
   auto made =
       std::make_shared<state>(tls, options, std::make_shared<delivery_office>(options, handler));
   IMA_CHECK(made->listen(options.listen));

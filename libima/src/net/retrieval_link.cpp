@@ -4,6 +4,7 @@
 #include "net/interruption.hpp"
 #include "net/resolver.hpp"
 #include "support/try.hpp"
+#include "tls/context_content.hpp"
 
 #include <ima/tls/engine.hpp>
 
@@ -29,7 +30,7 @@ retrieval_link::retrieval_link(const retrieval_client_options& options)
 
 // Runs the loop until one piece of work is done. The writer lives in the same loop and never
 // ends, so the loop is driven step by step. What the caller's own functions throw goes back to
-// him.
+// him, and ends the connection, as nobody takes the rest of the answer.
 template <class T>
 T retrieval_link::wait(awaitable<T> work) {
   std::optional<T> outcome;
@@ -44,13 +45,19 @@ T retrieval_link::wait(awaitable<T> work) {
       options_.timeout ? clock::now() + *options_.timeout : clock::time_point::max();
   interruption watch(options_.interrupted);
   while (!outcome && !thrown) {
-    if (watch.run_one(loop_, deadline))
-      return give_up({fault::unknown, "interrupted", options_.host, "the call was interrupted"});
+    try {
+      if (watch.run_one(loop_, deadline))
+        return give_up({fault::unknown, "interrupted", options_.host, "the call was interrupted"});
+    } catch (...) {
+      thrown = std::current_exception();
+    }
     if (!outcome && !thrown && clock::now() >= deadline)
       return give_up({fault::temporary, "timeout", options_.host, "the operation took too long"});
   }
-  if (thrown) std::rethrow_exception(thrown);
-  return std::move(*outcome);
+  if (!thrown) return std::move(*outcome);
+  give_up({fault::unknown, "interrupted", options_.host, "a function of the caller's threw"});
+  if (connection_) connection_->close();
+  std::rethrow_exception(thrown);
 }
 
 // What was under way is never run again; it goes with the loop.
@@ -64,6 +71,7 @@ error retrieval_link::lost(const char* how) const {
 }
 
 result<void> retrieval_link::open(const tls::context& tls) {
+  IMA_CHECK(tls::check_made_for(tls, tls::protocol::imrp));
   IMA_CHECK(wait(dial_host(tls)));
   IMA_CHECK(ask({}));  // the greeting
   return {};

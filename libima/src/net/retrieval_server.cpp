@@ -1,5 +1,6 @@
 #include "net/retrieval_service.hpp"
 #include "net/server_loop.hpp"
+#include "tls/context_content.hpp"
 
 #include <ima/net/retrieval_server.hpp>
 
@@ -24,6 +25,7 @@ retrieval_server::~retrieval_server() = default;
 result<retrieval_server> retrieval_server::create(const retrieval_server_options& options,
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
+  IMA_CHECK(tls::check_made_for(tls, tls::protocol::imrp));
   auto made = std::make_shared<state>(tls, options, users);
   IMA_CHECK(made->listen(options.listen));
   IMA_CHECK(made->expose(options.metrics_listen, options.metrics));

@@ -7,6 +7,7 @@
 #include <ima/small_file.hpp>
 #include <ima/tls/context.hpp>
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -147,6 +148,14 @@ result<context> context::create(const context_options& options) {
 const certificate_facts* context::own_certificate(std::string_view domain) const noexcept {
   const own_credential* const found = content_->find(domain);
   return found == nullptr ? nullptr : &found->facts;
+}
+
+result<void> check_made_for(const context& with, protocol inside) {
+  if (with.inside().inside == inside) return {};
+  const bool wants_imdp = inside == protocol::imdp;
+  return error{fault::caller, "tls-protocol", "",
+               fmt::format("the TLS context is for {}, and this is {}",
+                           wants_imdp ? "IMRP" : "IMDP", wants_imdp ? "IMDP" : "IMRP")};
 }
 
 std::vector<certificate_facts> context::own_certificates() const {

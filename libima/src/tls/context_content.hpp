@@ -30,6 +30,9 @@ struct context::content {
   std::string_view alpn() const noexcept { return inside == protocol::imdp ? "imdp" : "imrp"; }
 };
 
+/// Success where the context was made for this protocol. Error: fault::caller, rule `tls-protocol`.
+result<void> check_made_for(const context& with, protocol inside);
+
 /// Makes `ssl` use `ours`.
 bool use(SSL* ssl, const own_credential& ours);
 

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -82,6 +83,24 @@ struct office {
 };
 
 }  // namespace
+
+TEST_CASE("what was set up for the other protocol is refused before anything is sent") {
+  tls::context_options options;
+  options.system_store = false;
+  options.ca_file = the_authority().ca_file();
+  const auto for_imdp = tls::context::create(options).value();
+  net::retrieval_client_options where;
+  where.host = "b.example";
+  const auto client = net::retrieval_client::connect(where, for_imdp);
+  REQUIRE_FALSE(client);
+  CHECK(client.error().rule == "tls-protocol");
+  CHECK(client.error().text == "the TLS context is for IMDP, and this is IMRP");
+  memory_mail::store store;
+  memory_mail::users users{store};
+  const auto server = net::retrieval_server::create({}, for_imdp, users);
+  REQUIRE_FALSE(server);
+  CHECK(server.error().rule == "tls-protocol");
+}
 
 TEST_CASE("a user proves himself and reads his mail over TLS") {
   office o;
@@ -284,6 +303,29 @@ TEST_CASE("a call that is interrupted ends at once, and the connection with it")
   CHECK(ended.error().kind == fault::unknown);
   CHECK(ended.error().rule == "interrupted");
   CHECK(client->folders().error() == ended.error());
+}
+
+TEST_CASE("what a function of the caller's throws goes back to him and ends the connection") {
+  office o;
+  o.store.inbox["a"] = {"ima: 1\n\n", {"hello"}, {}, 1};
+  auto client = o.connect().value();
+  REQUIRE(client.authenticate("bob", "swordfish"));
+  const std::vector<std::string> ids{"a"};
+  const auto take = [](std::string_view, octets, octets) -> result<void> {
+    throw std::runtime_error("not now");
+  };
+  CHECK_THROWS_AS((void)client.headers("inbox", ids, take), std::runtime_error);
+  CHECK(client.folders().error().rule == "interrupted");
+
+  net::retrieval_client_options options;
+  options.host = "b.example";
+  options.interrupted = []() -> bool { throw std::runtime_error("not now"); };
+  // It is asked once a tenth of a second has passed, so something must take longer.
+  asio::io_context loop;
+  const auto silent = net::listen_on(loop, "127.0.0.1:0").value();
+  options.hosts["b.example"] = net::text_of(silent.local_endpoint());
+  CHECK_THROWS_AS((void)net::retrieval_client::connect(options, context_of({})),
+                  std::runtime_error);
 }
 
 TEST_CASE("a refusal leaves the connection usable, a third wrong password does not") {

@@ -40,7 +40,7 @@ struct delivery_server_options {
 class IMA_API delivery_server {
  public:
   /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
-  /// fault::caller, rules `listen`, `metrics-address`.
+  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`.
   static result<delivery_server> create(const delivery_server_options& options,
                                         const tls::context& tls, delivery::handler& handler);
   delivery_server(delivery_server&&) noexcept;

@@ -43,15 +43,15 @@ struct retrieval_client_options {
 /// Movable; one thread at a time. What the post office refuses is fault::refused or
 /// fault::temporary, with the word of section 7 as the rule. Everything else that goes wrong
 /// (network, TLS, a server that breaks the protocol) ends the connection, and every later call
-/// returns the same error.
+/// returns the same error. So does what a caller's own function throws, which goes back to him.
 ///
 /// A call that names messages may name any number: it makes as many requests as
 /// limits::request_line asks for, one after the other. Where one fails, those before it are done.
 class IMA_API retrieval_client {
  public:
   /// Connects, proves the server and takes its greeting. Errors: fault::temporary `connection`,
-  /// `timeout`, `dns`; fault::refused `no-domain`, `no-service`; fault::caller `dns-server`; those
-  /// of tls::engine and retrieval::client.
+  /// `timeout`, `dns`; fault::refused `no-domain`, `no-service`; fault::caller `dns-server`,
+  /// `tls-protocol` (the context is not for IMRP); those of tls::engine and retrieval::client.
   static result<retrieval_client> connect(const retrieval_client_options& options,
                                           const tls::context& tls);
   retrieval_client(retrieval_client&&) noexcept;

@@ -92,9 +92,9 @@ struct send_report {
 
 /// Sends a message to all its recipients (docs/delivery.md section 8): every host gets the header
 /// first, in parallel; only if none objects does the body go anywhere. Blocks. Our certificate is
-/// the one that proves the originator's hostpart. Errors: fault::caller, rules
-/// `recipients-missing`, `no-certificate`, `dns-server`; fault::temporary `certificate-expired`
-/// (our own); fault::unknown `interrupted`; problems of hosts are in the report.
+/// the one that proves the originator's hostpart. Errors: fault::caller, `recipients-missing`,
+/// `no-certificate`, `tls-protocol` (not for IMDP), `dns-server`; fault::temporary
+/// `certificate-expired` (our own); fault::unknown `interrupted`; those of hosts are in the report.
 IMA_API result<send_report> send_message(const header_block& header, body_source& body,
                                          const tls::context& tls, const sender_options& options);
 
