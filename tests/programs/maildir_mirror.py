@@ -38,11 +38,21 @@ def both_ways(t, box, place):
     t.equal("without it all is compared afresh", mirror(t, box, place), changes())
 
 
+def into_a_mailbox(t, box):
+    before = sorted(box.rglob("*"))
+    done = run(t.program("ima-translate"), "--from", "mailbox", "--to", "maildir", "--mirror", box,
+               f"{box}/.")
+    t.equal("a mailbox into itself", done.code, 64)
+    t.contains("a mailbox into itself: why", done.err, "[transfer-out]")
+    t.equal("nothing was written into it", sorted(box.rglob("*")), before)
+
+
 with Tests() as tests:
     fill(tests.work / "source")
     BOX, PLACE = tests.work / "box", tests.work / "mirror"
     run(tests.program("ima-translate"), "--from", "maildir", "--to", "mailbox",
         tests.work / "source", BOX)
+    into_a_mailbox(tests, BOX)
     both_ways(tests, BOX, PLACE)
     by_notmuch(tests, PLACE)
     mirror(tests, BOX, PLACE)

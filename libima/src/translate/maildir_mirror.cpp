@@ -1,3 +1,4 @@
+#include "mailbox/layout.hpp"
 #include "support/try.hpp"
 #include "translate/maildir_names.hpp"
 #include "translate/mirror_state.hpp"
@@ -223,12 +224,20 @@ result<void> folder_mirror::update(const reporter& report, const limits& bounds)
   return {};
 }
 
+// A mailbox has a directory new/ too, and would take what is written there for mail.
+result<void> check_no_mailbox(mailbox::file_system& disk, const std::string& directory) {
+  IMA_TRY(there, disk.status(mailbox::layout::tree{directory}.format()));
+  if (!there) return {};
+  return error{fault::caller, "transfer-out", directory, "is a mailbox, and no Maildir"};
+}
+
 }  // namespace
 
 result<mirror_changes> mirror_to_maildir(
     mailbox::mailbox& box, mailbox::file_system& disk, const std::string& directory,
     const std::function<void(const std::string&, const std::vector<remark>&)>& report,
     const limits& bounds) {
+  IMA_CHECK(check_no_mailbox(disk, directory));
   auto made = disk.make_directory(directory);
   if (!made && made.error().rule != "file-exists") return made.error();
   IMA_TRY(state, read_mirror_state(disk, directory));

@@ -30,7 +30,8 @@ struct mirror_changes {
 /// Can be interrupted at any instant and repeated. Memory grows by some 200 octets for each message
 /// in the largest folder. One update of a Maildir at a time.
 ///
-/// Errors: those of the mailbox; fault::temporary `storage`, `mirror-state` (the file `.ima-mirror`
+/// Errors: those of the mailbox; fault::caller `transfer-out` (the directory is a mailbox);
+/// fault::temporary `storage`, `mirror-state` (the file `.ima-mirror`
 /// in the Maildir is damaged; delete it to begin afresh).
 IMA_API result<mirror_changes> mirror_to_maildir(
     mailbox::mailbox& box, mailbox::file_system& disk, const std::string& directory,
