@@ -121,16 +121,17 @@ TEST_CASE("fields of any length are kept, and come back the same") {
       {"Content-Disposition: ", ""},
       {"Content-ID: <", ">"},
       {"Content-Description: ", ""}};
-  for (const auto& [before, after] : fields) {
+  for (const auto& field : fields) {
     for (const std::size_t size : {90U, 998U, 2100U, 4100U, 9000U}) {
-      const std::string entity = before + std::string(size, 'y') + after + "\n\nAA*C\xff\n";
+      const std::string entity =
+          field.first + std::string(size, 'y') + field.second + "\n\nAA*C\xff\n";
       for (const std::string& mail :
            {entity,
             "Content-Type: multipart/related; boundary=b\n\n--b\n" + entity + "--b\n\nx\n"}) {
         const auto message = to_message(mail);
         CHECK_MESSAGE(
             to_message(to_mail(message).text).header.id_digest() == message.header.id_digest(),
-            before << size);
+            field.first << size);
       }
     }
   }
