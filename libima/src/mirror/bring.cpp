@@ -149,7 +149,7 @@ result<void> mirror::state::finish(folder_end& end) {
   }
   states_.push_back({end.folder, end.token});
   IMA_CHECK(notes_.set_messages(subject::missed, end.folder, end.missed));
-  return notes_.set(subject::there, end.folder, end.token);
+  return notes_.renew(subject::there, end.folder, end.token);
 }
 
 }  // namespace ima::mirror

@@ -64,6 +64,11 @@ result<void> notes::set(subject what, std::string_view folder, octets value) {
   return local_.set_sync_state(name(about(what), folder), value);
 }
 
+result<void> notes::renew(subject what, std::string_view folder, octets value) {
+  IMA_TRY(was, get(what, folder));
+  return was == value ? result<void>() : set(what, folder, value);
+}
+
 result<void> notes::copy(std::string_view from, std::string_view to) {
   for (const subject what : of_folder) {
     IMA_TRY(value, get(what, from));
@@ -100,7 +105,7 @@ result<void> notes::set_messages(subject what, std::string_view folder, const me
   if (text.size() > longest_note)
     return error{fault::temporary, "message-unavailable", std::string(folder),
                  fmt::format("{} messages cannot be had", list.size())};
-  return set(what, folder, text);
+  return renew(what, folder, text);
 }
 
 result<std::string> notes::local_id(const std::string& remote_id) {

@@ -37,6 +37,9 @@ class notes {
   /// Empty where there is none.
   result<std::string> get(subject what, std::string_view folder);
   result<void> set(subject what, std::string_view folder, octets value);
+  /// Writes only what differs from what is there, for what need be no more durable than that was:
+  /// most folders are as they were, and each write costs the disk two syncs.
+  result<void> renew(subject what, std::string_view folder, octets value);
   /// Gives the notes of one folder to another, for whoever renames it: copy() before, forget()
   /// after.
   result<void> copy(std::string_view from, std::string_view to);
