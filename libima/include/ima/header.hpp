@@ -124,6 +124,7 @@ class IMA_API header_builder {
 
  private:
   std::string text_;
+  std::optional<error> broken_;  // the first line that cannot be one
 };
 
 }  // namespace ima

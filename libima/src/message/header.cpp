@@ -1,5 +1,6 @@
 #include "message/header_grammar.hpp"
 #include "support/try.hpp"
+#include "wire/words.hpp"
 
 #include <ima/header.hpp>
 
@@ -271,12 +272,14 @@ result<header_block> header_block::with_line(std::string_view line, const limits
 header_builder::header_builder() : text_(std::string(version_line) + "\n") {}
 
 header_builder& header_builder::field(std::string_view name, std::string_view value) {
-  // A line feed in a value would make a second line that nobody asked for; as a carriage return it
-  // is a control character, which build() refuses.
-  std::string line = fmt::format("{}: {}", name, value);
-  std::replace(line.begin(), line.end(), '\n', '\r');
-  text_ += line;
-  text_ += '\n';
+  const std::string line = fmt::format("{}: {}", name, value);
+  // A line feed would make a second line that nobody asked for.
+  if (line.find('\n') == std::string::npos) {
+    text_.append(line).append("\n");
+  } else if (!broken_) {
+    const auto number = static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')) + 1;
+    broken_ = at_line(wire::check_text(line, "").error(), number);
+  }
   return *this;
 }
 
@@ -290,6 +293,7 @@ header_builder& header_builder::part(const part_description& part) {
 }
 
 result<header_block> header_builder::build(const limits& bounds) const {
+  if (broken_) return *broken_;
   return header_block::parse(text_ + "\n", bounds);
 }
 

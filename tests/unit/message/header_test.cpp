@@ -197,7 +197,11 @@ TEST_CASE("a builder cannot make what a reader would refuse") {
   CHECK(good.build().value().parts()[0].name == "n");
   ima::header_builder smuggling;
   smuggling.field("from", "a@a.example").field("subject", "x\nbcc: b@b.example");
-  CHECK(smuggling.build().error().rule == "line-control");
+  const auto refused = smuggling.build();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().rule == "line-control");
+  CHECK(refused.error().place == "header line 3, octet 11");
+  CHECK(refused.error().text == "control character U+000A");
 }
 
 TEST_CASE("a date keeps the writer's offset and its instant") {
