@@ -203,6 +203,7 @@ void add_limits(py::module_& m) {
       .def_readwrite("recipients", &limits::recipients, "Lines that name a recipient.")
       .def_readwrite("received", &limits::received, "``received:`` lines.")
       .def_readwrite("body", &limits::body, "Sum of all parts.")
+      .def_readwrite("stream", &limits::stream, "Mail that comes from no file.")
       .def_readwrite("wire_line", &limits::wire_line, "One protocol line.")
       .def_readwrite("request_line", &limits::request_line, "One IMRP request line.")
       .def_readwrite("pending_output", &limits::pending_output, "Output that may wait.")

@@ -96,7 +96,7 @@ std::vector<remark> file_to_message(const path_in& path, const py::object& out,
   python_writer writer(out);
   std::vector<remark> remarks;
   writer.conclude(without_gil([&]() -> result<void> {
-    auto file = translate::mail_file::open(path.held);
+    auto file = translate::mail_file::open(path.held, false, bounds);
     if (!file) return std::move(file).error();
     auto made = translate::mime_to_message::translate(*file, file->size(), bounds);
     if (!made) return std::move(made).error();

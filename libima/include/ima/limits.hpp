@@ -9,7 +9,7 @@ namespace ima {
 /// Every limit of the library, in one place; each has its default here and may be set by the
 /// caller. Sizes are in octets. A value equal to the limit is allowed, one more is not.
 /// (Specification: docs/message.md section 7, docs/delivery.md section 9, docs/retrieval.md
-/// section 9.)
+/// section 9, docs/translation.md section 1.)
 struct limits {
   // Message (docs/message.md).
   std::size_t header_line = 8192;         ///< One header line with its LF.
@@ -18,6 +18,9 @@ struct limits {
   std::size_t recipients = 1000;          ///< Lines that name a recipient (to, cc, bcc, for).
   std::size_t received = 50;              ///< `received:` lines; more is a loop.
   std::uint64_t body = 100ULL << 20;      ///< Sum of all parts.
+
+  // Mail of the Internet (docs/translation.md section 1).
+  std::uint64_t stream = 1ULL << 30;  ///< Mail that is put aside, as it comes from no file.
 
   // Both protocols (docs/delivery.md section 2).
   std::size_t wire_line = 4096;  ///< One protocol line with its LF (IMDP, and IMRP replies).

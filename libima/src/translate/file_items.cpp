@@ -23,7 +23,7 @@ class file_source : public item_source {
 
  private:
   result<std::optional<item>> mail() const {
-    IMA_TRY(file, mail_file::open(what_.in));
+    IMA_TRY(file, mail_file::open(what_.in, false, what_.bounds));
     item one;
     one.size = file.size();
     one.octets = std::make_unique<mail_file>(std::move(file));

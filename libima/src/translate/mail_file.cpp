@@ -83,9 +83,9 @@ mail_file::mail_file(mail_file&&) noexcept = default;
 mail_file& mail_file::operator=(mail_file&&) noexcept = default;
 mail_file::~mail_file() = default;
 
-result<mail_file> mail_file::open(const std::string& path, bool dot_ends, std::uint64_t most) {
+result<mail_file> mail_file::open(const std::string& path, bool dot_ends, const limits& bounds) {
   auto s = std::make_unique<state>(path);
-  IMA_CHECK(s->open(most));
+  IMA_CHECK(s->open(bounds.stream));
   mail_file made(std::move(s));
   if (dot_ends) IMA_CHECK(made.end_at_dot());
   return made;

@@ -276,7 +276,7 @@ class mbox_target : public item_target {
 }  // namespace
 
 result<std::unique_ptr<item_source>> open_mbox_source(const transfer_options& what) {
-  IMA_TRY(file, mail_file::open(what.in));
+  IMA_TRY(file, mail_file::open(what.in, false, what.bounds));
   return std::unique_ptr<item_source>(std::make_unique<mbox_source>(what.in, std::move(file)));
 }
 

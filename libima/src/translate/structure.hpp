@@ -68,7 +68,7 @@ void assign_roles(const node& root, std::span<leaf_traits> leaves);
 node structure_by_roles(std::span<const leaf_traits> leaves);
 
 std::string write_structure(const node& root);
-/// Nothing where the text is no structure, or nests deeper than 60.
+/// Nothing where the text is no structure, or nests deeper than mail may (scan_bounds::depth).
 std::optional<node> read_structure(std::string_view text);
 
 /// The values of the `mime-multipart:` lines that say what is around the parts.

@@ -149,7 +149,12 @@ TEST_CASE("what looks like encoded words or like names is read in one pass") {
 
 TEST_CASE("a stream that does not end is refused, and one of the longest size is not") {
   using ima::translate::mail_file;
-  const auto endless = mail_file::open("/dev/zero", false, 100'000);
+  const auto at_most = [](std::uint64_t octets) {
+    ima::limits bounds;
+    bounds.stream = octets;
+    return bounds;
+  };
+  const auto endless = mail_file::open("/dev/zero", false, at_most(100'000));
   REQUIRE_FALSE(endless);
   CHECK(endless.error().rule == "stream-size");
   for (const std::size_t size : {10U, 11U}) {
@@ -157,7 +162,7 @@ TEST_CASE("a stream that does not end is refused, and one of the longest size is
     REQUIRE(::pipe(ends) == 0);
     CHECK(::write(ends[1], "01234567890", size) == static_cast<ssize_t>(size));
     ::close(ends[1]);
-    const auto mail = mail_file::open("/dev/fd/" + std::to_string(ends[0]), false, 10);
+    const auto mail = mail_file::open("/dev/fd/" + std::to_string(ends[0]), false, at_most(10));
     CHECK(mail.has_value() == (size == 10));
     ::close(ends[0]);
   }

@@ -56,6 +56,7 @@ class Limits:
         recipients: int = ...,
         received: int = ...,
         body: int = ...,
+        stream: int = ...,
         wire_line: int = ...,
         request_line: int = ...,
         pending_output: int = ...,
@@ -83,6 +84,7 @@ class Limits:
     recipients: int
     received: int
     body: int
+    stream: int
     wire_line: int
     request_line: int
     pending_output: int

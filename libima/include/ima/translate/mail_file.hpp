@@ -3,6 +3,7 @@
 #include <ima/body_source.hpp>
 #include <ima/error.hpp>
 #include <ima/export.hpp>
+#include <ima/limits.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -14,14 +15,11 @@ namespace ima::translate {
 /// thread-safe.
 class IMA_API mail_file : public body_source {
  public:
-  /// Octets that are put aside of what is no file, so that what never ends fills no disk.
-  static constexpr std::uint64_t longest_stream = 1ULL << 30;
-
   /// "-" is standard input. With `dot_ends` a line of a single dot ends the mail, as in
   /// sendmail(8). Errors: fault::caller, rule `no-input`; fault::peer, rule `stream-size` (more
-  /// than `most` octets from what is no file); fault::temporary, rule `storage`.
+  /// than limits::stream from what is no file); fault::temporary, rule `storage`.
   static result<mail_file> open(const std::string& path, bool dot_ends = false,
-                                std::uint64_t most = longest_stream);
+                                const limits& bounds = {});
   mail_file(mail_file&&) noexcept;
   mail_file& operator=(mail_file&&) noexcept;
   ~mail_file() override;
