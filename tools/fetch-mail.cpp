@@ -150,8 +150,10 @@ result<void> fetch(options& given) {
     auto office = tools::open_office(given.office);
     const auto good = office ? work.over(*office) : result<void>(office.error());
     if (good) return good;
+    // A folder that nobody asked for by name went after it was listed: the next list is without it.
+    const bool went = good.error().rule == "no-folder" && given.mirror.folders.empty();
     const bool for_now =
-        good.error().kind == fault::temporary || good.error().kind == fault::unknown;
+        went || good.error().kind == fault::temporary || good.error().kind == fault::unknown;
     if (!given.watch || !for_now) return good;
     tools::print_error("{}: {}\n", program, good.error().message());
     if (std::chrono::steady_clock::now() - began > std::chrono::minutes(5))

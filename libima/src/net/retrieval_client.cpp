@@ -263,7 +263,9 @@ result<void> retrieval_client::watch(std::span<const retrieval::watched_folder> 
 
 result<std::optional<retrieval::watched_folder>> retrieval_client::wait_for_change(
     std::chrono::milliseconds patience) {
-  return state_->link.wait_for_event(std::chrono::steady_clock::now() + patience);
+  constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);  // no overflow
+  return state_->link.wait_for_event(std::chrono::steady_clock::now() +
+                                     std::min(patience, longest));
 }
 
 result<void> retrieval_client::done() { return state_->link.finish(); }

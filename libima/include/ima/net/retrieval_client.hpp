@@ -34,8 +34,9 @@ struct retrieval_client_options {
   limits bounds;  ///< What the server may send at most, and how long each step may take.
   /// How long connect() may take altogether, beside the limits; see set_timeout().
   std::optional<std::chrono::milliseconds> timeout;
-  /// Asked several times a second, on the calling thread, while a call waits; where it says true
-  /// the call, and with it the connection, ends: fault::unknown `interrupted`. May be empty.
+  /// Asked several times a second, on the calling thread, while a call waits for its answer; where
+  /// it says true the call, and with it the connection, ends: fault::unknown `interrupted`. May be
+  /// empty. wait_for_change() does not ask it: it waits no longer than it is told.
   std::function<bool()> interrupted;
 };
 
