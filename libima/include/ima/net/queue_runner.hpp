@@ -42,8 +42,8 @@ struct queue_runner_options {
   std::size_t per_host = 4;               ///< To one host at the same time.
   std::size_t workers = 4;                ///< Threads for the disk.
   std::chrono::milliseconds scan{1'000};  ///< How often it looks for new messages.
-  /// Not owned; may be null.
-  log_sink* log = nullptr;
+  log_sink* log = nullptr;                ///< Not owned.
+
   /// Where run() gives OpenMetrics text over HTTP, an address on loopback; empty for nowhere.
   std::string metrics_listen;
   std::function<std::string()> metrics;  ///< Makes that text.

@@ -70,8 +70,8 @@ struct sender_options {
   std::chrono::milliseconds header_round{45'000};  ///< For all hosts to answer the header.
   send_policy policy = send_policy::all_or_none;   ///< What a problem for now means for the others.
   send_observer* observer = nullptr;               ///< Not owned.
-  /// Not owned; may be null.
-  log_sink* log = nullptr;
+  log_sink* log = nullptr;                         ///< Not owned.
+
   /// Asked several times a second, on the calling thread, while the message is being sent; where it
   /// says true nothing is waited for any more: fault::unknown `interrupted`. May be empty.
   std::function<bool()> interrupted = {};
