@@ -44,7 +44,8 @@ def kill_again_and_again(chance, over, longest, start, killed):
 
 
 class Sender(threading.Thread):
-    """Sends message after message by way of the queue, and is killed in half of them."""
+    """Sends message after message by way of the queue, and is sought to be killed in half of them: more
+    than EACH, where none was killed yet or none was not."""
 
     def __init__(self, t, a, config, number):
         super().__init__()
@@ -53,7 +54,9 @@ class Sender(threading.Thread):
         self.acknowledged, self.killed, self.codes = set(), 0, set()
 
     def run(self):
-        for i in range(EACH):
+        for i in range(20 * EACH):
+            if i >= EACH and self.killed and self.acknowledged:
+                break
             subject = f"{self.number}.{i}"
             message = self.a.message("--to", "bob@b.example", "--to", "ann@b.example", "--subject",
                                      subject)
@@ -63,7 +66,7 @@ class Sender(threading.Thread):
             process.stdin.write(message)
             process.stdin.close()
             if self.chance.random() < 0.5:
-                time.sleep(self.chance.random() * 0.2)
+                time.sleep(self.chance.random() ** 3 * 0.2)  # most of them take a few milliseconds
                 process.send_signal(signal.SIGKILL)
             code = process.wait(120)
             self.codes.add(code)
@@ -106,6 +109,10 @@ def main(t):
         thread.start()
     for sender in senders:
         sender.join()
+    for _ in range(600):
+        if len(killed) >= 2:
+            break
+        time.sleep(0.1)
     over.set()
     for killer in killers:
         killer.join()
