@@ -105,6 +105,13 @@ send_report::outcome sum_up(const hosts_in_hand& hosts) {
   return permanent ? out::refused : out::deferred;
 }
 
+// They read the body and keep reports, until whatever ends the call: also what the caller's own
+// functions throw.
+struct joined_at_end {
+  asio::thread_pool& workers;
+  ~joined_at_end() { workers.join(); }
+};
+
 }  // namespace
 
 result<send_report> send_message(const header_block& header, body_source& body,
@@ -126,10 +133,10 @@ result<send_report> send_message(const header_block& header, body_source& body,
   asio::co_spawn(loop, conduct(deliveries, workers, options), [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });
+  const joined_at_end reading{workers};
   interruption watch(options.interrupted);
   while (!loop.stopped()) {
     if (!watch.run_one(loop, clock::time_point::max())) continue;
-    workers.join();  // they read the body and keep reports
     return error{fault::unknown, "interrupted", "", "the sending was interrupted"};
   }
   return send_report{sum_up(deliveries), reports_of(deliveries), false};

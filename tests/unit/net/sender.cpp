@@ -10,6 +10,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -407,6 +408,8 @@ TEST_CASE("a sending that is interrupted ends at once, and the outcome is unknow
     REQUIRE_FALSE(report);
     CHECK(report.error().kind == fault::unknown);
     CHECK(report.error().rule == "interrupted");
+    options.interrupted = []() -> bool { throw std::runtime_error("enough"); };
+    CHECK_THROWS_WITH((void)net::send_message(l.header, l, imdp("a.example"), options), "enough");
   }
 }
 
