@@ -6,17 +6,15 @@
 #include "arguments.hpp"
 #include "exit_codes.hpp"
 #include "imrp_view.hpp"
+#include "ledger.hpp"
 #include "office_client.hpp"
 
 #include <ima/digest.hpp>
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
 #include <cstdio>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <random>
 #include <set>
 #include <string>
@@ -28,6 +26,7 @@
 namespace {
 
 using namespace ima;
+using conformance::ledger;
 using conformance::view;
 
 constexpr const char* program = "imrp-conformance";
@@ -36,34 +35,8 @@ struct options {
   std::uint64_t clients = 4;
   std::uint64_t rounds = 5;
   std::uint64_t commands = 40;
+  std::uint64_t seconds = 0;
   std::uint64_t seed = 1;
-};
-
-// What the server acknowledged, of all clients.
-struct ledger {
-  std::mutex mutex;
-  std::map<std::string, std::string> bodies;  // of messages that were made, by id
-  std::set<std::string> deleted;
-  std::vector<std::string> complaints;
-  std::uint64_t commands = 0;
-
-  void complain(std::string what) {
-    const std::scoped_lock guard(mutex);
-    complaints.push_back(std::move(what));
-  }
-  void made(const std::string& id, const std::string& body) {
-    const std::scoped_lock guard(mutex);
-    if (!bodies.emplace(id, body).second) complaints.push_back("the id " + id + " was given twice");
-  }
-  void removed(const std::string& id) {
-    const std::scoped_lock guard(mutex);
-    if (!deleted.insert(id).second) complaints.push_back(id + " was deleted twice");
-  }
-  std::string body_of(const std::string& id) {
-    const std::scoped_lock guard(mutex);
-    const auto found = bodies.find(id);
-    return found == bodies.end() ? std::string() : found->second;
-  }
 };
 
 class text_body : public body_source {
@@ -130,35 +103,47 @@ class player {
     const auto header = builder.build();
     if (!header) return header.error();
     text_body source(body);
-    const auto id = sight_.client().append({folder(), {}, {}}, *header, source);
+    retrieval::append_target target{folder(), {}, {}};
+    if (below(2) == 0) target.flags = {"seen"};
+    const auto id = sight_.client().append(target, *header, source);
     if (!id) return id.error();
-    book_.made(*id, body);
+    book_.made(*id, target.folder, {target.flags.begin(), target.flags.end()}, body);
     return {};
   }
 
   result<void> flag(const std::string& where, const std::string& id) {
-    static constexpr std::string_view words[] = {"seen", "flagged", "answered", "own"};
+    const std::string_view word = ledger::flags[below(std::size(ledger::flags))];
+    const bool set = below(2) == 0;
     retrieval::flag_change what;
-    const std::string word(words[below(std::size(words))]);
-    (below(2) == 0 ? what.add : what.remove).push_back(word);
-    return outcome(sight_.client().flag(where, std::vector{id}, what));
+    (set ? what.add : what.remove).emplace_back(word);
+    const std::size_t change = book_.flag_sent(id, word, set);
+    const auto done = sight_.client().flag(where, std::vector{id}, what);
+    if (!done) return done.error();
+    book_.flag_answered(id, word, change, is_done(*done));
+    return {};
   }
 
   result<void> move(const std::string& where, const std::string& id) {
-    return outcome(sight_.client().move(where, folder(), std::vector{id}));
+    const std::string& target = folder();
+    const auto done = sight_.client().move(where, target, std::vector{id});
+    if (!done) return done.error();
+    if (is_done(*done)) book_.moved(id, where, target);
+    return {};
   }
 
   result<void> copy(const std::string& where, const std::string& id) {
-    const auto made = sight_.client().copy(where, folder(), std::vector{id});
+    const std::string& target = folder();
+    const auto made = sight_.client().copy(where, target, std::vector{id});
     if (!made) return made.error();
-    if (!made->front().empty()) book_.made(made->front(), book_.body_of(id));
+    if (!made->front().empty()) book_.copied(made->front(), target, id);
     return {};
   }
 
   result<void> remove(const std::string& where, const std::string& id) {
     const auto done = sight_.client().remove(where, std::vector{id});
-    if (done && done->front() == retrieval::message_outcome::done) book_.removed(id);
-    return outcome(done);
+    if (!done) return done.error();
+    if (is_done(*done)) book_.removed(id, where);
+    return {};
   }
 
   result<void> fetch(const std::string& where, const std::string& id) {
@@ -190,9 +175,8 @@ class player {
     return {};
   }
 
-  template <class T>
-  static result<void> outcome(const result<std::vector<T>>& done) {
-    return done ? result<void>() : result<void>(done.error());
+  static bool is_done(const std::vector<retrieval::message_outcome>& outcomes) {
+    return outcomes.front() == retrieval::message_outcome::done;
   }
 
   view& sight_;
@@ -211,12 +195,7 @@ result<void> compare(std::vector<view>& views, ledger& book,
   for (view& v : views)
     if (auto what = difference(v.known(), *all); !what.empty())
       book.complain("a view that followed the changes differs from a new list: " + what);
-  for (const auto& [id, body] : book.bodies)
-    if (all->contains(id) == book.deleted.contains(id))
-      book.complain(id +
-                    (all->contains(id) ? " was deleted and is there" : " was made and is lost"));
-  for (const auto& [id, message] : *all)
-    if (!book.bodies.contains(id)) book.complain(id + " was never made");
+  book.compare(*all);
   for (const std::string& folder : folders) {
     const auto status = views.front().client().status(folder);
     if (!status) return status.error();
@@ -234,43 +213,66 @@ result<void> compare(std::vector<view>& views, ledger& book,
   return {};
 }
 
-result<void> empty(view& sight) {
+result<void> empty(view& sight, const std::vector<std::string>& folders) {
   const auto all = sight.list(1000);
   if (!all) return all.error();
-  for (const auto& [id, m] : *all) {
-    const auto gone = sight.client().remove(m.folder, std::vector{id});
+  for (const std::string& folder : folders) {
+    std::vector<std::string> ids;
+    for (const auto& [id, m] : *all)
+      if (m.folder == folder) ids.push_back(id);
+    if (ids.empty()) continue;
+    const auto gone = sight.client().remove(folder, ids);
     if (!gone) return gone.error();
   }
   return {};
 }
 
-result<void> run(const tools::office_settings& office, const options& given, ledger& book) {
-  const std::vector<std::string> folders{"inbox", "test/one", "test/two"};
+result<std::vector<view>> open_views(const tools::office_settings& office, std::uint64_t clients,
+                                     const std::vector<std::string>& folders) {
   std::vector<view> views;
-  for (std::uint64_t i = 0; i < given.clients; ++i) {
+  for (std::uint64_t i = 0; i < clients; ++i) {
     auto client = tools::open_office(office);
     if (!client) return client.error();
     for (std::size_t f = 1; f < folders.size() && i == 0; ++f)
       if (auto made = client->create_folder(folders[f]);
           !made && made.error().rule != "folder-exists")
-        return made;
+        return made.error();
     views.emplace_back(*std::move(client), folders);
   }
   const auto before = views.front().list(1000);
   if (!before) return before.error();
   if (!before->empty())
     return error{fault::caller, "arguments", "", "the account is not empty: it would be emptied"};
-  for (std::uint64_t round = 0; round < given.rounds && book.complaints.empty(); ++round) {
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < views.size(); ++i)
-      threads.emplace_back([&, i] {
-        player(views[i], book, folders, given.seed + round * 1000 + i).play(given.commands);
-      });
-    for (std::thread& t : threads) t.join();
-    book.commands += given.commands * given.clients;
-    if (auto good = compare(views, book, folders); !good) return good;
+  return views;
+}
+
+// All clients at once, each to the end of its commands.
+void play(std::vector<view>& views, ledger& book, const std::vector<std::string>& folders,
+          std::uint64_t commands, std::uint64_t seed) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < views.size(); ++i)
+    threads.emplace_back([&views, &book, &folders, commands, seed, i] {
+      player(views[i], book, folders, seed + i).play(commands);
+    });
+  for (std::thread& t : threads) t.join();
+}
+
+// Returns how many commands there were.
+result<std::uint64_t> run(const tools::office_settings& office, const options& given,
+                          ledger& book) {
+  const std::vector<std::string> folders{"inbox", "test/one", "test/two"};
+  auto views = open_views(office, given.clients, folders);
+  if (!views) return views.error();
+  std::uint64_t commands = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(given.seconds);
+  for (std::uint64_t round = 0; round < given.rounds && book.complaints().empty(); ++round) {
+    if (given.seconds > 0 && std::chrono::steady_clock::now() >= end) break;
+    play(*views, book, folders, given.commands, given.seed + round * 1000);
+    commands += given.commands * given.clients;
+    if (auto good = compare(*views, book, folders); !good) return good.error();
   }
-  return empty(views.front());
+  if (auto good = empty(views->front(), folders); !good) return good.error();
+  return commands;
 }
 
 }  // namespace
@@ -284,15 +286,17 @@ int main(int argc, char** argv) {
   app.add_option("--clients", given.clients, "At the same time")->capture_default_str();
   app.add_option("--rounds", given.rounds, "Each ends with a checkpoint")->capture_default_str();
   app.add_option("--commands", given.commands, "Of each client in a round")->capture_default_str();
+  app.add_option("--seconds", given.seconds, "After so many no round begins; 0: all rounds")
+      ->capture_default_str();
   app.add_option("--seed", given.seed, "Of the random numbers")->capture_default_str();
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
   const auto office = tools::read_office_settings(arguments.file);
   if (!office) return tools::complain(program, office.error());
   ledger book;
-  const auto good = run(*office, given, book);
-  if (!good) return tools::complain(program, good.error());
-  for (const std::string& complaint : book.complaints) fmt::print("FAIL {}\n", complaint);
-  fmt::print("{} commands, {} complaints, seed {}\n", book.commands, book.complaints.size(),
+  const auto commands = run(*office, given, book);
+  if (!commands) return tools::complain(program, commands.error());
+  for (const std::string& complaint : book.complaints()) fmt::print("FAIL {}\n", complaint);
+  fmt::print("{} commands, {} complaints, seed {}\n", *commands, book.complaints().size(),
              given.seed);
-  return book.complaints.empty() ? tools::exit_ok : tools::exit_failed;
+  return book.complaints().empty() ? tools::exit_ok : tools::exit_failed;
 }
