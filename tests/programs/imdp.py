@@ -1,5 +1,6 @@
 """A sender of IMDP with a mind of its own, for the tests: says any octets, hears lines."""
 
+import contextlib
 import hashlib
 import socket
 import ssl
@@ -17,10 +18,12 @@ class Peer:
         self.context = context
         name, port = address.rsplit(":", 1)
         plain = socket.create_connection((name, int(port)), timeout)
-        self.socket = context.wrap_socket(plain, server_hostname=host,
-                                          session=session_of and session_of.socket.session)
+        self.socket = self.secured(plain, host, session_of and session_of.socket.session)
         self.heard = b""
         self.greeting = self.line()
+
+    def secured(self, plain, host, session):
+        return self.context.wrap_socket(plain, server_hostname=host, session=session)
 
     def say(self, octets):
         self.socket.sendall(octets)
@@ -68,6 +71,53 @@ class Peer:
 
     def close(self):
         self.socket.close()
+
+
+class EndingPeer(Peer):
+    """A Peer that can end its direction as TLS does it, and still hears."""
+
+    def secured(self, plain, host, session):
+        return MemoryStream(plain, self.context, host)
+
+    def end(self):
+        self.socket.end()
+
+
+class MemoryStream:
+    """TLS beside a socket: SSLSocket.unwrap() would read on, and lose what the other side says."""
+
+    def __init__(self, plain, context, host):
+        self.plain, self.incoming, self.outgoing = plain, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
+        self.through(self.tls.do_handshake)
+
+    def through(self, call, *words):
+        while True:
+            try:
+                done = call(*words)
+                self.flush()
+                return done
+            except ssl.SSLWantReadError:
+                self.flush()
+                more = self.plain.recv(65536)
+                self.incoming.write(more) if more else self.incoming.write_eof()
+
+    def flush(self):
+        self.plain.sendall(self.outgoing.read())
+
+    def sendall(self, octets):
+        self.through(self.tls.write, octets)
+
+    def recv(self, most):
+        return self.through(self.tls.read, most)
+
+    def end(self):
+        with contextlib.suppress(ssl.SSLWantReadError):  # for the other side's end
+            self.tls.unwrap()
+        self.flush()
+
+    def close(self):
+        self.plain.close()
 
 
 def header(sender, *to, parts=(b"hello\n",), lines=()):

@@ -49,6 +49,24 @@ class line_store {
   delivery::reply_sink* sink_ = nullptr;
 };
 
+// A handler that looks again at who has the message finds those whom the check found, too: they had
+// their line at the header stage.
+class news_sink : public delivery::reply_sink {
+ public:
+  news_sink(delivery::reply_sink& sink, const std::vector<address>& known)
+      : sink_(sink), known_(known) {}
+
+  void result(const delivery::recipient_result& r) override {
+    const bool told = std::find(known_.begin(), known_.end(), r.recipient) != known_.end();
+    if (!told || r.what != delivery::outcome::ok) sink_.result(r);
+  }
+  void note(std::string_view text) override { sink_.note(text); }
+
+ private:
+  delivery::reply_sink& sink_;
+  const std::vector<address>& known_;
+};
+
 class command_transaction : public delivery::transaction {
  public:
   command_transaction(std::shared_ptr<command_handler::state> s, const header_block& header,
@@ -73,6 +91,7 @@ class command_transaction : public delivery::transaction {
   header_block header_;
   delivery::peer_info peer_;
   std::optional<claim> claim_;
+  std::vector<address> known_;  // who has it, as the check command found
   line_store lines_;
   std::optional<running_command> running_;
   std::string last_;  // the last octet, which waits for the whole to be verified
@@ -89,8 +108,9 @@ header_answer command_transaction::judge() {
     answer.why = delivery::reason::in_progress;
     return answer;
   }
-  if (!state_->options.check_command.empty()) return ask();
   answer.what = header_answer::kind::accept;
+  if (!state_->options.check_command.empty()) answer = ask();
+  known_ = answer.already;
   return answer;
 }
 
@@ -143,8 +163,9 @@ ima::result<void> command_transaction::body(const part_slice& slice) {
 
 delivery::final_answer command_transaction::finish(delivery::reply_sink& sink) {
   auto good = begin();
+  news_sink news(sink, known_);
   if (good) {
-    lines_.listen(sink);
+    lines_.listen(news);
     good = running_->write(last_);
   }
   if (!good) {

@@ -73,3 +73,27 @@ TEST_CASE("a handler that can be exchanged says where its calls may wait for a p
   const header_block header = offered();
   CHECK(handler.open(header, {})->waits_for_programs());
 }
+
+TEST_CASE("who had his OK at the header stage is told no second time that he has the message") {
+  service::command_handler_options options;
+  options.check_command = {"/bin/sh", "-c", "echo OK b@b.example"};
+  options.command = {"/bin/sh", "-c",
+                     "echo OK b@b.example; echo OK c@b.example; echo FAIL b@b.example"};
+  service::command_handler handler(options);
+  delivery::peer_info peer;
+  peer.host = "b.example";
+  const auto header =
+      header_block::parse("ima: 1\nfrom: a@a.example\nto: b@b.example\nto: c@b.example\n\n")
+          .value();
+  const auto transaction = handler.open(header, peer);
+  CHECK(transaction->judge().already.size() == 1);
+  struct : delivery::reply_sink {
+    void result(const delivery::recipient_result& r) override {
+      said += std::string(to_string(r.what)) + " " + std::string(r.recipient.text()) + "\n";
+    }
+    void note(std::string_view text) override { said += std::string(text) + "\n"; }
+    std::string said;
+  } sink;
+  CHECK(transaction->finish(sink).what == delivery::verdict::ok);
+  CHECK(sink.said == "OK c@b.example\nFAIL b@b.example\n");
+}
