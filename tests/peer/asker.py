@@ -1,17 +1,18 @@
 """Requests of retrieval, one after another, over TLS."""
 
-import imrp
+import imrp_capabilities
 import tls
 
-ENDS = ("ok", "status", "token", "fail", "defer", "error", "closed")
+ENDS = ("ok", "status", "token", "fail", "defer", "error", "closed", "id", "cursor", "quota",
+        "verdict")
 
 
 class Asker:
     """A client that waits for the answer to each request."""
 
     def __init__(self, server, context):
-        self.connection = tls.connect(server.address, "b.example", imrp.Client("b.example"),
-                                      context)
+        self.connection = tls.connect(server.address, "b.example",
+                                      imrp_capabilities.Client("b.example"), context)
         self.greeting = self.connection.event()
 
     def __getattr__(self, request):

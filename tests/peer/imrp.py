@@ -1,7 +1,7 @@
 """Retrieval: docs/retrieval.md, as two sessions without input or output.
 
 Of section 5 this is AUTH, FOLDERS, STATUS, CHANGES, HEADERS, FETCH, DELETE, MOVE, COPY, FLAG and
-DONE: version 1 without capabilities.
+DONE: version 1 without capabilities. Those of the capabilities are in imrp_capabilities.py.
 """
 
 import collections
@@ -23,8 +23,9 @@ ROLES = {"inbox", "sent", "drafts", "archive", "junk", "trash"}
 
 # Section 7
 FAIL = {"framing", "syntax", "command", "state", "auth", "no-folder", "no-message", "no-part",
-        "range", "resync", "limit", "quota", "unsupported"}
-DEFER = {"busy", "storage", "shutdown", "internal"}
+        "range", "resync", "limit", "quota", "unsupported", "folder-exists", "folder-role",
+        "folder-in-use", "header", "damaged", "cancelled", "from", "recipients"}
+DEFER = {"in-progress", "busy", "storage", "shutdown", "internal"}
 
 
 def wire(folder):
@@ -189,15 +190,21 @@ class Server(Session):
             self.auth(words)
         elif text == "DONE":
             self.close()
-        elif word in REQUESTS or word in ("FETCH", "FLAG"):
+        elif self.knows(word):
             self.known_request(word, words, text)
         else:
             self.say("FAIL command")
 
+    def knows(self, word):
+        return word in REQUESTS or word in ("FETCH", "FLAG")
+
+    def meaning_of(self, word, words):
+        return request(word, words)
+
     def known_request(self, word, words, text):
         """Section 6: the arguments are judged before the state."""
         try:
-            meaning = request(word, words)
+            meaning = self.meaning_of(word, words)
         except Broken as broken:
             self.say("FAIL syntax", for_people(str(broken)))
             return
@@ -246,16 +253,19 @@ class Server(Session):
     # Answers
 
     def ok(self, *words):
-        self.busy = None
         self.say("OK", *words)
-        self.go_on()
+        self.answered()
 
     def failure(self, reason, text=""):
-        self.failures += self.busy == "AUTH"
-        self.busy = None
+        self.failures += self.busy == "AUTH" or self.busy == "PASSWORD" and reason == "auth"
         self.say("FAIL" if reason in FAIL else "DEFER", reason, for_people(text))
         if self.failures == FAILURES:
             self.close("auth-failures")
+        self.answered()
+
+    def answered(self):
+        """The request in hand is; on with the next."""
+        self.busy = None
         self.go_on()
 
     def header(self, which, block, record):
@@ -364,10 +374,13 @@ class Client(Session):
         if not self.greeted:
             self.greeting(text)
         elif not self.asked:
-            raise Broken("reply-order", "nobody asked for this")
+            self.unasked(text)
         else:
             self.line(text)
         return True
+
+    def unasked(self, text):
+        raise Broken("reply-order", "nobody asked for this")
 
     def at_end(self):
         if self.reader.ended and (self.asked or len(self.reader)):
@@ -493,8 +506,7 @@ class Client(Session):
         self.asked.popleft()
         self.report(*event)
 
-    @staticmethod
-    def end_of(word, words):
+    def end_of(self, word, words):
         if word == "STATUS":
             values = []
             for key, meaning in (("messages", number), ("unseen", number), ("size", number),

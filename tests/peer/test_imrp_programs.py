@@ -99,6 +99,46 @@ def on_disk(t, store, header, bodies):
     t.equal("the record", record["recipient"], "bob@b.example")
 
 
+def uses_capabilities(t, b):
+    """The peer asks for what the greeting announces beyond version 1."""
+    server = b.start("server-post-office")
+    ask = Asker(server, tls.client_context(b.ca.pem, "imrp"))
+    t.true("what is announced", {"folders", "append", "search", "quota", "password", "watch"}
+           <= set(ask.greeting[1]), ask.greeting)
+    ask.auth("bob", b"correct horse")
+    t.equal("a folder", ask.create_folder("kept 100%", "archive"), [("ok",)])
+    t.equal("its role is taken", ask.create_folder("more", "archive")[0][:2], ("fail", "folder-role"))
+    t.equal("another name", ask.rename_folder("kept 100%", "kept"), [("ok",)])
+
+    header, bodies = message.split(letter("kept for later"))
+    session = ask.connection.session
+    session.append("kept", ["seen"], "2026-11-23T09:30:02Z", header.octets())
+    session.body(b"".join(bodies))  # ahead of the answer
+    accepted, (word, which) = ask.answer()
+    t.equal("appended", (accepted, word, which[:65]), (("accepted",), "id", header.digest + "-"))
+    session.append("kept", [], None, header.octets())
+    t.equal("another is", ask.connection.event(), ("accepted",))
+    t.equal("taken back", ask.cancel()[0][:2], ("fail", "cancelled"))
+    entry = ask.changes("kept", "0", 10)[0]
+    t.equal("as it was put there", (entry[1], entry[4:]), (which, (["seen"], "2026-11-23T09:30:02Z")))
+    t.equal("found", ask.search("kept", None, 10, "text=for%20lat", "min-size=100"),
+            [("found", which), ("ok",)])
+    t.equal("not found", ask.search("kept", None, 10, "no-flag=seen"), [("ok",)])
+    quota = ask.quota()[0]
+    t.equal("no limits", (quota[0], quota[2], quota[4]), ("quota", None, None))
+    state = ask.status("kept")[0][4]
+    t.equal("watched", ask.watch({"kept": state}), [("ok",)])
+    t.equal("deleted", ask.delete("kept", which), [("ok",)])
+    event = ask.connection.event()
+    t.equal("told", (event[:2], event[2] != state), (("event", "kept"), True))
+    t.equal("no more", ask.watch({}), [("ok",)])
+    t.equal("a wrong old password", ask.password(b"horse", b"battery staple")[0][:2], ("fail", "auth"))
+    t.equal("another password", ask.password(b"correct horse", b"correct horse"), [("ok",)])
+    t.equal("an empty folder goes", ask.delete_folder("kept"), [("ok",)])
+    session.done()
+    t.equal("an orderly end", ask.connection.event(), ("closed",))
+
+
 def proves_by_certificate(t, b):
     """By a key that the user's entry lists, whoever signed it, or by what was issued for him."""
     stranger = authority(t.work / "stranger")
@@ -170,5 +210,6 @@ with Tests() as t:
     ca = authority(t.work)
     b = Domain(t, ca, "b.example")
     asks(t, b)
+    uses_capabilities(t, b)
     proves_by_certificate(t, b)
     serves(t, b)

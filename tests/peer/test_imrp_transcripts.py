@@ -1,6 +1,7 @@
-"""The peer plays every transcript of retrieval, in both roles."""
+"""The peer plays every transcript of retrieval, in both roles, with capabilities and without."""
 
 import imrp
+import imrp_capabilities
 import transcripts
 from support import Tests
 from transcripts import escaped, octets
@@ -106,5 +107,70 @@ class Retrieval(transcripts.Player):
         return " ".join(words[:2]) if words[0] in ("FAIL", "DEFER") else None
 
 
+class Capabilities(Retrieval):
+    """And the words for what capabilities announce."""
+
+    def __init__(self, side):
+        super().__init__(side)
+        role = imrp_capabilities.Server if side == "S" else imrp_capabilities.Client
+        self.session = role("b.example")
+
+    def words(self, kind, *values):
+        if kind == "offered":
+            word, before, block, behind = values
+            return [word, *before, text_of(block), *behind]
+        if kind == "password":
+            return [kind, *map(text_of, values)]
+        if kind == "event":
+            return [kind, imrp.wire(values[0]), values[1]]
+        if kind in ("queued", "outcome", "note", "quota", "verdict"):
+            return [kind, *("-" if v in (None, "") else str(v) for v in values)]
+        return super().words(kind, *values)
+
+    def answer(self, word, *rest):
+        session = self.session
+        said = ["" if r == "-" else r for r in rest]
+        lines = {"found": "FOUND", "outcome": "RESULT", "note": "NOTE"}
+        if word in lines:
+            session.say(lines[word], *said)
+        elif word == "queued":
+            session.say("QUEUED", *rest[:4], *said[4:])
+        elif word == "accept":
+            session.accept(int(rest[0]))
+        elif word == "quota":
+            session.ok(*(f"{key}={used}/{most}" for key, used, most in
+                         (("size", *rest[:2]), ("messages", *rest[2:]))))
+        elif word == "verdict":
+            session.ok(*rest)
+        elif word in ("id", "cursor"):
+            session.ok(*said)
+        elif word == "event":
+            session.event(imrp.name(rest[0]), rest[1])
+        else:
+            super().answer(word, *rest)
+
+    def request(self, word, *rest):
+        session = self.session
+        if word in ("create-folder", "rename-folder", "delete-folder"):
+            names = [imrp.name(r) for r in rest[:1 if word == "create-folder" else 2]]
+            getattr(session, word.replace("-", "_"))(*names, *rest[len(names):])
+        elif word == "search":
+            session.search(imrp.name(rest[0]), rest[1], int(rest[2]), *rest[3:])
+        elif word == "watch":
+            session.watch(dict(zip(map(imrp.name, rest[::2]), rest[1::2])))
+        elif word == "password":
+            session.password(*map(given, rest))
+        elif word == "append":
+            session.append(imrp.name(rest[0]), imrp.flags(rest[1]), rest[2], given(rest[3]))
+        elif word == "send":
+            session.send(given(rest[0]), *rest[1:])
+        elif word == "body":
+            session.body(given(rest[0]))
+        else:  # cancel, quota, queue and the others
+            super().request(word, *rest)
+
+
 with Tests() as t:
     transcripts.play_all(t, "retrieval", Retrieval)
+    transcripts.play_all(t, "retrieval", Capabilities)
+    transcripts.play_all(t, "retrieval-capabilities", Capabilities)
