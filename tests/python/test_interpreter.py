@@ -144,6 +144,12 @@ SILENT = """
         ima.service.LocalHandler(ima.service.RoutingTable()), authority.context("b.example"),
         listen=["127.0.0.1:0"])
     watching.start()
+    nobody = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a name server that never answers
+    nobody.bind(("127.0.0.1", 0))
+    dns = ["127.0.0.1:%d" % nobody.getsockname()[1]]
+    queue = ima.service.Queue.open("queue")
+    queue.add(message)
+    runner = ima.net.QueueRunner(queue, sender_tls, hosts=where, limits=ima.Limits(handshake=3600))
     threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
     patient = ima.Limits(handshake=3600, line=3600)
     try:
@@ -158,6 +164,8 @@ SILENT = """
         "ima.net.RetrievalClient.connect('b.example', user_tls, hosts=where, limits=patient)",
         "ima.net.send_message(message, sender_tls, hosts=where, limits=patient, header_round=3600)",
         "watching.wait()",
+        "ima.net.find_service('c.example', 'delivery', dns_servers=dns)",
+        "runner.run_once()",
     ])
 def test_an_interrupt_ends_a_call_that_waits(tmp_path, call):
     interrupted = f"{SILENT}        {call}\n" + """

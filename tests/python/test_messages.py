@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import pickle
+import re
 
 import ima
 import ima.mailbox
@@ -140,6 +141,15 @@ def test_limits_bound_what_is_read():
         ima.Limits(unknown=1)
     with pytest.raises(ValueError):
         ima.Limits(line=-1)
+
+
+def test_every_limit_of_the_library_is_one_here():
+    header = pathlib.Path(os.environ["IMA_TESTS"]).parent / "libima/include/ima/limits.hpp"
+    names = re.findall(r"^  std::\S+ (\w+)(?: =|\{)", header.read_text(), re.M)
+    assert len(names) > 30
+    for name in names:
+        value = getattr(ima.Limits(), name)
+        assert getattr(ima.Limits(**{name: value + 1}), name) == value + 1
 
 
 @pytest.mark.parametrize("size", [1, 7, 4096, 1 << 20])

@@ -92,7 +92,11 @@ def test_what_a_host_cannot_take_now_waits_and_is_delivered(face, tmp_path, auth
             local_handler, authority.context("b.example"), listen=["127.0.0.1:0"]) as server:
         hosts = {"b.example": server.addresses[0]}
         queue.retry(queue.ids()[0])
-        face.QueueRunner(queue, tls, hosts=hosts).run_once()
+        runner = face.QueueRunner(queue, tls, hosts=hosts)
+        runner.run_once()
+        assert queue.ids() == [] and mailbox.take_in() == 1
+        queue.add(message(subject="Again"))
+        runner.run_once()
         assert queue.ids() == [] and mailbox.take_in() == 1
         with face.QueueRunner(queue, tls, hosts=hosts, scan=0.05):
             queue.add(message(subject="Two"))

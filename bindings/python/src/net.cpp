@@ -69,7 +69,11 @@ void add_net(py::module_& m) {
       [](std::string_view hostpart, net::service_kind what, std::vector<std::string> dns_servers) {
         net::dns_options options;
         options.servers = std::move(dns_servers);
-        return take(without_gil([&] { return net::find_service(hostpart, what, options); }));
+        const signals interrupts;
+        auto found = without_gil(
+            [&] { return net::find_service(hostpart, what, options, interrupts.question()); });
+        interrupts.rethrow();
+        return take(std::move(found));
       },
       "hostpart"_a, "kind"_a, py::kw_only(), "dns_servers"_a = std::vector<std::string>{},
       R"(Where a hostpart is reached: network addresses with ports, in the order to try them.

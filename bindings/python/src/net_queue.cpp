@@ -80,8 +80,12 @@ statement, start() or run() keep at it.
         "log"_a = py::none(), "``scan`` is how often it looks for new messages.")
       .def(
           "run_once",
-          [](runner& r) { r.call([](net::queue_runner& inner) { return inner.run_once(); }); },
-          "Tries what is due now, once.");
+          [](runner& r) {
+            const signals interrupts;
+            r.call([&](net::queue_runner& inner) { return inner.run_once(interrupts.question()); });
+            interrupts.rethrow();
+          },
+          "Tries what is due now, once. A signal's exception ends it as stop() does.");
   add_running(c);
 }
 

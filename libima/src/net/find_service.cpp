@@ -1,4 +1,5 @@
 #include "net/dial.hpp"
+#include "net/interruption.hpp"
 #include "net/resolver.hpp"
 
 #include <ima/net/find_service.hpp>
@@ -24,7 +25,8 @@ std::string text(const tcp::endpoint& where) {
 }  // namespace
 
 result<std::vector<std::string>> find_service(std::string_view hostpart, service_kind what,
-                                              const dns_options& options) {
+                                              const dns_options& options,
+                                              const std::function<bool()>& interrupted) {
   asio::io_context loop{1};
   auto dns = resolver::create(loop, options);
   if (!dns) return std::move(dns).error();
@@ -37,7 +39,11 @@ result<std::vector<std::string>> find_service(std::string_view hostpart, service
         out.emplace(co_await find_endpoints(r, std::move(to), end));
       }(*dns, destination_of(hostpart, what), until, found),
       asio::detached);
-  while (!found) loop.run_one();
+  interruption watch(interrupted);
+  while (!found)
+    if (watch.run_one(loop, std::chrono::steady_clock::time_point::max()))
+      return error{fault::unknown, "interrupted", std::string(hostpart),
+                   "the look-up was interrupted"};
   if (!*found) return std::move(*found).error();
   std::vector<std::string> out;
   for (const tcp::endpoint& where : **found) out.push_back(text(where));

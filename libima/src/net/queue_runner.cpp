@@ -1,5 +1,6 @@
 #include "net/delivery_link.hpp"
 #include "net/host_delivery.hpp"
+#include "net/interruption.hpp"
 #include "net/listen.hpp"
 #include "net/metrics_listener.hpp"
 #include "net/queue_clerk.hpp"
@@ -285,19 +286,28 @@ result<queue_runner> queue_runner::create(service::queue& queue, const tls::cont
 namespace {
 
 template <class State>
-result<void> run_to_the_end(State& s, bool once) {
+result<void> run_to_the_end(State& s, bool once, const std::function<bool()>& interrupted) {
+  s.loop.restart();  // where it ran to its end before
+  s.stopping = false;
   asio::co_spawn(s.loop, s.keep_running(once), [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });
-  s.loop.run();
+  interruption watch(interrupted);
+  while (!s.loop.stopped()) {
+    if (!watch.run_one(s.loop, clock::time_point::max())) continue;
+    s.stopping = true;
+    s.stop_if_idle();
+  }
   if (s.problem) return *s.problem;
   return {};
 }
 
 }  // namespace
 
-result<void> queue_runner::run() { return run_to_the_end(*state_, false); }
-result<void> queue_runner::run_once() { return run_to_the_end(*state_, true); }
+result<void> queue_runner::run() { return run_to_the_end(*state_, false, {}); }
+result<void> queue_runner::run_once(const std::function<bool()>& interrupted) {
+  return run_to_the_end(*state_, true, interrupted);
+}
 
 const std::string& queue_runner::metrics_address() const noexcept {
   return state_->metrics_address;

@@ -66,11 +66,15 @@ class Limits:
         password: int = ...,
         auth_failures: int = ...,
         page: int = ...,
+        folders: int = ...,
+        watched: int = ...,
+        queued: int = ...,
         outstanding: int = ...,
         connect: float = ...,
         handshake: float = ...,
         line: float = ...,
         idle: float = ...,
+        watching: float = ...,
         accept_lapse: float = ...,
         verdict: float = ...,
         connection: float = ...,
@@ -94,11 +98,15 @@ class Limits:
     password: int
     auth_failures: int
     page: int
+    folders: int
+    watched: int
+    queued: int
     outstanding: int
     connect: float
     handshake: float
     line: float
     idle: float
+    watching: float
     accept_lapse: float
     verdict: float
     connection: float

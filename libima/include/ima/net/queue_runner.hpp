@@ -66,8 +66,9 @@ class IMA_API queue_runner {
   /// Runs until stop(), then until the messages in hand are answered. Blocks. Errors: those of the
   /// queue, when it cannot be read at the start.
   result<void> run();
-  /// Tries what is due now, once, and returns.
-  result<void> run_once();
+  /// Tries what is due now, once, and returns. `interrupted` is asked ten times a second, where it
+  /// is given; when it says true this ends as by stop().
+  result<void> run_once(const std::function<bool()>& interrupted = {});
   /// Thread-safe.
   void stop();
   /// New connections use `tls` from now on. Thread-safe.
