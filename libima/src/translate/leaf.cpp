@@ -175,6 +175,17 @@ std::string write_params(const std::vector<parameter>& params) {
   return out;
 }
 
+// A name may be escaped, too; what no mail could call a parameter stays as it is.
+std::string param_name(std::string_view text) {
+  const auto name = unescape(text);
+  const bool token =
+      name && !name->empty() && std::all_of(name->begin(), name->end(), [](char c) {
+        return c > ' ' && c < 0x7f &&
+               std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
+      });
+  return token ? *name : std::string(text);
+}
+
 std::vector<parameter> read_params(std::string_view text) {
   std::vector<parameter> out;
   while (!text.empty()) {
@@ -182,7 +193,7 @@ std::vector<parameter> read_params(std::string_view text) {
     text.remove_prefix(std::min(text.size(), one.size() + 1));
     const std::size_t equals = std::min(one.find('='), one.size());
     const auto value = unescape(one.substr(std::min(equals + 1, one.size())));
-    if (value) out.push_back({std::string(one.substr(0, equals)), *value});
+    if (value) out.push_back({param_name(one.substr(0, equals)), *value});
   }
   return out;
 }

@@ -20,12 +20,7 @@ namespace {
 // The values of the part lines, in order.
 std::vector<std::string_view> part_lines(const header_block& header) { return header.all("part"); }
 
-std::string written_type(const header_block& header, std::size_t part) {
-  const auto kept = kept_attributes(part_lines(header)[part - 1]);
-  entity e;
-  e.fields = entity_of(header.parts()[part - 1], kept, "attachment", {}, true).fields;
-  return parse_parametrised(e.field("content-type")).value;
-}
+bool is_multipart(const part_info& part) { return part.media_type.starts_with("multipart/"); }
 
 // The text before the parts, or behind them, where mail keeps it as it is.
 std::string outside_text(const std::vector<parameter>& around, std::string_view name) {
@@ -52,18 +47,6 @@ void keep_readable(node& n, bool root) {
     if (!text.empty()) n.around.push_back({std::string(name), escape_attribute(text)});
   }
   for (node& child : n.children) keep_readable(child, false);
-}
-
-// The nesting that the header says, made complete: every part that is written stands in it once.
-node structure_of(const header_block& header, const std::vector<bool>& left_out) {
-  std::vector<leaf_traits> written;
-  for (std::size_t i = 0; i < header.parts().size(); ++i) {
-    if (!left_out[i]) written.push_back(traits_of(i + 1, header.parts()[i]));
-  }
-  node made = structure_of(header.first("mime-structure"), written);
-  read_around(made, header.all("mime-multipart"));
-  keep_readable(made, true);
-  return as_read(std::move(made), [&](std::size_t part) { return written_type(header, part); });
 }
 
 void add_missing(std::vector<parameter>& into, const std::vector<parameter>& from) {
@@ -109,7 +92,8 @@ struct message_to_mime::state {
   body_source& body;
   limits bounds;
   std::vector<remark> remarks{};
-  std::vector<bool> left_out{};  // parts that were made from another, which is written
+  std::vector<bool> left_out{};     // parts that were made from another, which is written
+  std::vector<std::size_t> said{};  // for each part, the one whose place and names it has in mail
   std::vector<octet_traits> traits{};
   std::vector<written_part> parts{};
   std::vector<mime_field> fields{};
@@ -118,8 +102,11 @@ struct message_to_mime::state {
 
   result<void> prepare();
   result<void> look_at_parts();
+  void find_said();
+  std::vector<parameter> attributes_of(std::size_t index) const;
+  std::string written_type(std::size_t part) const;
+  node nesting() const;
   void write_entities();
-  std::vector<std::size_t> made_from() const;
   std::string said_back() const;
 
   result<void> write_node(const node& n, std::size_t& number, bool root, mail_writer& out);
@@ -132,7 +119,7 @@ result<void> message_to_mime::state::look_at_parts() {
   bool whole = false;
   bool open_end = false;
   for (std::size_t i = 0; i < header.parts().size(); ++i) {
-    IMA_TRY(found, traits_of(body, header.parts()[i]));
+    IMA_TRY(found, traits_of(body, header.parts()[i], i + 1));
     traits.push_back(found);
     if (!found.utf8)
       remarks.push_back(
@@ -148,32 +135,58 @@ result<void> message_to_mime::state::look_at_parts() {
   return {};
 }
 
-// For each part, the one that was made from it and is left out, if there is one.
-std::vector<std::size_t> message_to_mime::state::made_from() const {
+// What was made of octets that are broken or signed, and is left out, stands before them: its first
+// part says where they stand in mail, and how they are called there.
+void message_to_mime::state::find_said() {
   const auto lines = part_lines(header);
-  std::vector<std::size_t> out(lines.size(), lines.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) said.push_back(i);
   for (std::size_t i = lines.size(); i > 0; --i)
-    if (left_out[i - 1]) out[original_of(lines[i - 1]) - 1] = i - 1;
-  return out;
+    if (left_out[i - 1]) said[original_of(lines[i - 1]) - 1] = i - 1;
+}
+
+// The attributes with which the part is written. Octets that stand for nothing are only octets,
+// whatever their line says of the type that they had.
+std::vector<parameter> message_to_mime::state::attributes_of(std::size_t index) const {
+  const auto lines = part_lines(header);
+  auto kept = kept_attributes(lines[index]);
+  if (said[index] == index)
+    std::erase_if(kept, [](const parameter& p) {
+      return p.name == "content-type" || p.name == "content-transfer-encoding";
+    });
+  else if (!is_multipart(header.parts()[index]))
+    add_missing(kept, kept_attributes(lines[said[index]]));
+  return kept;
+}
+
+std::string message_to_mime::state::written_type(std::size_t part) const {
+  const auto& info = header.parts()[part - 1];
+  entity e;
+  e.fields = entity_of(info, attributes_of(part - 1), "attachment", {}, true).fields;
+  return parse_parametrised(e.field("content-type")).value;
+}
+
+// The nesting that the header says, made complete: every part that is written stands in it once.
+node message_to_mime::state::nesting() const {
+  std::vector<leaf_traits> written;
+  for (std::size_t i = 0; i < header.parts().size(); ++i) {
+    if (!left_out[i]) written.push_back(traits_of(i + 1, header.parts()[i]));
+  }
+  node made = structure_of(header.first("mime-structure"), written);
+  read_around(made, header.all("mime-multipart"));
+  keep_readable(made, true);
+  return as_read(std::move(made), [this](std::size_t part) { return written_type(part); });
 }
 
 void message_to_mime::state::write_entities() {
-  const auto lines = part_lines(header);
-  const auto shown = made_from();
-  for (std::size_t i = 0; i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < header.parts().size(); ++i) {
     const part_info& part = header.parts()[i];
-    const bool multipart = part.media_type.starts_with("multipart/");
-    const bool original = shown[i] < lines.size();
-    // What was made of broken octets says where they stand in mail, and how they are called there.
-    const bool stands_for = original && !multipart;
-    const std::size_t said = stands_for ? shown[i] : i;
-    const leaf_traits leaf = traits_of(said + 1, header.parts()[said]);
-    auto kept = kept_attributes(lines[i]);
-    if (stands_for) add_missing(kept, kept_attributes(lines[said]));
+    const bool multipart = is_multipart(part);
+    const std::size_t named = multipart ? i : said[i];
+    const leaf_traits leaf = traits_of(named + 1, header.parts()[named]);
     const bool root = structure.subtype.empty() && structure.part == i + 1;
-    parts.push_back(entity_of(part, kept, role_or_default(leaf), traits[i], root));
+    parts.push_back(entity_of(part, attributes_of(i), role_or_default(leaf), traits[i], root));
     // A multipart that nothing was made from is to stay one part.
-    if (multipart && part.media_type != "multipart/encrypted" && !original)
+    if (multipart && part.media_type != "multipart/encrypted" && said[i] == i)
       parts.back().fields.push_back({"Content-IMA", "exact"});
   }
 }
@@ -215,7 +228,8 @@ result<void> message_to_mime::state::prepare() {
   IMA_TRY(derived, derived_parts(header, body, remarks));
   left_out = std::move(derived);
   IMA_CHECK(look_at_parts());
-  structure = structure_of(header, left_out);
+  find_said();
+  structure = nesting();
   write_entities();
   fields = write_fields(header.fields(), bounds, remarks);
   const bool plain = std::find(left_out.begin(), left_out.end(), true) == left_out.end();
@@ -250,7 +264,7 @@ result<void> message_to_mime::state::write_multipart(const node& n, std::size_t&
   for (const parameter& p : n.params)
     if (p.name != "boundary") type.params.push_back(p);
   if (n.subtype == "related" && type.param("type").empty() && !n.children.empty()) {
-    const auto leaf_type = [this](std::size_t part) { return written_type(header, part); };
+    const auto leaf_type = [this](std::size_t part) { return written_type(part); };
     type.params.push_back({"type", type_of(n.children.front(), leaf_type)});
   }
   type.params.push_back({"boundary", boundary});

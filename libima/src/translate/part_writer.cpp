@@ -4,6 +4,8 @@
 #include "translate/escape.hpp"
 #include "wire/words.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -130,7 +132,7 @@ bool is_said_elsewhere(std::string_view name) {
 
 }  // namespace
 
-result<octet_traits> traits_of(body_source& body, const part_info& part) {
+result<octet_traits> traits_of(body_source& body, const part_info& part, std::size_t number) {
   observer watch;
   const leaf_plan as_text{part.offset, part.offset + part.size, transfer::identity, true, false,
                           {}};
@@ -140,7 +142,10 @@ result<octet_traits> traits_of(body_source& body, const part_info& part) {
     watch.see(piece);
     return {};
   };
-  IMA_CHECK(read_leaf(body, raw, see));
+  IMA_TRY(read, read_leaf(body, raw, see));
+  if (read.sum != part.sha256)
+    return error{fault::peer, "part-digest", fmt::format("part {}", number),
+                 "the octets do not match the part's sha256="};
   octet_traits out = watch.finish();
   if (out.high > 0 && part.media_type.starts_with("text/")) {
     IMA_TRY(decoded, read_leaf(body, as_text, {}));

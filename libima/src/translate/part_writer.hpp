@@ -28,8 +28,8 @@ struct octet_traits {
   std::uint64_t longest_line = 0;
 };
 
-/// Reads a part to find out. Errors: the source's.
-result<octet_traits> traits_of(body_source& body, const part_info& part);
+/// Reads the part with this number to find out. Errors: the source's; fault::peer `part-digest`.
+result<octet_traits> traits_of(body_source& body, const part_info& part, std::size_t number);
 
 /// A part ready to be written.
 struct written_part {

@@ -21,7 +21,7 @@ namespace ima::translate {
 /// Movable; not thread-safe. The body outlives it and does not change meanwhile.
 class IMA_API message_to_mime {
  public:
-  /// Errors: those of `body`.
+  /// Errors: those of `body`; fault::peer `part-digest`.
   static result<message_to_mime> translate(const header_block& header, body_source& body,
                                            const limits& bounds = {});
   message_to_mime(message_to_mime&&) noexcept;
