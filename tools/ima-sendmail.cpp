@@ -143,7 +143,7 @@ result<int> send(const translate::sendmail_request& request, const settings& s) 
   if (!mail) return mail.error();
   auto made = translate::mime_to_message::translate(*mail, mail->size(), bounds);
   if (!made) return made.error();
-  const auto header = translate::submission_header(made->header(), request, s.rules, now(), bounds);
+  const auto header = translate::submission_header(*made, request, s.rules, now(), bounds);
   if (!header) return header.error();
   return translate::submit(s.command, *header, *made, [](std::string_view line) {
     tools::print_error("{}\n", printable(line));

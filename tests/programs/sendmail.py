@@ -87,6 +87,16 @@ def options(t, s):
     s.send("-i", "Dan <dan@B.example>", stdin=b"Subject: x\n\ny\n")
     t.equal("a recipient may have a name", len(s.news("dan")), 1)
 
+    for to in ('"a b"@b.example', "x@[192.0.2.1]", "root", "bob@b.example" + ", o@b.example" * 1000):
+        done = s.send("-t", "-i", stdin=f"From: alice@a.example\nTo: bob@b.example\n"
+                                        f"Cc: carol@b.example, {to}\n\nx\n".encode())
+        t.equal(f"-t with {to[:20]}", done.code, 67)
+        t.contains(f"-t with {to[:20]}: why", done.err, "[recipient-address]")
+    t.equal("nobody has got anything", (s.news("bob"), s.news("carol")), ([], []))
+    s.send("-t", "-i", stdin=b"From: alice@a.example\nTo: Us: bob@b.example, carol@b.example;\n"
+                             b"Cc: nobody: ;\n\nx\n")
+    t.equal("-t with a group", (len(s.news("bob")), len(s.news("carol"))), (1, 1))
+
     for words, code in ((["-bs"], 64), (["-bd"], 64), (["-bp"], 64), (["--nonsense"], 64),
                         (["-f"], 64), (["-t"], 64), ([], 64), (["nobody"], 67),
                         (["x@[192.0.2.1]"], 67), (["nobody@b.example"], 69),

@@ -67,7 +67,7 @@ std::vector<mime_field> writer::run() {
 // A field that was kept stands for the lines behind it, if those are what it says.
 bool writer::write_raw() {
   mime_field field = field_of(lines_[at_].value);
-  if (!is_field_name(field.name)) return false;
+  if (!is_field_name(field.name) || is_of_mbox(lower(field.name))) return false;
   field_translator trial = back_;
   std::vector<owned_line> said = trial.translate(field);
   const bool kept =
@@ -123,8 +123,8 @@ void writer::write_line(const header_field& line) {
     return keep({"Auto-Submitted", value == "reply"       ? "auto-replied"
                                    : value == "generated" ? "auto-generated"
                                                           : "auto-generated; ima=" + value});
-  // In a mail of one part these would be the part's.
-  if (name == "content-disposition" || name == "content-id") return wrap(line);
+  // In a mail of one part these would be the part's; and others an mbox's.
+  if (name == "content-disposition" || name == "content-id" || is_of_mbox(name)) return wrap(line);
   for (std::string text : {value, encode_text(value), write_encoded_words(value)}) {
     mime_field field{capitalised(name), std::move(text)};
     if (says(field, line)) return keep(std::move(field));

@@ -80,6 +80,7 @@ field_translator::lines field_translator::mailboxes(std::string_view name,
     if (!addr || none_left) {
       too_many = too_many || addr;
       all = false;
+      if (counted && unnamed_recipient_.empty()) unnamed_recipient_ = each.addr;
       continue;
     }
     if (counted) ++recipients_;
@@ -220,6 +221,10 @@ std::vector<owned_line> field_translator::translate(const mime_field& field) {
   if (name == "ima-via") return via(field);
   if (name == "ima-field") return wrapped(field);
   return other(field);
+}
+
+bool is_of_mbox(std::string_view name) noexcept {
+  return name == "status" || name == "x-status" || name == "content-length" || name == "lines";
 }
 
 std::vector<owned_line> translate_all(std::span<const mime_field> fields, const limits& bounds) {

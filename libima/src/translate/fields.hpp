@@ -40,6 +40,9 @@ class field_translator {
   /// What could not be said even so.
   const std::vector<remark>& remarks() const noexcept { return remarks_; }
 
+  /// The first recipient that no line names, as the field has him; or empty.
+  const std::string& unnamed_recipient() const noexcept { return unnamed_recipient_; }
+
  private:
   using lines = std::vector<owned_line>;
 
@@ -61,7 +64,11 @@ class field_translator {
   std::size_t recipients_ = 0;
   std::size_t received_ = 0;
   std::vector<remark> remarks_;
+  std::string unnamed_recipient_;
 };
+
+/// True for fields that belong to the mbox that a mail is in, and not to the mail.
+bool is_of_mbox(std::string_view name) noexcept;
 
 /// Turns the lines of a header block into fields, ready to be folded; `part:` and envelope lines
 /// apart. `remarks` gets what cannot be said.

@@ -1,3 +1,4 @@
+#include "message/header_grammar.hpp"
 #include "support/try.hpp"
 #include "translate/fields.hpp"
 #include "translate/hint.hpp"
@@ -38,6 +39,7 @@ struct header_lines {
   std::vector<owned_line> lines;
   std::vector<remark> remarks;
   bool cut = false;
+  std::string unnamed_recipient;
 };
 
 header_lines translate_fields(const entity& message, std::size_t room, const limits& bounds) {
@@ -51,12 +53,14 @@ header_lines translate_fields(const entity& message, std::size_t room, const lim
     const std::size_t size = octets_of(made);
     if (size + std::min(kept, room) > room) {
       out.cut = true;
+      if (grammar::names_recipient(name)) out.unnamed_recipient = field.name;
       continue;
     }
     room -= size;
     std::move(made.begin(), made.end(), std::back_inserter(out.lines));
   }
   out.remarks = translator.remarks();
+  if (out.unnamed_recipient.empty()) out.unnamed_recipient = translator.unnamed_recipient();
   const bool written = std::any_of(out.lines.begin(), out.lines.end(),
                                    [](const owned_line& line) { return line.name == "from"; });
   if (!written) out.lines.insert(out.lines.begin(), {"from", std::string(unknown_author)});
@@ -88,6 +92,7 @@ struct mime_to_message::state {
   limits bounds;
   made_parts made;
   std::optional<header_block> header;
+  std::string unnamed_recipient{};
 
   result<void> run();
   result<void> build(const entity_tree& tree);
@@ -99,6 +104,8 @@ struct mime_to_message::state {
 
 result<void> mime_to_message::state::build(const entity_tree& tree) {
   header_lines fields = translate_fields(tree.all[0], bounds.header_block / 2, bounds);
+  unnamed_recipient = std::move(fields.unnamed_recipient);
+  if (tree.fields_cut && unnamed_recipient.empty()) unnamed_recipient = "header";
   const bool said =
       !tree.fields_cut && !tree.broken_header && !fields.cut && fields.remarks.empty();
   const bool keep = !said && tree.all[0].body_at > 0;
@@ -150,6 +157,10 @@ result<mime_to_message> mime_to_message::translate(body_source& mail, std::uint6
 
 const header_block& mime_to_message::header() const noexcept { return *state_->header; }
 std::span<const remark> mime_to_message::remarks() const noexcept { return state_->made.remarks; }
+
+const std::string& mime_to_message::unnamed_recipient() const noexcept {
+  return state_->unnamed_recipient;
+}
 
 result<void> mime_to_message::write_body(const octet_writer& take) {
   for (const made_part& part : state_->made.parts)

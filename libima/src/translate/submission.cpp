@@ -15,6 +15,10 @@
 namespace ima::translate {
 namespace {
 
+error no_address(const std::string& text) {
+  return {fault::caller, "recipient-address", text, "is no address that a message can be sent to"};
+}
+
 // An address as a program or a mail system gives it: bare, or with a display name.
 result<address> recipient_address(const std::string& text) {
   const mailbox_list list = parse_mailboxes(text);
@@ -22,8 +26,7 @@ result<address> recipient_address(const std::string& text) {
     auto made = service::address_from_person(list.mailboxes[0].addr);
     if (made) return made->addr;
   }
-  return error{fault::caller, "recipient-address", text,
-               "is no address that a message can be sent to"};
+  return no_address(text);
 }
 
 struct recipient_list {
@@ -35,15 +38,17 @@ struct recipient_list {
   }
 };
 
-result<recipient_list> recipients_of(const header_block& mail, const sendmail_request& request) {
+result<recipient_list> recipients_of(const mime_to_message& mail, const sendmail_request& request) {
   recipient_list out;
+  if (request.from_fields && !mail.unnamed_recipient().empty())
+    return no_address(mail.unnamed_recipient());
   for (const std::string& text : request.recipients) {
     IMA_TRY(one, recipient_address(text));
     out.add(one);
   }
   if (request.from_fields)
     for (const char* name : {"to", "cc", "bcc"})
-      for (const named_address& one : mail.addresses(name)) out.add(one.addr);
+      for (const named_address& one : mail.header().addresses(name)) out.add(one.addr);
   if (out.all.empty())
     return error{fault::caller, "no-recipients", "", "nobody is named to send the mail to"};
   return out;
@@ -90,13 +95,13 @@ bool sends_for_itself(const address& author, const submission_rules& rules) {
 
 }  // namespace
 
-result<header_block> submission_header(const header_block& translated,
-                                       const sendmail_request& request,
+result<header_block> submission_header(const mime_to_message& mail, const sendmail_request& request,
                                        const submission_rules& rules, timestamp now,
                                        const limits& bounds) {
+  const header_block& translated = mail.header();
   if (translated.count("received") >= bounds.received)
     return error{fault::refused, "mail-loop", "", "the mail has come round too often"};
-  IMA_TRY(recipients, recipients_of(translated, request));
+  IMA_TRY(recipients, recipients_of(mail, request));
   IMA_TRY(from, author_of(translated, request, rules));
   header_builder builder;
   if (!translated.first("id")) {

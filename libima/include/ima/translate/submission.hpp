@@ -41,7 +41,7 @@ struct submission_rules {
 /// are those asked for, and hidden ones are in `for:` lines alone. Errors: fault::caller
 /// `no-recipients`, `recipient-address` (an address that a message cannot express); fault::refused
 /// `mail-loop` (as many `received:` lines as there may be); those of header_block::parse.
-IMA_API result<header_block> submission_header(const header_block& translated,
+IMA_API result<header_block> submission_header(const mime_to_message& mail,
                                                const sendmail_request& request,
                                                const submission_rules& rules, timestamp now,
                                                const limits& bounds = {});
