@@ -100,14 +100,16 @@ struct run {
       auto good = given.headers_only ? copy.list(report) : copy.update(report, show);
       progress.clear();
       if (!good) return good;
-      if (auto shown = show_maildir(); !shown) return shown;
-      const auto complete = complain_of(copy.failures());
+      auto shown = show_maildir();
+      if (!shown) return shown.error();
+      shown->insert(shown->end(), copy.failures().begin(), copy.failures().end());
+      const auto complete = complain_of(*shown);
       if (!given.watch) {
         if (auto done = office.done(); !done) return done;
         return complete;
       }
       if (auto change = wait(office, copy); !change) return change;
-      if (auto taken = show_maildir(); !taken) return taken;
+      if (auto taken = show_maildir(); !taken) return taken.error();
     }
   }
 
@@ -120,8 +122,9 @@ struct run {
   }
 
   // Before an update it takes over the flags that were changed there, and shows what came after it.
-  result<void> show_maildir() const {
-    if (given.maildir.empty()) return {};
+  // Returns what the Maildir is without, as it could not be read.
+  result<std::vector<error>> show_maildir() const {
+    if (given.maildir.empty()) return std::vector<error>();
     return tools::update_maildir(local, given.maildir);
   }
 
@@ -143,7 +146,7 @@ result<void> fetch(options& given) {
   auto downloads = mirror::download_folder::open(given.directory);
   if (!downloads) return downloads.error();
   run work{given, *local, *downloads};
-  if (auto shown = work.show_maildir(); !shown) return shown;
+  if (auto shown = work.show_maildir(); !shown) return shown.error();
   for (auto pause = std::chrono::seconds(1);;
        pause = std::min(2 * pause, std::chrono::seconds(300))) {
     const auto began = std::chrono::steady_clock::now();

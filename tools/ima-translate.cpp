@@ -89,12 +89,15 @@ int translate_all(const options& given) {
   progress shown;
   std::optional<error> only;  // the problem of a single message is the program's
   const bool many = what.from != translate::format::eml && what.from != translate::format::ima;
-  const auto done = translate::transfer(what, [&](const translate::transferred& one) {
-    if (!many) only = one.problem;
-    shown.message(one);
-  });
+  const auto done =
+      translate::transfer(what, [&](const translate::transferred& one) -> result<void> {
+        if (!many) only = one.problem;
+        shown.message(one);
+        return {};
+      });
+  const int code = shown.finish(many);
   if (!done) return tools::complain(program, done.error());
-  return only ? tools::exit_code_of(*only) : shown.finish(many);
+  return only ? tools::exit_code_of(*only) : code;
 }
 
 result<int> send(const options& given) {
@@ -124,8 +127,9 @@ result<translate::mirror_changes> update_mirror(const options& given, progress& 
   if (!box) return box.error();
   return translate::mirror_to_maildir(
       *box, disk, given.out,
-      [&](const std::string& id, const std::vector<translate::remark>& remarks) {
-        shown.message({id, remarks, false, std::nullopt});
+      [&](const translate::transferred& one) -> result<void> {
+        shown.message(one);
+        return {};
       },
       unbounded_body());
 }
@@ -133,11 +137,11 @@ result<translate::mirror_changes> update_mirror(const options& given, progress& 
 int mirror(const options& given) {
   progress shown;
   const auto done = update_mirror(given, shown);
-  shown.finish(false);
+  const int code = shown.finish(false);
   if (!done) return tools::complain(program, done.error());
   tools::print("written {} removed {} flags-out {} flags-in {}\n", done->written, done->removed,
                done->flags_out, done->flags_in);
-  return tools::exit_ok;
+  return code;
 }
 
 std::string check_format(const std::string& name) {

@@ -1,8 +1,10 @@
 """maildir_mirror PROGRAMS: a mailbox as a Maildir, read by mail programs, with flags both ways."""
 
+import mailbox
+
 from harness import Tests, run
 from maildir_readers import (COUNT, by_mblaze, by_mutt, by_notmuch, file_of, fill, flags_in_box,
-                             set_file_flags)
+                             mail, set_file_flags)
 
 
 def mirror(t, box, place):
@@ -38,6 +40,42 @@ def both_ways(t, box, place):
     t.equal("without it all is compared afresh", mirror(t, box, place), changes())
 
 
+def what_cannot_be_shown(t):
+    """A damaged message, and a folder with too long a name, keep nothing else out."""
+    box, place = t.work / "damaged", t.work / "damaged-mirror"
+    run(t.program("ima-translate"), "--from", "maildir", "--to", "mailbox", t.work / "source", box)
+    header = sorted(box.rglob("message.ima"))[0]
+    good = header.read_bytes()
+    header.write_bytes(b"nonsense\n")
+    words = ("--from", "mailbox", "--to", "maildir", "--mirror", box, place)
+    for again in (False, True):
+        done = run(t.program("ima-translate"), *words)
+        t.equal("a damaged message", done.code, 1 if again else 2)
+        t.contains("a damaged message is said", done.err, "[message-damaged]")
+        t.contains("all others are there", done.out, f"written {0 if again else COUNT} ")
+    header.write_bytes(good)
+    t.equal("mended, it comes", mirror(t, box, place), changes(written=1))
+
+    file = file_of(place, 4)  # a listing that missed it while its reader renamed it
+    (place / "new" / file.name.partition(":")[0]).write_bytes(file.read_bytes())
+    t.equal("a file that is there twice", mirror(t, box, place), changes())
+    t.true("is there once", file.exists() and not list((place / "new").iterdir()))
+
+    run(t.program("ima-translate"), "--from", "maildir", "--to", "mailbox",
+        long_folder(t.work / "long"), box)
+    done = run(t.program("ima-translate"), *words)
+    t.equal("a name that is too long", (done.code, done.out.split()[1]), (2, "1"))
+    t.contains("a name that is too long is said", done.err, "[folder-name]")
+
+
+def long_folder(place):
+    """A Maildir with two folders, one of which has a name that is longer elsewhere."""
+    source = mailbox.Maildir(place, create=True)
+    source.add_folder("x&" * 120).add(mail(60))
+    source.add_folder("Short").add(mail(61))
+    return place
+
+
 def into_a_mailbox(t, box):
     before = sorted(box.rglob("*"))
     done = run(t.program("ima-translate"), "--from", "mailbox", "--to", "maildir", "--mirror", box,
@@ -54,6 +92,7 @@ with Tests() as tests:
         tests.work / "source", BOX)
     into_a_mailbox(tests, BOX)
     both_ways(tests, BOX, PLACE)
+    what_cannot_be_shown(tests)
     by_notmuch(tests, PLACE)
     mirror(tests, BOX, PLACE)
     by_mblaze(tests, PLACE)

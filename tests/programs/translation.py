@@ -3,6 +3,8 @@
 import hashlib
 import mailbox
 import pathlib
+import re
+import resource
 import subprocess
 import sys
 
@@ -135,6 +137,111 @@ def places(t):
         t.equal(f"a {name} into itself", done.code, 64)
         t.contains(f"a {name} into itself: why", done.err, "[transfer-out]")
     t.equal("nothing was written", len(list((place / "new").iterdir())), 1)
+
+
+def own_fields(t):
+    """What programs write into an mbox as they use it makes no other message, and misleads nobody."""
+    mail = "From a@a.example Mon Jan  1 10:00:00 2024\nFrom: a@a.example\nSubject: {}\n{}\nx\n\n"
+    file, box, back = t.work / "used.mbox", t.work / "used", t.work / "used-back.mbox"
+    file.write_text(mail.format(1, ""))
+    translate(t, "mbox", "mailbox", file, box)
+    file.write_text(mail.format(1, "Status: RO\n \nX-Status: F\nContent-Length: 2\nLines: 1\n") +
+                    mail.format(2, "Status: RO\nX-Status: AF\n"))
+    done = translate(t, "mbox", "mailbox", file, box)
+    t.contains("a message that was read since is there", done.err, "1 translated, 1 there already")
+    forged = raw(t, "eml", "ima", b"From: a@a.example\nSubject: 3\nStatus: RO\nLines: 7\n"
+                                  b"X-Status: F\nContent-Length: 1\n\nx\n")
+    t.true("of a single mail they are kept", b"\nstatus: RO\n" in forged, forged)
+    (t.work / "forged.ima").write_bytes(forged)
+    translate(t, "ima", "mailbox", t.work / "forged.ima", box)
+    translate(t, "mailbox", "mbox", box, back)
+    found = {m["subject"]: m for m in mailbox.mbox(back)}
+    t.equal("flags", {s: m.get_flags() for s, m in found.items()}, {"1": "", "2": "ROAF", "3": ""})
+    t.equal("said once", [len(m.get_all("Status", [])) for m in found.values()], [0, 1, 0])
+    done = translate(t, "mbox", "mailbox", back, box)
+    t.contains("and back it is the same", done.err, "0 translated, 3 there already, 0 failed")
+
+
+def problems(t):
+    """A message that cannot be translated is reported; all others are there, and nothing half."""
+    box = t.work / "damaged"
+    place = t.work / "damaged-source"
+    source = mailbox.Maildir(place, create=True)
+    for number in range(40):
+        source.add(MAIL.format(number).encode())
+    translate(t, "maildir", "mailbox", place, box)
+    headers = sorted(box.rglob("message.ima"))
+    headers[0].write_bytes(b"nonsense\n")
+    next(headers[1].parent.glob("*.png")).write_bytes(b"")
+    next(headers[2].parent.glob("*.png")).write_bytes(b"\x89PNX\r\n\x1a\n")
+    for target in ("mbox", "maildir", "mailbox"):
+        out = t.work / f"damaged-{target}"
+        done = translate(t, "mailbox", target, box, out)
+        t.equal(f"to {target}: some failed", done.code, 2)
+        t.contains(f"to {target}: counted", done.err, "37 translated, 0 there already, 3 failed")
+        for rule in ("[message-damaged]", "[part-digest]"):
+            t.contains(f"to {target}: reported", done.err, rule)
+        if target == "mbox":
+            found = [m["subject"] for m in mailbox.mbox(out)]
+        elif target == "maildir":
+            found = [m["subject"] for m in mailbox.Maildir(out, create=False)]
+            t.equal("no draft is left", list((out / "tmp").iterdir()), [])
+        else:
+            found = ["Letter"] * len(list(out.rglob("message.ima")))
+        t.equal(f"to {target}: the others", sum(s.startswith("Letter") for s in found), 37)
+        t.equal(f"to {target}: and nothing else", len(found), 37)
+
+    out = t.work / "out-of-nothing"
+    for source, bad in (("eml", t.work / "none"), ("ima", place), ("mbox", __file__)):
+        translate(t, source, "mbox", bad, out)
+        t.true(f"out of a bad {source} comes no file", not out.exists())
+    place = t.work / "names"
+    mailbox.Maildir(place, create=True)
+    for name in (".Entw&APw-rfe", ".a..b", ".\udcff", ".R&D"):
+        mailbox.Maildir(place / name, create=True).add(MAIL.format(name[1:3]).encode("utf-8", "replace"))
+    done = translate(t, "maildir", "mailbox", place, t.work / "names-box")
+    t.contains("folders that have no name", done.err, "2 translated, 0 there already, 2 failed")
+    t.equal("are said", done.err.count("[folder-name]"), 2)
+    translate(t, "mailbox", "maildir", t.work / "names-box", t.work / "names-back")
+    t.equal("the others are called as Dovecot calls them",
+            sorted(p.name for p in (t.work / "names-back").glob(".*")), [".Entw&APw-rfe", ".R&-D"])
+
+
+def a_full_disk(t):
+    """What was reported is there."""
+    place, box = t.work / "many", t.work / "tight"
+    source = mailbox.Maildir(place, create=True)
+    for number in range(40):
+        source.add(f"Subject: Letter {number}\n\n{'x' * 100_000}\n".encode())
+    box.mkdir()
+    mounted = run("mount", "-t", "tmpfs", "-o", "size=3m", "none", box)
+    if mounted.code != 0:
+        print("nothing can be mounted here: a full disk is left out")
+        return
+    try:
+        done = translate(t, "maildir", "mailbox", place, box / "box")
+        t.equal("a full disk ends it for now", done.code, 75)
+        t.contains("a full disk: why", done.err, "[disk-full]")
+        reported = int(re.search(r"(\d+) translated", done.err).group(1))
+        held = sum("Letter" in p.read_text() for p in (box / "box").rglob("*.ima"))
+        t.true("a full disk: what is reported is there", 0 < reported <= held, (reported, held))
+    finally:
+        run("umount", box)
+
+
+def no_threads(t):
+    """Where no thread is to be had, one message follows the other."""
+    place = t.work / "alone"
+    source = mailbox.Maildir(place, create=True)
+    for number in range(20):
+        source.add(MAIL.format(number).encode())
+    endless = 1 << 47  # the stack of a thread, which no address space has room for
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    done = subprocess.run(
+        [t.program("ima-translate"), "--from", "maildir", "--to", "mailbox", place,
+         t.work / "alone-box"], stderr=subprocess.PIPE, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (endless, hard)))
+    t.contains("without threads", done.stderr.decode(), "20 translated, 0 there already, 0 failed")
 
 
 def arrivals(t):
@@ -283,6 +390,10 @@ with Tests() as tests:
     signatures(tests)
     folders(tests)
     places(tests)
+    own_fields(tests)
+    problems(tests)
+    a_full_disk(tests)
+    no_threads(tests)
     arrivals(tests)
     old_mboxes(tests)
     interruption(tests)

@@ -1,6 +1,8 @@
 """Internet mail to and from messages, where libima was built with it."""
 
 import io
+import pathlib
+import signal
 
 import ima
 import ima.mailbox
@@ -65,3 +67,28 @@ def test_an_mbox_becomes_a_mailbox_and_a_maildir(tmp_path, bob, mailbox):
     assert translate.mirror_to_maildir(mailbox, str(tmp_path / "Maildir")).written == 0
     with pytest.raises(ValueError):
         translate.transfer("a", "b", "mbox", "paper")
+
+
+def test_an_interrupt_ends_a_transfer_and_leaves_what_it_wrote(tmp_path, bob, mailbox):
+    (tmp_path / "old.mbox").write_bytes(
+        b"".join(b"From x\nFrom: a@a.example\nSubject: %d\n\nx\n\n" % n for n in range(2000)))
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        with pytest.raises(KeyboardInterrupt):
+            translate.transfer(tmp_path / "old.mbox", bob, "mbox", "mailbox")
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    begun = len(list(mailbox.entries("inbox")))
+    assert begun < 2000
+    rest = translate.transfer(tmp_path / "old.mbox", bob, "mbox", "mailbox")
+    assert sum(one.already for one in rest) == begun
+
+
+def test_what_a_mirror_leaves_out_is_counted(tmp_path, bob, mailbox):
+    (tmp_path / "old.mbox").write_bytes(b"From x\n" + MAIL)
+    translate.transfer(tmp_path / "old.mbox", bob, "mbox", "mailbox")
+    mailbox.take_in()
+    next(pathlib.Path(bob).rglob("message.ima")).write_bytes(b"nonsense\n")
+    done = translate.mirror_to_maildir(mailbox, tmp_path / "Maildir")
+    assert (done.written, done.left_out) == (0, 1)

@@ -4,7 +4,7 @@
 
 namespace ima::tools {
 
-result<void> update_maildir(mailbox::mailbox&, const std::string& directory) {
+result<std::vector<error>> update_maildir(mailbox::mailbox&, const std::string& directory) {
   return error{fault::caller, "no-translation", directory,
                "this program was built without Internet mail, so it can keep no Maildir"};
 }

@@ -1,5 +1,6 @@
 #include "mailboxes.hpp"
 #include "messages.hpp"
+#include "signals.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/translate/mail_file.hpp>
@@ -127,18 +128,47 @@ translate::format format_from(std::string_view word) {
   return *known;
 }
 
+// Ends the work where a signal's handler raises.
+template <class Take>
+translate::transfer_report reporting(const signals& interrupts, Take take_one) {
+  return
+      [asked = interrupts.question(), take_one](const translate::transferred& one) -> result<void> {
+        take_one(one);
+        if (!asked()) return {};
+        return error{fault::caller, "interrupted", "", "a signal's handler raised"};
+      };
+}
+
 std::vector<translate::transferred> transfer(path_in in, path_in out, std::string_view from,
                                              std::string_view to, const limits& bounds) {
   std::vector<translate::transferred> each;
+  const signals interrupts;
   translate::transfer_options what;
   what.from = format_from(from);
   what.to = format_from(to);
   what.in = std::move(in.held);
   what.out = std::move(out.held);
   what.bounds = bounds;
-  take(without_gil(
-      [&] { return translate::transfer(what, [&](const auto& one) { each.push_back(one); }); }));
+  auto done = without_gil([&] {
+    return translate::transfer(
+        what, reporting(interrupts, [&](const auto& one) { each.push_back(one); }));
+  });
+  interrupts.rethrow();
+  take(std::move(done));
   return each;
+}
+
+translate::mirror_changes mirror(shared_mailbox& box, const path_in& directory,
+                                 const limits& bounds) {
+  const signals interrupts;
+  std::optional<result<translate::mirror_changes>> done;
+  box.call([&](mailbox::mailbox& inner) -> result<void> {
+    done = translate::mirror_to_maildir(inner, mailbox::posix_file_system(), directory.held,
+                                        reporting(interrupts, [](const auto&) {}), bounds);
+    return {};
+  });
+  interrupts.rethrow();
+  return take(std::move(*done), true);
 }
 
 void add_records(py::module_& m) {
@@ -168,7 +198,8 @@ void add_records(py::module_& m) {
       .field("written", &mirror_changes::written, "Messages that became files.")
       .field("removed", &mirror_changes::removed, "Files of messages that left.")
       .field("flags_out", &mirror_changes::flags_out, "Files that got flags.")
-      .field("flags_in", &mirror_changes::flags_in, "Messages that got flags.");
+      .field("flags_in", &mirror_changes::flags_in, "Messages that got flags.")
+      .field("left_out", &mirror_changes::left_out, "Messages and folders that cannot be shown.");
 }
 
 }  // namespace
@@ -222,24 +253,15 @@ Formats: eml, mbox, maildir, ima, mailbox. Can be repeated.
 >>> [one.already for one in transfer(old.name, place, "mbox", "mailbox")]
 [True]
 )");
-  m.def(
-      "mirror_to_maildir",
-      [](shared_mailbox& box, const path_in& directory, const limits& bounds) {
-        return box.call([&](mailbox::mailbox& inner) {
-          return translate::mirror_to_maildir(
-              inner, mailbox::posix_file_system(), directory.held, [](const auto&, const auto&) {},
-              bounds);
-        });
-      },
-      "mailbox"_a, "directory"_a, "limits"_a = limits{},
-      R"(Makes a Maildir show what a Mailbox holds; flags go both ways. Can be repeated.
+  m.def("mirror_to_maildir", &mirror, "mailbox"_a, "directory"_a, "limits"_a = limits{},
+        R"(Makes a Maildir show what a Mailbox holds; flags go both ways. Can be repeated.
 
 >>> import tempfile
 >>> import ima.mailbox
 >>> place = tempfile.mkdtemp()
 >>> ima.mailbox.Mailbox.create(place)
 >>> mirror_to_maildir(ima.mailbox.Mailbox.open(place), place + "/Maildir")
-MirrorChanges(written=0, removed=0, flags_out=0, flags_in=0)
+MirrorChanges(written=0, removed=0, flags_out=0, flags_in=0, left_out=0)
 )");
 }
 

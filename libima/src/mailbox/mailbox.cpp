@@ -1,4 +1,5 @@
 #include "mailbox/store.hpp"
+#include "support/parent_of.hpp"
 
 #include <ima/digest.hpp>
 
@@ -26,12 +27,6 @@ result<void> make_shards(file_system& files, const std::string& directory) {
   for (int i = 0; i < 256; ++i)
     IMA_CHECK(make_if_missing(files, fmt::format("{}/{:02x}", directory, i)));
   return files.sync_directory(directory);
-}
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 std::string sync_path(const layout::tree& tree, std::string_view name) {

@@ -1,6 +1,7 @@
 #include "service/queue_state.hpp"
 
 #include "service/queue_record.hpp"
+#include "support/parent_of.hpp"
 #include "support/try.hpp"
 
 #include <ima/digest.hpp>
@@ -16,12 +17,6 @@ namespace {
 namespace rec = queue_record;
 
 constexpr std::string_view format_text = "ima-queue 1\n";
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 }  // namespace
 

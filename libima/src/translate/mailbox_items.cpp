@@ -31,8 +31,7 @@ class mailbox_source : public item_source {
       const mailbox::entry entry = std::move(entries_.back());
       entries_.pop_back();
       if (entry.gone) continue;
-      IMA_TRY(one, read(entry));
-      if (one) return std::move(one);
+      if (auto one = read(entry)) return one;
     }
     return std::optional<item>();
   }
@@ -54,19 +53,23 @@ class mailbox_source : public item_source {
   }
 
   // Nothing where it left the folder since.
-  result<std::optional<item>> read(const mailbox::entry& entry) {
+  std::optional<item> read(const mailbox::entry& entry) {
     const std::string& folder = folders_[folder_].name;
-    IMA_TRY(stored, box_->header(folder, entry.id));
-    if (!stored) return std::optional<item>();
     item one;
     one.place = path_ + ": " + folder + " " + entry.id;
     one.folder = folder;
     one.flags = entry.flags;
     one.arrived = entry.arrived;
-    one.header = stored->header;
-    one.size = stored->header.body_size();
-    one.octets = std::make_unique<stored_body>(*box_, folder, entry.id, stored->header);
-    return std::optional(std::move(one));
+    const auto stored = box_->header(folder, entry.id);
+    if (!stored) {
+      one.problem = stored.error();
+      return one;
+    }
+    if (!*stored) return std::nullopt;
+    one.header = (*stored)->header;
+    one.size = one.header->body_size();
+    one.octets = std::make_unique<stored_body>(*box_, folder, entry.id, *one.header);
+    return one;
   }
 
   std::string path_;
@@ -95,11 +98,12 @@ class mailbox_target : public item_target {
   std::future<result<bool>> write(item& one, std::vector<remark>& remarks) override {
     auto made = prepare(one, remarks);
     if (!made) return done(std::move(made).error());
-    return std::async(std::launch::async, [into = std::move(*made)]() mutable -> result<bool> {
-      const auto stored = into.commit();
-      if (!stored.front()) return stored.front().error();
-      return !stored.front()->already;
-    });
+    const auto commit = [into = std::make_shared<mailbox::delivery>(std::move(*made))] {
+      const auto stored = into->commit();
+      return stored.front() ? result<bool>(!stored.front()->already) : stored.front().error();
+    };
+    // Where no thread is to be had it waits for whoever asks for its result.
+    return std::async(std::launch::async | std::launch::deferred, commit);
   }
 
   result<void> finish() override {
@@ -151,9 +155,10 @@ class mailbox_target : public item_target {
       IMA_TRY(there, box_.folders());
       for (const mailbox::folder& folder : there) folders_.insert(folder.name);
     }
-    if (!folders_.insert(name).second) return {};
+    if (folders_.contains(name)) return {};
     auto made = box_.create_folder(name, role_of(name));
-    if (!made && made.error().rule == "folder-role") return box_.create_folder(name);
+    if (!made && made.error().rule == "folder-role") made = box_.create_folder(name);
+    if (made) folders_.insert(name);
     return made;
   }
 

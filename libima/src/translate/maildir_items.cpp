@@ -1,6 +1,7 @@
 // Maildirs with subfolders (Maildir++). What is written is named by what it is, so that a second
 // run finds it.
 
+#include "support/parent_of.hpp"
 #include "support/try.hpp"
 #include "translate/item.hpp"
 #include "translate/maildir_names.hpp"
@@ -75,7 +76,8 @@ class maildir_source : public item_source {
  private:
   result<bool> next_directory() {
     if (directory_ == 2 * folders_.size()) return false;
-    const fs::path where = root_ / folders_[directory_ / 2] / (directory_ % 2 == 0 ? "cur" : "new");
+    // From new to cur is the way that a mail program takes: what it moves meanwhile is not missed.
+    const fs::path where = root_ / folders_[directory_ / 2] / (directory_ % 2 == 0 ? "new" : "cur");
     ++directory_;
     std::error_code failed;
     at_ = fs::directory_iterator(where, failed);
@@ -126,16 +128,22 @@ class maildir_target : public item_target {
 
  private:
   result<bool> write_now(item& one, std::vector<remark>& remarks) {
-    const std::string directory = (fs::path(what_.out) / directory_of(one.folder)).string();
+    IMA_TRY(folder, directory_of(one.folder));
+    const std::string directory = (fs::path(what_.out) / folder).string();
     IMA_CHECK(open_folder(directory));
     IMA_TRY(identity, identity_of(one));
     const std::string key = identity.hex().substr(0, 32);
-    if (!there_.insert(hash_of(directory, key)).second) return false;
+    const std::size_t hash = hash_of(directory, key);
+    if (there_.contains(hash)) return false;
     const std::string name = fmt::format("{}.{}.ima", one.arrived.time_since_epoch().count(), key);
     const std::string draft = directory + "/tmp/" + name;
-    IMA_CHECK(write_file(draft, one, remarks));
+    if (auto written = write_file(draft, one, remarks); !written) {
+      IMA_CHECK(remove(draft));
+      return written.error();
+    }
     IMA_CHECK(disk_.rename(draft, directory + "/cur/" + name + info_of(one.flags)));
     changed_.insert(directory + "/cur");
+    there_.insert(hash);
     return true;
   }
 
@@ -143,8 +151,13 @@ class maildir_target : public item_target {
     return std::hash<std::string>()(directory + "/" + std::string(key));
   }
 
+  result<void> remove(const std::string& draft) {
+    IMA_TRY(there, disk_.status(draft));
+    return there ? disk_.unlink(draft) : result<void>();
+  }
+
   result<void> write_file(const std::string& draft, item& one, std::vector<remark>& remarks) {
-    if (auto status = disk_.status(draft); status && *status) IMA_CHECK(disk_.unlink(draft));
+    IMA_CHECK(remove(draft));
     IMA_TRY(file, disk_.create(draft));
     IMA_CHECK(
         write_mail(one, what_.bounds, remarks, [&](octets piece) { return file->append(piece); }));
@@ -157,6 +170,7 @@ class maildir_target : public item_target {
       auto made = disk_.make_directory(directory + part);
       if (!made && made.error().rule != "file-exists") return made;
     }
+    changed_.insert({directory, what_.out, parent_of(what_.out)});
     for (const char* part : {"/cur", "/new"}) IMA_CHECK(remember(directory, directory + part));
     return {};
   }

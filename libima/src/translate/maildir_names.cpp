@@ -1,5 +1,7 @@
 #include "translate/maildir_names.hpp"
 
+#include "translate/modified_utf7.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -39,10 +41,11 @@ std::string_view base_of(std::string_view file_name) noexcept {
 }
 
 // A "." separates levels, so one in a name is "=2E".
-std::string directory_of(std::string_view folder) {
-  if (folder == "inbox") return {};
+result<std::string> directory_of(std::string_view folder) {
+  constexpr std::size_t longest = 255;  // octets that file systems allow
+  if (folder == "inbox") return std::string();
   std::string out = ".";
-  for (const char c : folder) {
+  for (const char c : to_modified_utf7(folder)) {
     if (c == '/')
       out += '.';
     else if (c == '.')
@@ -52,7 +55,9 @@ std::string directory_of(std::string_view folder) {
     else
       out += c;
   }
-  return out;
+  if (out.size() <= longest) return out;
+  return error{fault::caller, "folder-name", std::string(folder),
+               "is too long for the name of a directory"};
 }
 
 std::string folder_of(std::string_view directory) {
@@ -70,7 +75,7 @@ std::string folder_of(std::string_view directory) {
       out += directory[i];
     if (code == "=2E" || code == "=3D") i += 2;
   }
-  return out;
+  return from_modified_utf7(out);
 }
 
 }  // namespace ima::translate

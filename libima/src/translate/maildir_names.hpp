@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ima/error.hpp>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +19,9 @@ bool has_letter(std::string_view flag) noexcept;
 /// A file's name as far as its ":".
 std::string_view base_of(std::string_view file_name) noexcept;
 
-/// The directory of a folder below the Maildir; empty for inbox.
-std::string directory_of(std::string_view folder);
+/// The directory of a folder below the Maildir; empty for inbox. Error: fault::caller `folder-name`
+/// where the name is too long for a directory's.
+result<std::string> directory_of(std::string_view folder);
 /// The folder of a directory's name; "inbox" for the empty one.
 std::string folder_of(std::string_view directory);
 

@@ -4,6 +4,7 @@
 
 #include "service/spool.hpp"
 #include "support/try.hpp"
+#include "translate/fields.hpp"
 #include "translate/item.hpp"
 #include "translate/line_reader.hpp"
 #include "translate/mime_words.hpp"
@@ -106,6 +107,7 @@ class mbox_source : public item_source {
     std::uint64_t counted = 0;  // up to here all is the message's, as it is
     std::optional<std::uint64_t> length;
     bool header = true;
+    bool left_out = false;  // the line is of a field that is the file's
   };
   result<void> look(const text_line& line, reading& now, item& one);
   result<void> take_lines(spooled& into, item& one);
@@ -149,7 +151,8 @@ result<std::uint64_t> mbox_source::counted_end(std::uint64_t body,
   return rest.empty() || rest.starts_with("From ") ? end : 0;
 }
 
-// A line of the header, and the blank one behind it.
+// A line of the header, and the blank one behind it. What programs write into a header to say
+// something of the file is left out: the message is the same whatever was last done with it there.
 result<void> mbox_source::look(const text_line& line, reading& now, item& one) {
   if (line.front.empty()) {
     now.header = false;
@@ -159,6 +162,8 @@ result<void> mbox_source::look(const text_line& line, reading& now, item& one) {
   }
   read_status(line.front, one.flags);
   if (const auto said = content_length(line.front)) now.length = said;
+  const bool folded = line.front.starts_with(' ') || line.front.starts_with('\t');
+  if (!folded) now.left_out = is_of_mbox(lower(line.front.substr(0, line.front.find(':'))));
   return {};
 }
 
@@ -179,7 +184,7 @@ result<void> mbox_source::take_lines(spooled& into, item& one) {
     if (now.blank > 0) IMA_CHECK(into.append(now.blank == 2 ? "\r\n" : "\n"));
     now.blank = !inside && line->front.empty() ? line->end : 0;
     if (now.header) IMA_CHECK(look(*line, now, one));
-    if (now.blank > 0) continue;
+    if (now.blank > 0 || (now.header && now.left_out)) continue;
     const bool quoted = line->front.starts_with('>') && is_quoted_from(line->front);
     const std::uint64_t from = line->at + (!inside && quoted ? 1 : 0);
     IMA_CHECK(copy_octets(file_, from, line->at + line->size,
@@ -228,14 +233,23 @@ class mbox_target : public item_target {
 
  private:
   result<bool> write_now(item& one, std::vector<remark>& remarks) {
-    const std::time_t at = std::chrono::system_clock::to_time_t(one.arrived);
-    IMA_CHECK(out_.write(fmt::format("From MAILER-DAEMON {:%a %b %e %H:%M:%S %Y}\n{}",
-                                     fmt::gmtime(at), status_fields(one.flags))));
-    start_ = true;
-    IMA_CHECK(write_mail(one, bounds_, remarks, [&](octets piece) { return quote(piece); }));
+    bool begun = false;  // what cannot be read at all leaves nothing in the file
+    const auto good = write_mail(one, bounds_, remarks, [&](octets piece) -> result<void> {
+      if (!std::exchange(begun, true)) IMA_CHECK(begin(one));
+      return quote(piece);
+    });
+    if (!begun && !good) return good.error();
+    if (!begun) IMA_CHECK(begin(one));
     IMA_CHECK(flush());
     IMA_CHECK(out_.write(last_ == '\n' ? "\n" : "\n\n"));
-    return true;
+    return good ? result<bool>(true) : good.error();
+  }
+
+  result<void> begin(const item& one) {
+    const std::time_t at = std::chrono::system_clock::to_time_t(one.arrived);
+    start_ = true;
+    return out_.write(fmt::format("From MAILER-DAEMON {:%a %b %e %H:%M:%S %Y}\n{}", fmt::gmtime(at),
+                                  status_fields(one.flags)));
   }
 
   // A line's front waits until it is clear whether it needs a ">".

@@ -1,5 +1,9 @@
 #include "translate/output_file.hpp"
 
+#include "support/parent_of.hpp"
+
+#include <ima/mailbox/file_system.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,10 +23,14 @@ result<output_file> output_file::open(const std::string& path) {
 }
 
 output_file::output_file(output_file&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      finished_(other.finished_) {}
 
 output_file::~output_file() {
-  if (fd_ > STDOUT_FILENO) ::close(fd_);
+  if (fd_ <= STDOUT_FILENO) return;
+  ::close(fd_);
+  if (!finished_) ::unlink(path_.c_str());
 }
 
 error output_file::failure() const {
@@ -40,8 +48,10 @@ result<void> output_file::write(octets text) {
 }
 
 result<void> output_file::finish() {
-  if (fd_ == STDOUT_FILENO || ::fsync(fd_) == 0) return {};
-  return failure();
+  if (fd_ == STDOUT_FILENO) return {};
+  if (::fsync(fd_) != 0) return failure();
+  finished_ = true;
+  return mailbox::posix_file_system().sync_directory(parent_of(path_));
 }
 
 }  // namespace ima::translate

@@ -6,7 +6,8 @@
 
 namespace ima::translate {
 
-/// A new file, or standard output, that is written from front to end.
+/// A new file, or standard output, that is written from front to end. A file that is not finished
+/// goes away.
 class output_file {
  public:
   /// "-" is standard output. Errors: fault::caller `output-exists`; fault::temporary `output`.
@@ -16,7 +17,7 @@ class output_file {
   ~output_file();
 
   result<void> write(octets text);
-  /// What was written to a file is on disk when this returns.
+  /// What was written to a file, and its name, is on disk when this returns.
   result<void> finish();
 
  private:
@@ -25,6 +26,7 @@ class output_file {
 
   std::string path_;
   int fd_;
+  bool finished_ = false;
 };
 
 }  // namespace ima::translate

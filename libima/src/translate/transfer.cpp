@@ -1,5 +1,6 @@
 #include "support/try.hpp"
 #include "translate/item.hpp"
+#include "translate/watched_source.hpp"
 
 #include <ima/translate/message_to_mime.hpp>
 #include <ima/translate/transfer.hpp>
@@ -54,26 +55,89 @@ constexpr std::size_t at_once = 16;
 struct unfinished {
   transferred outcome;
   std::future<result<bool>> written;  // as item_target::write() gives it
+  bool unreadable = false;
 };
 
 // Errors of one message; others concern every message that follows.
 bool concerns_one(const error& problem) {
-  return problem.kind == fault::peer || problem.rule == "no-input";
+  return problem.kind == fault::peer ||
+         (problem.kind == fault::caller && problem.rule != "transfer-out");
+}
+
+class transfer_run {
+ public:
+  transfer_run(item_source& source, item_target& target, const transfer_report& report)
+      : source_(source), target_(target), report_(report) {}
+
+  result<void> run();
+
+ private:
+  result<void> take_all();
+  void begin(item& one);
+  result<void> finish_first();
+  result<void> report(const transferred& outcome);
+
+  item_source& source_;
+  item_target& target_;
+  const transfer_report& report_;
+  std::deque<unfinished> waiting_;
+  bool written_ = false;  // some message
+  bool failed_ = false;   // some message
+  bool stopped_ = false;  // by whoever takes the reports
+};
+
+// Whatever ends it, what was begun is finished and reported, and what is there is made durable.
+result<void> transfer_run::run() {
+  auto good = take_all();
+  while (!waiting_.empty()) {
+    auto more = finish_first();
+    if (good && !more) good = std::move(more);
+  }
+  if (!written_ && (!good || failed_)) return good;
+  auto finished = target_.finish();
+  return good ? finished : good;
+}
+
+result<void> transfer_run::take_all() {
+  while (true) {
+    IMA_TRY(one, source_.next());
+    if (!one) return {};
+    begin(*one);
+    if (waiting_.size() == at_once) IMA_CHECK(finish_first());
+  }
+}
+
+void transfer_run::begin(item& one) {
+  unfinished now{{one.place, {}, false, std::move(one.problem)}, {}};
+  if (!now.outcome.problem) {
+    auto watched = std::make_unique<watched_source>(std::move(one.octets));
+    const watched_source& read = *watched;
+    one.octets = std::move(watched);
+    now.written = target_.write(one, now.outcome.remarks);
+    now.unreadable = read.failed();
+  }
+  waiting_.push_back(std::move(now));
 }
 
 // Waits for the message that was begun first, and reports it.
-result<void> finish_first(std::deque<unfinished>& waiting,
-                          const std::function<void(const transferred&)>& report) {
-  unfinished first = std::move(waiting.front());
-  waiting.pop_front();
+result<void> transfer_run::finish_first() {
+  unfinished first = std::move(waiting_.front());
+  waiting_.pop_front();
   if (first.written.valid()) {
     auto written = first.written.get();
-    if (!written && !concerns_one(written.error())) return written.error();
+    if (!written && !first.unreadable && !concerns_one(written.error())) return written.error();
     if (!written) first.outcome.problem = written.error();
     first.outcome.already = written && !*written;
   }
-  report(first.outcome);
-  return {};
+  (first.outcome.problem ? failed_ : written_) = true;
+  return report(first.outcome);
+}
+
+result<void> transfer_run::report(const transferred& outcome) {
+  if (stopped_) return {};
+  auto good = report_(outcome);
+  stopped_ = !good;
+  return good;
 }
 
 }  // namespace
@@ -144,22 +208,11 @@ result<void> check_apart(const transfer_options& what) {
   return error{fault::caller, "transfer-out", what.out, "is where the messages come from"};
 }
 
-result<void> transfer(const transfer_options& what,
-                      const std::function<void(const transferred&)>& report) {
+result<void> transfer(const transfer_options& what, const transfer_report& report) {
   IMA_CHECK(check_apart(what));
   IMA_TRY(source, open_source(what));
   IMA_TRY(target, open_target(what));
-  std::deque<unfinished> waiting;
-  while (true) {
-    IMA_TRY(one, source->next());
-    if (!one) break;
-    unfinished now{{one->place, {}, false, std::move(one->problem)}, {}};
-    if (!now.outcome.problem) now.written = target->write(*one, now.outcome.remarks);
-    waiting.push_back(std::move(now));
-    if (waiting.size() == at_once) IMA_CHECK(finish_first(waiting, report));
-  }
-  while (!waiting.empty()) IMA_CHECK(finish_first(waiting, report));
-  return target->finish();
+  return transfer_run(*source, *target, report).run();
 }
 
 }  // namespace ima::translate

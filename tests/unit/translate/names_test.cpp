@@ -29,10 +29,31 @@ TEST_CASE("flags are letters in a file's name and back") {
 }
 
 TEST_CASE("a folder's name is a directory's and back") {
-  for (const char* folder : {"inbox", "sent", "a/b/c", "v1.2", "a=b", "=2E", "übrig/läßt"})
-    CHECK(folder_of(directory_of(folder)) == folder);
-  CHECK(directory_of("lists/v1.2") == ".lists.v1=2E2");
-  CHECK(directory_of("../x") == ".=2E=2E.x");
+  for (const char* folder : {"inbox", "sent", "a/b/c", "v1.2", "a=b", "=2E", "übrig/läßt", "R&D",
+                             "&-", "&APw-", "日本語/😀.x", "a\u0101\u0102\u0103&b"})
+    CHECK(folder_of(directory_of(folder).value()) == folder);
+  CHECK(directory_of("lists/v1.2").value() == ".lists.v1=2E2");
+  CHECK(directory_of("../x").value() == ".=2E=2E.x");
+}
+
+TEST_CASE("folders beyond ASCII are called as other programs call them") {
+  CHECK(directory_of("Entwürfe").value() == ".Entw&APw-rfe");
+  CHECK(directory_of("台北/R&D").value() == ".&U,BTFw-.R&-D");
+  CHECK(directory_of("😀").value() == ".&2D3eAA-");
+}
+
+TEST_CASE("what is no modified UTF-7 is a folder's name as it stands") {
+  for (const char* name :
+       {"R&D", "a&b-c", "&A-", "&AAA-", "&AGE-", "&2D0-", "&3gA-", "&APx-", "é", "&", "&!!!-"})
+    CHECK(folder_of(std::string(".") + name) == name);
+}
+
+TEST_CASE("a folder whose name is too long for a directory has none") {
+  CHECK(directory_of(std::string(254, 'x')));
+  const auto long_one = directory_of(std::string(255, 'x'));
+  REQUIRE_FALSE(long_one);
+  CHECK(long_one.error().rule == "folder-name");
+  CHECK_FALSE(directory_of(std::string(100, '.')));
 }
 
 TEST_CASE("sendmail's options are read as programs give them") {

@@ -5,12 +5,10 @@
 #include <ima/limits.hpp>
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
-#include <ima/translate/remark.hpp>
+#include <ima/translate/transfer.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <vector>
 
 namespace ima::translate {
 
@@ -20,6 +18,7 @@ struct mirror_changes {
   std::uint64_t removed = 0;    ///< Files of messages that left their folder.
   std::uint64_t flags_out = 0;  ///< Files that got the flags of their message.
   std::uint64_t flags_in = 0;   ///< Messages that got the flags of their file.
+  std::uint64_t left_out = 0;   ///< Messages and folders that were reported with a problem.
 };
 
 /// Makes a Maildir show what a mailbox holds, for mail programs that read Maildirs: mutt, notmuch,
@@ -27,15 +26,18 @@ struct mirror_changes {
 /// deletions go from there to the Maildir; flags go both ways, and where both sides changed those
 /// of one message, the Maildir's change is made last. Only files that a mirror wrote are touched.
 ///
+/// Calls `report` for each message that became a file, for each that could not be read, which the
+/// next update tries again, and for each folder whose name is too long for a directory's.
+///
 /// Can be interrupted at any instant and repeated. Memory grows by some 200 octets for each message
 /// in the largest folder. One update of a Maildir at a time.
 ///
 /// Errors: those of the mailbox; fault::caller `transfer-out` (the directory is a mailbox);
 /// fault::temporary `storage`, `mirror-state` (the file `.ima-mirror`
-/// in the Maildir is damaged; delete it to begin afresh).
-IMA_API result<mirror_changes> mirror_to_maildir(
-    mailbox::mailbox& box, mailbox::file_system& disk, const std::string& directory,
-    const std::function<void(const std::string& id, const std::vector<remark>&)>& report,
-    const limits& bounds = {});
+/// in the Maildir is damaged; delete it to begin afresh); those of `report`.
+IMA_API result<mirror_changes> mirror_to_maildir(mailbox::mailbox& box, mailbox::file_system& disk,
+                                                 const std::string& directory,
+                                                 const transfer_report& report,
+                                                 const limits& bounds = {});
 
 }  // namespace ima::translate
