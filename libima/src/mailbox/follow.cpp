@@ -130,7 +130,7 @@ result<void> mailbox::state::rebuild_index() {
 
 result<void> mailbox::state::renew() {
   IMA_CHECK(take_lock());
-  const unlock_at_end guard{*lock_file};
+  const unlock_at_end guard{lock_file};
   IMA_CHECK(rebuild_index());
   return follow();
 }
@@ -156,7 +156,7 @@ result<void> mailbox::state::take_lock() {
     if (!ours) return ours.error();
   }
   auto opened = open_journal();
-  if (!opened) (void)lock_file->unlock();
+  if (!opened) lock_file.reset();
   return opened;
 }
 

@@ -12,7 +12,7 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr int schema_version = 2;
+constexpr int schema_version = 3;
 
 // A message's `born` is the seq of the line that brought it: the same on every host, whoever made
 // the index, and so what a search pages by. The word index keeps no texts: the files have them.
@@ -30,10 +30,11 @@ constexpr const char* schema = R"(
   CREATE TABLE IF NOT EXISTS gone (folder INTEGER, seq INTEGER, id TEXT,
     PRIMARY KEY (folder, seq)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS searchable (born INTEGER, documents INTEGER);
+  CREATE TABLE IF NOT EXISTS passed_over (born INTEGER PRIMARY KEY);
   CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(sender, recipient, subject, header,
     attachment, body, content = '', columnsize = 0,
     tokenize = "unicode61 remove_diacritics 2 categories 'L* M* N* Co'");
-  PRAGMA user_version = 2;
+  PRAGMA user_version = 3;
   COMMIT;
 )";
 
@@ -134,7 +135,8 @@ void index::roll_back() noexcept { db_->roll_back(); }
 result<void> index::clear() {
   return db_->run(
       "DELETE FROM position; DELETE FROM folder; DELETE FROM message; DELETE FROM gone;"
-      "DELETE FROM searchable; INSERT INTO words (words) VALUES ('delete-all')");
+      "DELETE FROM searchable; DELETE FROM passed_over;"
+      "INSERT INTO words (words) VALUES ('delete-all')");
 }
 
 result<void> index::move_to(const position& p) {

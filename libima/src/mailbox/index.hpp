@@ -87,6 +87,10 @@ class index {
   /// In a transaction: begins the word index anew where it has grown with removed messages.
   result<void> drop_removed_words();
   result<std::vector<unread>> unsearchable(std::size_t limit);
+  /// Those whose files could not be read.
+  result<std::vector<unread>> passed_over(std::size_t limit);
+  /// In a transaction: keeps that this message's files cannot be read.
+  result<void> pass_over(std::uint64_t born);
   /// In a transaction: keeps a message's words; then that these were dealt with, and commits.
   result<void> make_searchable(std::uint64_t born, const searchable_text& text);
   result<void> commit_searchable(const std::vector<unread>& done);

@@ -113,13 +113,11 @@ search_hit hit_at(sqlite3_stmt* row) {
   return hit;
 }
 
-}  // namespace
-
-result<std::vector<index::unread>> index::unsearchable(std::size_t limit) {
-  std::vector<unread> found;
-  IMA_CHECK(db_->each(
-      "SELECT born, id FROM message WHERE born > ifnull((SELECT born FROM searchable), 0)"
-      " ORDER BY born LIMIT ?",
+result<std::vector<index::unread>> read_unread(database& db, std::string_view text,
+                                               std::size_t limit) {
+  std::vector<index::unread> found;
+  IMA_CHECK(db.each(
+      text,
       [&](sqlite3_stmt* row) {
         found.push_back({count_at(row, 0), text_at(row, 1)});
       },
@@ -127,11 +125,31 @@ result<std::vector<index::unread>> index::unsearchable(std::size_t limit) {
   return found;
 }
 
+}  // namespace
+
+result<std::vector<index::unread>> index::unsearchable(std::size_t limit) {
+  return read_unread(
+      *db_,
+      "SELECT born, id FROM message WHERE born > ifnull((SELECT born FROM searchable), 0)"
+      " ORDER BY born LIMIT ?",
+      limit);
+}
+
+result<std::vector<index::unread>> index::passed_over(std::size_t limit) {
+  return read_unread(
+      *db_, "SELECT born, id FROM message WHERE born IN passed_over ORDER BY born LIMIT ?", limit);
+}
+
+result<void> index::pass_over(std::uint64_t born) {
+  return db_->change("INSERT OR IGNORE INTO passed_over VALUES (?)", born);
+}
+
 result<void> index::make_searchable(std::uint64_t born, const searchable_text& text) {
   IMA_CHECK(db_->change(
       "INSERT INTO words (rowid, sender, recipient, subject, header, attachment,"
       " body) VALUES (?, ?, ?, ?, ?, ?, ?)",
       born, text.sender, text.recipient, text.subject, text.header, text.attachment, text.body));
+  IMA_CHECK(db_->change("DELETE FROM passed_over WHERE born = ?", born));
   return db_->change("UPDATE message SET sent = ? WHERE born = ?", text.sent, born);
 }
 

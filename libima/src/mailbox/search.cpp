@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 // Searching (docs/mailbox.md section 9).
 
@@ -10,7 +11,8 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr std::size_t slice = 128;  // messages made searchable before others get a turn
+constexpr std::size_t slice = 128;          // messages made searchable before others get a turn
+constexpr std::size_t most_at_once = 1024;  // and by one search
 
 bool needs_words(const query& what) {
   return !what.texts.empty() || what.sent_since || what.sent_before;
@@ -33,29 +35,44 @@ result<std::uint64_t> mailbox::state::read_from(std::string_view from) {
   return at.seq;
 }
 
-// A message that cannot be read is passed over; check() names it.
+// A message that cannot be read is passed over, and tried again by later searches; check() names
+// it.
+result<void> mailbox::state::read_words_of(const index::unread& message) {
+  IMA_TRY(object, object_of(message.id));
+  if (!object) return cache->pass_over(message.born);
+  auto text = read_words(files, *object);
+  if (text) return cache->make_searchable(message.born, *text);
+  if (!concerns_one_message(text.error())) return text.error();
+  return cache->pass_over(message.born);
+}
+
 result<bool> mailbox::state::make_searchable(std::size_t at_most) {
   const std::size_t wanted = std::min(at_most, slice);
   IMA_CHECK(cache->begin());
   IMA_CHECK(cache->drop_removed_words());
   IMA_TRY(unread, cache->unsearchable(wanted));
-  for (const auto& message : unread) {
-    IMA_TRY(object, object_of(message.id));
-    if (!object) continue;
-    auto text = read_words(files, *object);
-    if (text) IMA_CHECK(cache->make_searchable(message.born, *text));
-  }
+  for (const auto& message : unread) IMA_CHECK(read_words_of(message));
   IMA_CHECK(cache->commit_searchable(unread));
   return unread.size() < wanted;
+}
+
+// Right before a search, as the index may have been made anew since most of this was done.
+result<bool> mailbox::state::read_last_words() {
+  IMA_TRY(all, make_searchable(slice));
+  if (!all) return false;
+  IMA_TRY(unread, cache->passed_over(slice));
+  if (unread.empty()) return true;
+  IMA_CHECK(cache->begin());
+  for (const auto& message : unread) IMA_CHECK(read_words_of(message));
+  IMA_CHECK(cache->commit_searchable({}));
+  return true;
 }
 
 result<bool> mailbox::make_searchable(std::size_t at_most) {
   state& s = *state_;
   for (std::size_t done = 0; done < at_most; done += slice) {
     auto all = s.reading([&]() -> result<bool> {
-      auto made = s.make_searchable(at_most - done);
-      if (!made) s.cache->roll_back();
-      return made;
+      return s.or_roll_back([&] { return s.make_searchable(at_most - done); });
     });
     if (!all || *all) return all;
   }
@@ -66,7 +83,7 @@ result<search_page> mailbox::search(std::string_view folder, const query& what,
                                     std::string_view from, std::size_t limit) {
   state& s = *state_;
   IMA_CHECK(check_query(what));
-  if (needs_words(what)) IMA_CHECK(make_searchable(std::numeric_limits<std::size_t>::max()));
+  if (needs_words(what)) IMA_CHECK(make_searchable(most_at_once - slice));
   return s.reading([&]() -> result<search_page> {
     std::uint64_t number = 0;
     if (!folder.empty()) {
@@ -74,8 +91,14 @@ result<search_page> mailbox::search(std::string_view folder, const query& what,
       number = found.number;
     }
     IMA_TRY(born, s.read_from(from));
-    IMA_TRY(hits, s.cache->search(number, what, born, limit + 1));
     search_page page;
+    IMA_TRY(ready, needs_words(what) ? s.or_roll_back([&] { return s.read_last_words(); }) : true);
+    if (!ready) {
+      IMA_TRY(now, s.cache->where());
+      page.next = from.empty() ? s.write({0, now.place.seq, 0}) : std::string(from);
+      return page;
+    }
+    IMA_TRY(hits, s.cache->search(number, what, born, limit + 1));
     const bool more = hits.size() > limit;
     if (more) hits.resize(limit);
     if (more && limit > 0) page.next = s.write({0, hits.back().born, 0});

@@ -43,7 +43,7 @@ struct mailbox::state {
   template <class Work>
   auto locked(const Work& work) -> decltype(work()) {
     IMA_CHECK(take_lock());
-    const unlock_at_end guard{*lock_file};
+    const unlock_at_end guard{lock_file};
     IMA_CHECK(follow());
     return work();
   }
@@ -90,6 +90,16 @@ struct mailbox::state {
   result<void> compact();
   /// Makes one slice of messages searchable; true when all are.
   result<bool> make_searchable(std::size_t at_most);
+  /// The same, and tries those again whose files could not be read.
+  result<bool> read_last_words();
+  result<void> read_words_of(const index::unread& message);
+  /// Runs `work`, which ends its transaction itself where nothing fails.
+  template <class Work>
+  auto or_roll_back(const Work& work) -> decltype(work()) {
+    auto done = work();
+    if (!done) cache->roll_back();
+    return done;
+  }
 
   /// Takes `mutex`, again and again.
   class examination;
@@ -106,9 +116,11 @@ struct mailbox::state {
 
  private:
   struct unlock_at_end {
-    file& held;
+    std::unique_ptr<file>& held;
     // A lock that cannot be given back goes with its file.
-    ~unlock_at_end() { (void)held.unlock(); }
+    ~unlock_at_end() {
+      if (!held->unlock()) held.reset();
+    }
   };
   class follower;
 

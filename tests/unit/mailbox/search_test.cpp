@@ -1,4 +1,5 @@
 #include "fixture.hpp"
+#include "forgetful_file_system.hpp"
 #include "mailbox/words.hpp"
 
 #include <set>
@@ -185,4 +186,36 @@ TEST_CASE("messages become searchable a few at a time") {
   REQUIRE(l.box.take_in());
   CHECK_FALSE(l.box.make_searchable(3).value());
   CHECK(l.box.make_searchable(3).value());
+}
+
+TEST_CASE("a search reads a bounded number of new messages and is to be asked again") {
+  forgetful_file_system disk;
+  const std::string path = "/bob";
+  REQUIRE(mb::mailbox::create(disk, path));
+  constexpr std::size_t many = 1024 + 1;
+  for (std::size_t i = 0; i < many; ++i)
+    REQUIRE(deliver(disk, compose(fmt::format("{}", i), {{"pear"}}), path));
+  auto box = mb::mailbox::open(disk, path, {":memory:"}).value();
+  REQUIRE(box.take_in());
+  const mb::query pears{.texts = {{"pear", {}, false}}};
+  const auto first = box.search("inbox", pears, "", many).value();
+  CHECK(first.hits.empty());
+  REQUIRE_FALSE(first.next.empty());
+  const auto second = box.search("inbox", pears, first.next, many).value();
+  CHECK(second.hits.size() == many);
+  CHECK(second.next.empty());
+}
+
+TEST_CASE("a message that could not be read is found once it can") {
+  library l;
+  const auto id = l.add(compose("hidden", {{"pear"}}));
+  l.add(compose("open", {{"pear"}}));
+  const std::string file = fmt::format("{}/msg/{}/{}.ima", l.path, id.substr(0, 2), id);
+  const std::string away = l.dir / "away";
+  std::filesystem::rename(file, away);
+  std::filesystem::create_directory(file);
+  CHECK(l.with("pear") == names{"open"});
+  std::filesystem::remove(file);
+  std::filesystem::rename(away, file);
+  CHECK(l.with("pear") == names{"open", "hidden"});
 }

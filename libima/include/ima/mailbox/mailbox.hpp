@@ -176,7 +176,8 @@ class IMA_API mailbox {
 
   /// Messages for which every condition holds, newest first, from one folder or, with an empty
   /// name, from all. At most `limit`, beginning behind `from` (empty: at the newest, otherwise
-  /// search_page::next). Makes searchable what is not yet, in slices that let others in between.
+  /// search_page::next). Makes searchable what is not yet, in slices that let others in between, at
+  /// most 1024 messages; while more are left the page is empty and has a next one.
   result<search_page> search(std::string_view folder, const query& what, std::string_view from,
                              std::size_t limit);
   /// Makes up to `at_most` more messages searchable; true when all are. For idle times.
