@@ -44,14 +44,20 @@ sys_seconds queue_clerk::next_try_of(const lane& l) const {
 
 bool queue_clerk::too_old(sys_seconds created) const { return retry_.over(created, now()); }
 
-result<service::queued_message> queue_clerk::look_at(const std::string& id) const {
+result<void> queue_clerk::finish(const std::string& id, const std::string& host) const {
+  IMA_TRY(mine, queue_.claim(id, host));
+  if (!mine) return {};
+  return queue_.settle(*mine);
+}
+
+result<looked_at> queue_clerk::look_at(const std::string& id) const {
   IMA_TRY(message, queue_.read(id));
-  for (const service::queued_host& h : message.hosts) {
+  looked_at out{std::move(message), {}};
+  for (const service::queued_host& h : out.message.hosts) {
     if (h.open()) continue;
-    IMA_TRY(mine, queue_.claim(id, h.host));
-    if (mine) IMA_CHECK(queue_.settle(*mine));
+    if (auto done = finish(id, h.host); !done) out.problem = std::move(done).error();
   }
-  return std::move(message);
+  return out;
 }
 
 result<service::message_file> queue_clerk::open(const std::string& id) const {

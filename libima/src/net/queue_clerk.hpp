@@ -23,6 +23,12 @@ struct turn {
   std::optional<std::chrono::sys_seconds> later;
 };
 
+/// A message as it was found.
+struct looked_at {
+  service::queued_message message;
+  std::optional<error> problem;  ///< Why a host that is final is not done with.
+};
+
 /// When a share of a message is due again; nothing where it is done with.
 using next_due = std::optional<std::chrono::sys_seconds>;
 
@@ -36,7 +42,7 @@ class queue_clerk {
 
   /// Reads a message, and finishes what a process that died left to be done about hosts that are
   /// final.
-  result<service::queued_message> look_at(const std::string& id) const;
+  result<looked_at> look_at(const std::string& id) const;
   /// Claims a host's share of a message, and opens the message where it is asked for.
   result<turn> take_up(const waiting& w, const std::string& host, bool with_message) const;
   /// What became of a try.
@@ -54,6 +60,7 @@ class queue_clerk {
  private:
   void log_result(std::string_view id, std::string_view host,
                   const delivery::recipient_result& r) const;
+  result<void> finish(const std::string& id, const std::string& host) const;
   result<service::message_file> open(const std::string& id) const;
   result<turn> fail_damaged(service::host_claim& claim, const error& why) const;
   result<turn> give_up(service::host_claim& claim, std::chrono::sys_seconds created) const;

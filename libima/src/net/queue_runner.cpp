@@ -44,6 +44,7 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   awaitable<void> keep_running(bool once);
   awaitable<result<void>> scan();
   awaitable<void> take_in(std::vector<std::string> ids);
+  void note(const std::string& id, const result<looked_at>& found);
   void take(const service::queued_message& message);
 
   void start_lanes();
@@ -71,7 +72,8 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   std::optional<tcp::acceptor> metrics;
   std::string metrics_address;
   lane_table lanes;
-  std::unordered_set<std::string> known;  // messages
+  std::unordered_set<std::string> known;       // messages whose hosts are in the lanes
+  std::unordered_set<std::string> unfinished;  // looked at again with the next scan
   std::uint64_t changes = 0;
   std::size_t in_hand = 0;  // messages being offered or sent
   bool stopping = false;
@@ -116,11 +118,12 @@ awaitable<result<void>> queue_runner::state::scan() {
     lanes.clear();
   }
   changes = *changed;
+  const auto left = std::exchange(unfinished, {});
   std::unordered_set<std::string> listed;
   std::vector<std::string> fresh;
   for (const std::string& id : *ids) {
     listed.insert(id);
-    if (!known.contains(id)) fresh.push_back(id);
+    if (!known.contains(id) || left.contains(id)) fresh.push_back(id);
     if (fresh.size() == batch) co_await take_in(std::exchange(fresh, {}));
   }
   co_await take_in(std::move(fresh));
@@ -131,18 +134,22 @@ awaitable<result<void>> queue_runner::state::scan() {
 awaitable<void> queue_runner::state::take_in(std::vector<std::string> ids) {
   const auto by = clerk;
   const auto found = co_await on_worker(workers, [&] {
-    std::vector<result<service::queued_message>> out;
+    std::vector<result<looked_at>> out;
     for (const std::string& id : ids) out.push_back(by->look_at(id));
     return out;
   });
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (found[i]) {
-      known.insert(ids[i]);
-      take(*found[i]);
-    } else if (found[i].error().rule != "queue-id") {  // it is gone: somebody was faster
-      clerk->log(log_level::error, "queue-unreadable", ids[i], "", found[i].error().message());
-    }
+  for (std::size_t i = 0; i < ids.size(); ++i) note(ids[i], found[i]);
+}
+
+void queue_runner::state::note(const std::string& id, const result<looked_at>& found) {
+  if (!found && found.error().rule == "queue-id") return;  // it is gone: somebody was faster
+  if (!found) {
+    clerk->log(log_level::error, "queue-unreadable", id, "", found.error().message());
+  } else if (found->problem) {
+    clerk->log(log_level::error, "queue-failed", id, "", found->problem->message());
   }
+  if (!found || found->problem) unfinished.insert(id);
+  if (found && known.insert(id).second) take(found->message);
 }
 
 // What was never tried is due since it was queued.

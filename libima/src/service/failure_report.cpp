@@ -39,9 +39,23 @@ part_description describe(octets part, std::string type) {
   return d;
 }
 
+part_description describe_attachment(octets header) {
+  part_description d = describe(header, "text/plain");
+  d.role = "attachment";
+  d.name = "header.ima";
+  return d;
+}
+
+// No value ends with a space, also where this cuts it.
 std::string subject_of(const header_block& original) {
-  if (original.subject().empty()) return "Not delivered";
-  return fmt::format("Not delivered: {}", wire::clean_text(original.subject(), longest_subject));
+  std::string about = wire::clean_text(original.subject(), longest_subject);
+  about.erase(about.find_last_not_of(' ') + 1);
+  return about.empty() ? "Not delivered" : "Not delivered: " + about;
+}
+
+// An id may be so long that it fits its own line and not this longer one.
+bool fits(std::string_view name, std::string_view value) {
+  return name.size() + 2 + value.size() < limits{}.header_line;
 }
 
 // All but the subject, parts and what it answers. No chance and no clock: made again after a crash,
@@ -71,16 +85,17 @@ result<void> small_message::read_at(std::uint64_t offset, char* buffer, std::siz
 
 result<small_message> failure_report(const header_block& original, std::string_view id,
                                      const queued_host& host) {
-  const std::string text =
-      reasons(host) + "\nIts header block is attached. Nothing more will be tried.\n";
-  part_description header = describe(original.text(), "text/plain");
-  header.role = "attachment";
-  header.name = "header.ima";
+  const bool attached = original.size() <= limits{}.header_block;
+  const std::string text = fmt::format("{}\n{}Nothing more will be tried.\n", reasons(host),
+                                       attached ? "Its header block is attached. " : "");
   header_builder builder = begin_report(original.originator(), id, host, text);
-  if (const auto about = original.first("id")) builder.field("in-reply-to", *about);
-  builder.field("subject", subject_of(original));
-  IMA_TRY(made, builder.part(describe(text, "text/plain")).part(header).build());
-  return small_message(std::move(made), text + std::string(original.text()));
+  if (const auto about = original.first("id"); about && fits("in-reply-to", *about))
+    builder.field("in-reply-to", *about);
+  builder.field("subject", subject_of(original)).part(describe(text, "text/plain"));
+  if (attached) builder.part(describe_attachment(original.text()));
+  IMA_TRY(made, builder.build());
+  return small_message(std::move(made),
+                       text + std::string(attached ? original.text() : std::string_view()));
 }
 
 result<small_message> failure_report(const address& originator, std::string_view id,

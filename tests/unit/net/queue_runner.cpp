@@ -103,6 +103,12 @@ net::awaitable<void> take_all(peer& p) {
   }
 }
 
+template <class Reached>
+bool eventually(const Reached& reached) {
+  for (int i = 0; i < patience && !reached(); ++i) std::this_thread::sleep_for(20ms);
+  return reached();
+}
+
 // The one message of the queue is not offered: a report about it waits in its place.
 void check_only_reported(office& o, receiver& b) {
   o.run_once();
@@ -163,6 +169,34 @@ TEST_CASE("a refusal for good is reported to the originator, by the same way") {
   CHECK(o.size() == 0);
   a.stop();
   CHECK(a.handler.finished == 1);
+}
+
+TEST_CASE("a report that cannot be queued delays no other host and is made as soon as it can be") {
+  receiver c("c.example");
+  office o;
+  o.options.hosts = {{"a.example", nowhere()}, {"c.example", c.address()}};
+  const auto tmp = o.place / "queue/tmp";
+  std::string id;
+  {
+    auto m = o.message("hello", {"bob@b.example", "carol@c.example"});
+    auto added = o.queue->add(m.header(), m).value();
+    id = added.id;
+    service::host_claim& b = added.claims.at(0);
+    const auto whose = b.state().results.at(0).recipient;
+    REQUIRE(b.record({{whose, outcome::fail, "no"}}, "", o.queue->disk().now()));
+    std::filesystem::rename(tmp, o.place / "away");
+  }
+  auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
+  std::thread thread([&] { CHECK(runner.run()); });
+  CHECK(eventually([&] { return c.handler.finished == 1; }));
+  CHECK(o.queue->read(id));
+  std::filesystem::rename(o.place / "away", tmp);
+  CHECK(eventually([&] { return !o.queue->read(id); }));
+  runner.stop();
+  thread.join();
+  const auto ids = o.queue->ids().value();
+  REQUIRE(ids.size() == 1);
+  CHECK(o.queue->read(ids.at(0)).value().automatic);
 }
 
 TEST_CASE("a message that waited too long fails with the reason of the last try") {
@@ -311,10 +345,7 @@ TEST_CASE("a runner that stays up takes new messages, notices a retry, and stops
   o.options.hosts["b.example"] = b.address();
   auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
   std::thread thread([&] { CHECK(runner.run()); });
-  const auto empty = [&] {
-    for (int i = 0; i < patience && o.size() > 0; ++i) std::this_thread::sleep_for(20ms);
-    return o.size() == 0;
-  };
+  const auto empty = [&] { return eventually([&] { return o.size() == 0; }); };
   o.add("one", {"bob@b.example"});
   CHECK(empty());
   {
@@ -342,15 +373,11 @@ TEST_CASE("what an operator does to one message makes no other host due") {
   for (const char* text : {"one", "two"}) o.add(text, {"carol@c.example"});
   auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
   std::thread thread([&] { CHECK(runner.run()); });
-  const auto until = [](const auto& reached) {
-    for (int i = 0; i < patience && !reached(); ++i) std::this_thread::sleep_for(20ms);
-    return reached();
-  };
-  CHECK(until([&] { return looked == 1; }));
+  CHECK(eventually([&] { return looked == 1; }));
   const auto delivered = [&] {  // two scans have begun since
     for (const char* text : {"three", "four"}) {
       o.add(text + std::to_string(b.handler.finished), {"bob@b.example"});
-      if (!until([&] { return o.size() == 2; })) return false;
+      if (!eventually([&] { return o.size() == 2; })) return false;
     }
     return true;
   };
@@ -362,7 +389,7 @@ TEST_CASE("what an operator does to one message makes no other host due") {
   CHECK(delivered());
   CHECK(looked == 1);
   REQUIRE(o.queue->retry(waits));
-  CHECK(until([&] { return looked == 2; }));
+  CHECK(eventually([&] { return looked == 2; }));
   runner.stop();
   thread.join();
 }

@@ -29,8 +29,9 @@ class IMA_API small_message : public body_source {
 
 /// Tells the originator of a message what a host's recipients do not get, and why: an ordinary
 /// message with `auto: report`, the reasons as text, and the original header block as an attachment
-/// (docs/queue.md section 5). The same failure makes the same message, octet for octet. Errors:
-/// those of header_block::parse.
+/// where it is within the default limit (docs/queue.md section 5). The same failure makes the same
+/// message, octet for octet. Errors: those of header_block::parse, for a hostpart or id that is
+/// none.
 IMA_API result<small_message> failure_report(const header_block& original, std::string_view id,
                                              const queued_host& host);
 /// The same where the header block is lost: to `originator`, without an attachment.
