@@ -97,7 +97,7 @@ void explain(const queued_message& m, const queued_host& h, std::chrono::sys_sec
   out.object().key("host").text(h.host).key("why").text(found.word).key("text").text(found.text);
   out.key("tries").number(h.tries).key("last").text(h.tries == 0 ? "" : date(h.changed));
   out.key("problem").text(h.problem);
-  out.key("next").text(h.open() && !m.held ? date(std::max(h.next, m.created)) : "");
+  out.key("next").text(h.open() && !m.held ? date(h.next) : "");
   out.key("results");
   put_results(out, h.results);
   out.end();

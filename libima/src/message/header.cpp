@@ -1,4 +1,5 @@
 #include "message/header_grammar.hpp"
+#include "message/no_limits.hpp"
 #include "support/try.hpp"
 #include "wire/words.hpp"
 
@@ -231,23 +232,15 @@ bool visible_to(const header_field& f, Theirs theirs) {
   return theirs(named_address::parse(f.value).value().addr);
 }
 
-// A block that loses whole optional lines stays valid; its limits were those of the original.
-limits unlimited() {
-  limits all;
-  all.header_line = all.header_block = all.parts = all.recipients = all.received =
-      std::numeric_limits<std::size_t>::max();
-  all.body = std::numeric_limits<std::uint64_t>::max();
-  return all;
-}
-
 }  // namespace
 
+// A block that loses whole optional lines stays valid.
 header_block header_block::for_recipient(const address& recipient) const {
   return parse(selected(text(), fields(),
                         [&](const header_field& f) {
                           return visible_to(f, [&](const address& a) { return a == recipient; });
                         }),
-               unlimited())
+               no_message_limits())
       .value();
 }
 
@@ -257,7 +250,7 @@ header_block header_block::for_host(std::string_view hostpart) const {
                           return visible_to(f,
                                             [&](const address& a) { return a.host() == hostpart; });
                         }),
-               unlimited())
+               no_message_limits())
       .value();
 }
 

@@ -1,6 +1,7 @@
 #include "mirror/notes.hpp"
 
 #include "support/try.hpp"
+#include "wire/words.hpp"
 
 #include <ima/digest.hpp>
 
@@ -40,12 +41,6 @@ constexpr std::string_view about(subject what) {
 
 constexpr std::array of_folder{subject::there,    subject::here,   subject::listed, subject::missed,
                                subject::unlisted, subject::paired, subject::emptied};
-
-std::string_view take_word(std::string_view& text, char end) {
-  const std::string_view word = text.substr(0, text.find(end));
-  text.remove_prefix(std::min(text.size(), word.size() + 1));
-  return word;
-}
 
 }  // namespace
 
@@ -87,12 +82,12 @@ result<notes::messages> notes::get_messages(subject what, std::string_view folde
   IMA_TRY(text, get(what, folder));
   messages list;
   for (std::string_view rest = text; !rest.empty();) {
-    std::string_view line = take_word(rest, '\n');
+    std::string_view line = wire::take_up_to(rest, '\n');
     retrieval::entry entry;
-    entry.id = take_word(line, ' ');
-    const auto arrived = timestamp::parse(take_word(line, ' '));
+    entry.id = wire::take_up_to(line, ' ');
+    const auto arrived = timestamp::parse(wire::take_up_to(line, ' '));
     if (arrived) entry.arrived = *arrived;
-    while (!line.empty()) entry.flags.emplace_back(take_word(line, ' '));
+    while (!line.empty()) entry.flags.emplace_back(wire::take_up_to(line, ' '));
     list.emplace(entry.id, entry);
   }
   return list;

@@ -1,21 +1,20 @@
 #include "net/queue_clerk.hpp"
 
+#include "message/no_limits.hpp"
 #include "net/queued_results.hpp"
 #include "support/told.hpp"
 #include "support/try.hpp"
 
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <utility>
 
 namespace ima::net {
 
 using std::chrono::sys_seconds;
 
-queue_clerk::queue_clerk(service::queue& queue, const limits& bounds,
-                         const service::retry_policy& retry, log_sink* log)
-    : queue_(queue), bounds_(bounds), retry_(retry), log_(log) {}
+queue_clerk::queue_clerk(service::queue& queue, const service::retry_policy& retry, log_sink* log)
+    : queue_(queue), retry_(retry), log_(log) {}
 
 void queue_clerk::log(log_level level, std::string_view name, std::string_view id,
                       std::string_view host, std::string text) const {
@@ -61,10 +60,8 @@ result<looked_at> queue_clerk::look_at(const std::string& id) const {
 }
 
 result<service::message_file> queue_clerk::open(const std::string& id) const {
-  limits as_queued = bounds_;
-  as_queued.body = UINT64_MAX;   // it was small enough when it was queued
   IMA_CHECK(queue_.header(id));  // else it is another message than was queued
-  return service::message_file::open(queue_.message_path(id), as_queued);
+  return service::message_file::open(queue_.message_path(id), no_message_limits());
 }
 
 // What the disk did not keep as it was given cannot be delivered; its sender is told.

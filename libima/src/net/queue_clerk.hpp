@@ -3,7 +3,6 @@
 #include "net/queue_lanes.hpp"
 
 #include <ima/error.hpp>
-#include <ima/limits.hpp>
 #include <ima/log.hpp>
 #include <ima/net/sender.hpp>
 #include <ima/service/message_file.hpp>
@@ -37,8 +36,7 @@ using next_due = std::optional<std::chrono::sys_seconds>;
 class queue_clerk {
  public:
   /// `queue` and `log`, which may be null, are not owned.
-  queue_clerk(service::queue& queue, const limits& bounds, const service::retry_policy& retry,
-              log_sink* log);
+  queue_clerk(service::queue& queue, const service::retry_policy& retry, log_sink* log);
 
   /// Reads a message, and finishes what a process that died left to be done about hosts that are
   /// final.
@@ -66,7 +64,6 @@ class queue_clerk {
   result<turn> give_up(service::host_claim& claim, std::chrono::sys_seconds created) const;
 
   service::queue& queue_;
-  limits bounds_;
   service::retry_policy retry_;
   log_sink* log_;
 };

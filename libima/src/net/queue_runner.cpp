@@ -34,7 +34,7 @@ struct queue_runner::state : std::enable_shared_from_this<state> {
   state(service::queue& q, const queue_runner_options& o)
       : options(o),
         queue(q),
-        clerk(std::make_shared<const queue_clerk>(q, o.bounds, o.retry, o.log)),
+        clerk(std::make_shared<const queue_clerk>(q, o.retry, o.log)),
         workers(o.workers),
         pause(loop),
         again(loop),
@@ -152,14 +152,12 @@ void queue_runner::state::note(const std::string& id, const result<looked_at>& f
   if (found && known.insert(id).second) take(found->message);
 }
 
-// What was never tried is due since it was queued.
 void queue_runner::state::take(const service::queued_message& message) {
   if (message.held) return;
   const std::string sender = message.originator.substr(message.originator.rfind('@') + 1);
-  const auto queued = std::min(message.created, clerk->now());
   for (const service::queued_host& h : message.hosts) {
     if (!h.open()) continue;
-    lanes.put(h.host, sender, {std::max(h.next, queued), message.created, message.id});
+    lanes.put(h.host, sender, {h.next, message.created, message.id});
     if (h.hurried) lanes.hurry(h.host, sender);
   }
 }
@@ -221,7 +219,8 @@ awaitable<void> queue_runner::state::attempt(lane& l, std::shared_ptr<delivery_l
   const auto by = clerk;
   auto got = co_await on_worker(workers, [&] { return by->take_up(w, l.host, true); });
   if (got && got->message) {
-    const header_block header = for_those_who_wait(got->message->header(), got->claim->state());
+    const header_block header =
+        for_those_who_wait(got->message->header(), got->claim->state(), options.bounds);
     host_delivery d(link, header, *got->message, nullptr, options.log);
     co_await d.ask(clock::now() + connecting);
     if (d.accepted()) co_await d.send();
@@ -342,7 +341,7 @@ void queue_runner::state::use(const queue_runner_options& fresh) {
   means->bounds = options.bounds = fresh.bounds;
   options.scan = fresh.scan;
   lanes.set_most(fresh.connections, fresh.per_host);
-  clerk = std::make_shared<const queue_clerk>(queue, fresh.bounds, fresh.retry, options.log);
+  clerk = std::make_shared<const queue_clerk>(queue, fresh.retry, options.log);
 }
 
 }  // namespace ima::net

@@ -10,7 +10,8 @@ namespace ima::net {
 
 using delivery::outcome;
 
-header_block for_those_who_wait(const header_block& whole, const service::queued_host& host) {
+header_block for_those_who_wait(const header_block& whole, const service::queued_host& host,
+                                const limits& bounds) {
   const bool all = std::all_of(host.results.begin(), host.results.end(),
                                [](const auto& r) { return r.what == outcome::defer; });
   if (all) return whole;
@@ -24,8 +25,8 @@ header_block for_those_who_wait(const header_block& whole, const service::queued
     for (const auto& r : host.results)
       if (r.what == outcome::defer) text += fmt::format("for: {}\n", r.recipient.text());
   }
-  auto narrowed = header_block::parse(text);
-  return narrowed ? *std::move(narrowed) : whole;  // over a limit: those who have it say so again
+  auto narrowed = header_block::parse(text, bounds);
+  return narrowed ? *std::move(narrowed) : whole;
 }
 
 std::vector<delivery::recipient_result> results_to_keep(const host_report& report,

@@ -12,8 +12,10 @@ namespace ima::net {
 
 /// The header block with an envelope of those recipients of `host` who still wait, where some are
 /// done with: they stand in `for:` lines, which do not change the digest (docs/message.md section
-/// 6).
-header_block for_those_who_wait(const header_block& whole, const service::queued_host& host);
+/// 6). The whole block where that would be over a limit of `bounds`: those who have it say so
+/// again.
+header_block for_those_who_wait(const header_block& whole, const service::queued_host& host,
+                                const limits& bounds);
 
 /// What is to be kept of a try: its results, or failures where the message is too old to wait on.
 std::vector<delivery::recipient_result> results_to_keep(const host_report& report,

@@ -1,4 +1,5 @@
 #include "support/try.hpp"
+#include "wire/words.hpp"
 
 #include <ima/service/accounts.hpp>
 
@@ -32,13 +33,6 @@ result<void> check_cost(const scrypt_cost& cost) {
                     cost.n <= most_memory / 128 / cost.r;
   if (good) return {};
   return error{fault::caller, "password-cost", "", "the costs are not scrypt's, or too high"};
-}
-
-// The word up to the next `$`, which is taken with it.
-std::string_view take_word(std::string_view& rest) {
-  const std::string_view word = rest.substr(0, rest.find('$'));
-  rest.remove_prefix(word.size() < rest.size() ? word.size() + 1 : word.size());
-  return word;
 }
 
 template <class Number>
@@ -86,10 +80,11 @@ result<password_hash> password_hash::make(octets password, const scrypt_cost& co
 
 result<password_hash> password_hash::parse(std::string_view text) {
   password_hash read;
-  const bool good = take_word(text) == "scrypt" && read_whole(take_word(text), read.cost_.n, 10) &&
-                    read_whole(take_word(text), read.cost_.r, 10) &&
-                    read_whole(take_word(text), read.cost_.p, 10) &&
-                    read_hex(take_word(text), read.salt_) && read_hex(text, read.hash_);
+  const bool good = wire::take_up_to(text, '$') == "scrypt" &&
+                    read_whole(wire::take_up_to(text, '$'), read.cost_.n, 10) &&
+                    read_whole(wire::take_up_to(text, '$'), read.cost_.r, 10) &&
+                    read_whole(wire::take_up_to(text, '$'), read.cost_.p, 10) &&
+                    read_hex(wire::take_up_to(text, '$'), read.salt_) && read_hex(text, read.hash_);
   if (!good) return bad_form();
   IMA_CHECK(check_cost(read.cost_));
   return read;

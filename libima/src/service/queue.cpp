@@ -67,6 +67,8 @@ result<queued_message> queue::read(std::string_view id) const {
   const auto recipients = header ? header->recipients() : std::vector<address>();
   for (const std::string& name : hosts) {
     IMA_TRY(host, state_->read_host(id, name, recipients));
+    if (host.next == std::chrono::sys_seconds{})
+      host.next = std::min(out.created, state_->disk.now());  // as a clock may have been set back
     out.hosts.push_back(std::move(host));
   }
   return std::move(out);

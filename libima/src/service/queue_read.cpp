@@ -1,3 +1,4 @@
+#include "message/no_limits.hpp"
 #include "message/recipient_hosts.hpp"
 #include "service/queue_record.hpp"
 #include "service/queue_state.hpp"
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 // What is read of an entry, however little of it the disk kept (docs/queue.md section 3).
@@ -18,14 +18,6 @@ namespace {
 namespace rec = queue_record;
 
 constexpr std::size_t step = 64 * 1024;
-
-// It was small enough when it was queued.
-limits no_bounds() {
-  limits most;
-  most.header_line = most.header_block = most.parts = most.recipients = most.received = SIZE_MAX;
-  most.body = UINT64_MAX;
-  return most;
-}
 
 // Up to the blank line, or all where there is none.
 result<std::string> read_header_text(const mailbox::file& message) {
@@ -67,7 +59,7 @@ result<std::optional<header_block>> queue::state::kept_header(std::string_view i
   }
   IMA_TRY(text, read_header_text(**message));
   if (digest::of(text).hex() != id) return nothing;
-  auto header = header_block::parse(text, no_bounds());
+  auto header = header_block::parse(text, no_message_limits());
   if (!header) return nothing;
   return std::optional(*std::move(header));
 }

@@ -31,6 +31,11 @@ std::optional<outcome> outcome_from(std::string_view word) {
   return std::nullopt;
 }
 
+// Text for people at the end of a line, where there is any.
+std::string last_field(std::string_view text) {
+  return text.empty() ? "" : " " + wire::clean_text(text, longest_text);
+}
+
 void apply_recipient(queued_host& host, std::string_view text) {
   if (auto whose = address::parse(text)) host.results.push_back({*whose, outcome::defer, ""});
 }
@@ -42,20 +47,20 @@ std::chrono::sys_seconds moment(std::string_view text) {
 }
 
 void apply_result(queued_host& host, std::string_view rest) {
-  const auto what = outcome_from(wire::take_word(rest));
-  const auto whose = address::parse(wire::take_word(rest));
+  const auto what = outcome_from(wire::take_up_to(rest, ' '));
+  const auto whose = address::parse(wire::take_up_to(rest, ' '));
   if (!what || !whose) return;
   for (auto& r : host.results)
     if (r.recipient == *whose) r = {*whose, *what, std::string(rest)};
 }
 
 void apply(queued_host& host, std::string_view text) {
-  const std::string_view word = wire::take_word(text);
+  const std::string_view word = wire::take_up_to(text, ' ');
   if (word == "result") {
     apply_result(host, text);
   } else if (word == "try") {
-    host.changed = moment(wire::take_word(text));
-    host.next = moment(wire::take_word(text));
+    host.changed = moment(wire::take_up_to(text, ' '));
+    host.next = moment(wire::take_up_to(text, ' '));
     host.problem = text;
     ++host.tries;
     host.hurried = false;
@@ -111,9 +116,9 @@ result<queued_host> read_host(const mailbox::file& file, std::string_view host,
 }
 
 void apply(queued_message& message, std::string_view text) {
-  const std::string_view word = wire::take_word(text);
+  const std::string_view word = wire::take_up_to(text, ' ');
   if (word == "created") {
-    message.created = moment(wire::take_word(text));
+    message.created = moment(wire::take_up_to(text, ' '));
     message.originator = text;
   } else if (word == "automatic") {
     message.automatic = true;
@@ -127,15 +132,13 @@ std::string recipient_line(const address& recipient) {
 }
 
 std::string result_line(const delivery::recipient_result& r) {
-  const std::string text = wire::clean_text(r.text, longest_text);
-  return line(fmt::format("result {} {}{}{}", to_string(r.what), r.recipient.text(),
-                          text.empty() ? "" : " ", text));
+  return line(
+      fmt::format("result {} {}{}", to_string(r.what), r.recipient.text(), last_field(r.text)));
 }
 
 std::string try_line(std::chrono::sys_seconds now, std::chrono::sys_seconds next,
                      std::string_view problem) {
-  return line(
-      fmt::format("try {} {} {}", date(now), date(next), wire::clean_text(problem, longest_text)));
+  return line(fmt::format("try {} {}{}", date(now), date(next), last_field(problem)));
 }
 
 }  // namespace ima::service::queue_record

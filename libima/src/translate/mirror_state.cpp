@@ -5,6 +5,7 @@
 
 #include "support/try.hpp"
 #include "translate/maildir_names.hpp"
+#include "wire/words.hpp"
 
 #include <span>
 #include <string_view>
@@ -13,18 +14,6 @@ namespace ima::translate {
 namespace {
 
 constexpr std::string_view first_line = "ima-mirror 1";
-
-std::string_view take_line(std::string_view& text) {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(text.size(), line.size() + 1));
-  return line;
-}
-
-std::string_view take_word(std::string_view& line) {
-  const std::string_view word = line.substr(0, line.find(' '));
-  line.remove_prefix(std::min(line.size(), word.size() + 1));
-  return word;
-}
 
 result<std::string> read_all(mailbox::file_system& disk, const std::string& path) {
   IMA_TRY(file, disk.open(path));
@@ -50,13 +39,13 @@ result<mirror_state> read_mirror_state(mailbox::file_system& disk, const std::st
   IMA_TRY(text, read_all(disk, path));
   const error damaged{fault::temporary, "mirror-state", path, "is damaged"};
   std::string_view rest = text;
-  if (take_line(rest) != first_line || !rest.ends_with("end\n")) return damaged;
+  if (wire::take_up_to(rest, '\n') != first_line || !rest.ends_with("end\n")) return damaged;
   mirrored_folder* folder = nullptr;
   while (rest != "end\n") {
-    std::string_view line = take_line(rest);
-    const std::string_view word = take_word(line);
+    std::string_view line = wire::take_up_to(rest, '\n');
+    const std::string_view word = wire::take_up_to(line, ' ');
     if (word == "folder") {
-      const std::string token(take_word(line));
+      const std::string token(wire::take_up_to(line, ' '));
       folder = &out[std::string(line)];
       folder->token = token;
     } else if (folder == nullptr || line.empty() || rest.empty()) {

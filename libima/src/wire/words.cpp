@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -20,6 +21,12 @@ std::string_view take_word(std::string_view& line) noexcept {
     line.remove_prefix(space + 1);
   }
   return word;
+}
+
+std::string_view take_up_to(std::string_view& text, char end) noexcept {
+  const std::string_view taken = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(text.size(), taken.size() + 1));
+  return taken;
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept {

@@ -10,9 +10,15 @@
 
 namespace ima::wire {
 
-/// Takes the first word off `line` (words stand apart by exactly one space). Returns an empty view
-/// at the end of the line, or where a space stands first, last or twice.
+/// Takes the first word off a protocol's `line` (words stand apart by exactly one space). Returns
+/// an empty view, for which no grammar has a use, at the end of the line, and where it is not
+/// well-formed: where a space stands first, last or twice. For our own records, whose last field
+/// may be empty, there is take_up_to().
 std::string_view take_word(std::string_view& line) noexcept;
+
+/// Takes what stands before the first `end` off `text`, and `end` with it; all of it where there is
+/// none.
+std::string_view take_up_to(std::string_view& text, char end) noexcept;
 
 /// A strict decimal: digits only, no leading zero, no overflow.
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept;

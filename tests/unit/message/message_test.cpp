@@ -163,6 +163,14 @@ TEST_CASE("words stand apart by one space") {
   CHECK(ima::wire::take_word(line).empty());
 }
 
+TEST_CASE("what stands before a mark is taken with it, and all where there is none") {
+  std::string_view text = "a  b ";
+  for (const auto* each : {"a", "", "b", "", ""}) CHECK(ima::wire::take_up_to(text, ' ') == each);
+  text = "b";
+  CHECK(ima::wire::take_up_to(text, ' ') == "b");
+  CHECK(text.empty());
+}
+
 TEST_CASE("foreign text is cut between characters and loses its controls") {
   CHECK(ima::wire::clean_text("a\nb\xff", 100) ==
         "a\xef\xbf\xbd"

@@ -171,6 +171,19 @@ TEST_CASE("a refusal for good is reported to the originator, by the same way") {
   CHECK(a.handler.finished == 1);
 }
 
+TEST_CASE("a host that deferred a message is left alone until its time") {
+  receiver b("b.example");
+  b.handler.verdict = delivery::verdict::defer;
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  o.add("hello", {"bob@b.example"});
+  o.run_once();
+  o.run_once();
+  CHECK(o.size() == 1);
+  b.stop();
+  CHECK(b.handler.judged == 1);
+}
+
 TEST_CASE("a report that cannot be queued delays no other host and is made as soon as it can be") {
   receiver c("c.example");
   office o;
@@ -238,12 +251,43 @@ TEST_CASE("only those who still wait are named when a host is asked again") {
   service::queued_host h{"b.example", {}, 0, {}, {}, "", false};
   h.results = {{address::parse("bob@b.example").value(), outcome::ok, ""},
                {address::parse("ben@b.example").value(), outcome::defer, ""}};
-  const auto header = net::for_those_who_wait(m.header(), h);
+  const auto header = net::for_those_who_wait(m.header(), h, {});
   REQUIRE(header.recipients().size() == 1);
   CHECK(header.recipients().at(0).text() == "ben@b.example");
   CHECK(header.id_digest() == m.header().id_digest());
   h.results.at(0).what = outcome::defer;
-  CHECK(net::for_those_who_wait(m.header(), h).text() == m.header().text());
+  CHECK(net::for_those_who_wait(m.header(), h, {}).text() == m.header().text());
+}
+
+TEST_CASE("those who still wait are named as far as our limits go, not the default ones") {
+  limits bounds;
+  bounds.recipients = bounds.recipients + 200;
+  header_builder builder;
+  builder.field("from", "alice@a.example");
+  service::queued_host h{"b.example", {}, 0, {}, {}, "", false};
+  for (std::size_t i = 0; i + 1 < bounds.recipients; ++i) {
+    const auto who = address::parse("b" + std::to_string(i) + "@b.example").value();
+    builder.field("to", who.text());
+    h.results.push_back({who, i == 7 ? outcome::defer : outcome::ok, ""});
+  }
+  const auto whole = builder.build(bounds).value();
+  const auto named = net::for_those_who_wait(whole, h, bounds);
+  REQUIRE(named.recipients().size() == 1);
+  CHECK(named.recipients().at(0).text() == "b7@b.example");
+  bounds.recipients -= 1;  // who has it says so again
+  CHECK(net::for_those_who_wait(whole, h, bounds).text() == whole.text());
+}
+
+TEST_CASE("a message that was queued under wider limits is sent all the same") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  o.add("hello", {"bob@b.example", "ben@b.example"});
+  o.options.bounds.recipients = 1;
+  o.run_once();
+  CHECK(o.size() == 0);
+  b.stop();
+  CHECK(b.handler.finished == 1);
 }
 
 TEST_CASE(

@@ -109,6 +109,49 @@ TEST_CASE("what a try brought is kept, and a message goes when all its hosts are
   CHECK(names_in(disk, path + "/tmp").empty());
 }
 
+TEST_CASE("when a host is tried again is kept, whether it gave a verdict or was away") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  auto added = q.add(l.header(), l).value();
+  host_claim& b = added.claims.at(0);
+  const auto next = disk.now() + 60s;
+  for (const std::string problem : {"", "away", " "}) {
+    REQUIRE(b.record({result_for(b, outcome::defer)}, problem, next));
+    for (const queued_host& kept : {b.state(), q.read(added.id).value().hosts.at(0)}) {
+      CHECK(kept.next == next);
+      CHECK(kept.problem == problem);
+    }
+  }
+}
+
+TEST_CASE("a try that was written with a space at its end is read as it was meant") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  const auto id = q.add(l.header(), l).value().id;
+  const std::string text = "try 2026-11-23T09:30:00Z 2026-11-23T09:31:00Z ";
+  REQUIRE(disk.open_append(path + "/entries/" + id + "/b.example")
+              .value()
+              ->append(digest::of(text).hex().substr(0, 16) + " " + text + "\n"));
+  const queued_host kept = q.read(id).value().hosts.at(0);
+  CHECK(kept.tries == 1);
+  CHECK(kept.next == timestamp::parse("2026-11-23T09:31:00Z").value().at);
+  CHECK(kept.problem.empty());
+}
+
+TEST_CASE("what was never tried is due since it was queued") {
+  forgetful_file_system disk;
+  auto q = queue::open(disk, path).value();
+  auto l = letter({"bob@b.example"});
+  const auto queued = disk.now();
+  const auto id = q.add(l.header(), l).value().id;
+  disk.clock += 1h;
+  CHECK(q.read(id).value().hosts.at(0).next == queued);
+  disk.clock -= 2h;  // set back: it does not wait for the time at which it was queued
+  CHECK(q.read(id).value().hosts.at(0).next == disk.now());
+}
+
 TEST_CASE("a failure is reported to the originator once, with its reason and the header block") {
   forgetful_file_system disk;
   auto q = queue::open(disk, path).value();

@@ -85,6 +85,18 @@ TEST_CASE("a recipient who has it or never will does not wait any more") {
   CHECK(left.at(0).id == q.waiting.header(added.id).value().id_digest().hex());
 }
 
+TEST_CASE("what was never tried is planned for when it came") {
+  senders_queue q;
+  const auto queued = q.disk.clock;
+  q.add("alice@a.example", "", {"bob@b.example"});
+  q.disk.clock += std::chrono::minutes(5);
+  const auto waits =
+      queued_mail(q.waiting, {address::parse("alice@a.example").value()}, 100).value();
+  REQUIRE(waits.size() == 1);
+  REQUIRE(waits.at(0).next);
+  CHECK(waits.at(0).next->at == queued);
+}
+
 TEST_CASE("for a message that an operator holds no attempt is planned") {
   senders_queue q;
   const auto added = q.add("alice@a.example", "", {"bob@b.example"});

@@ -44,7 +44,7 @@ struct queued_host {
   /// One for each recipient there; outcome::defer where it is still to be delivered.
   std::vector<delivery::recipient_result> results;
   std::uint64_t tries = 0;             ///< How often it was tried.
-  std::chrono::sys_seconds next{};     ///< When it is due.
+  std::chrono::sys_seconds next{};     ///< When it is due; not tried yet, since it was queued.
   std::chrono::sys_seconds changed{};  ///< When its last result came.
   std::string problem;                 ///< Of the last try; empty where there was none.
   bool reported = false;               ///< Its sender knows of the failures.
