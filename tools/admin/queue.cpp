@@ -137,7 +137,8 @@ int explain_message(service::queue& queue, const queue_arguments& a) {
   return exit_ok;
 }
 
-// Does something to each message; names those with which it failed, and goes on.
+// Does something to each message; names those with which it failed, and goes on. What will not pass
+// by itself outweighs what may.
 int with_each(service::queue& queue, const std::function<result<void>(const std::string&)>& act) {
   const auto ids = queue.ids();
   if (!ids) return complain(program, ids.error());
@@ -146,7 +147,7 @@ int with_each(service::queue& queue, const std::function<result<void>(const std:
     const auto good = act(id);
     if (good || good.error().rule == "queue-id") continue;  // gone since
     print_error("{}: {}: {}\n", program, id, good.error().message());
-    worst = exit_code_of(good.error());
+    if (worst == exit_ok || worst == exit_temporary) worst = exit_code_of(good.error());
   }
   return worst;
 }
