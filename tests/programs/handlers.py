@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import time
 
-from harness import FULL, Domain, Tests, authority, peak_memory, run, stored
+from harness import FULL, Domain, Tests, authority, peak_memory, processor_time, run, stored
 from imdp import Peer, header
 
 HELLO = b"hello\n"
@@ -260,6 +260,12 @@ def descriptors(t, ca, a):
     name, port = server.address.rsplit(":", 1)
     crowd = [socket.create_connection((name, int(port))) for _ in range(60)]
     t.true("it says so", server.wait_for(r" accept-failed "))
+    began, worked = time.monotonic(), processor_time(server.process.pid)
+    t.true("it tries again", server.wait_for("(?s)( accept-failed .*){5}"))
+    worked, passed = processor_time(server.process.pid) - worked, time.monotonic() - began
+    t.true("and waits in between", worked < passed / 5, (worked, passed))
+    tries = server.text().count(" accept-failed ")
+    t.true("longer each time", tries <= 6 + passed, (tries, passed))  # a second at most
     for each in crowd:
         each.close()
     peer = d.peer(a, server)

@@ -345,6 +345,12 @@ def peak_memory(pid):
     return int(found.group(1)) * 1024 if found else 0
 
 
+def processor_time(pid):
+    """The seconds for which a running process has been on a processor."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run_watched(words, stdin=None, stdout=None):
     """Runs a program with files as its standard input and output; its result and peak memory."""
     with contextlib.ExitStack() as files:
