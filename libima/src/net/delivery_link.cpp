@@ -199,7 +199,7 @@ awaitable<void> delivery_link::offer(const header_block& header, exchange& about
 
 awaitable<void> delivery_link::send_body(const header_block& header, body_source& body,
                                          exchange& about) {
-  until_.reset();
+  until_ = clock::now() + means_.bounds.connection;
   co_await send_pieces(header, body, about);
   while (!about.over) co_await changed_.async_wait(as_result);
 }
@@ -226,10 +226,11 @@ awaitable<void> delivery_link::send_pieces(const header_block& header, body_sour
     body_open_ = !about.sent;
     flush();
     if (about.over) co_return;
-    connection_->arm(body_patience(count, means_.bounds));
+    arm(body_patience(count, means_.bounds));
     co_await connection_->drained();
   }
   if (about.over) co_return;
+  until_.reset();
   flush();
   watch();
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 
@@ -162,6 +163,14 @@ void delivery_service::pump() {
   session_->sent(count);
 }
 
+// A message in hand at the end of the connection's age has as long again (docs/delivery.md section
+// 9), however steadily it comes.
+std::chrono::milliseconds delivery_service::left() const {
+  const auto until = began_ + 2 * bounds_.connection;
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::ceil<std::chrono::milliseconds>(until - clock::now()));
+}
+
 // Keeps the deadline of the wait that the session is in.
 void delivery_service::watch() {
   if (session_->step() == watched_step_) return;
@@ -169,7 +178,7 @@ void delivery_service::watch() {
   lapse_.cancel();
   const auto patience = session_->timeout();
   if (!patience) return connection_.disarm();
-  if (!session_->accept_pending()) return connection_.arm(*patience);
+  if (!session_->accept_pending()) return connection_.arm(std::min(*patience, left()));
   connection_.disarm();
   lapse_.expires_after(*patience);
   lapse_.async_wait([self = shared_from_this(), step = watched_step_](asio::error_code cancelled) {

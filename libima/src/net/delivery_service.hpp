@@ -70,6 +70,7 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   void count_offer(std::size_t recipients);
   void lapsed(std::uint64_t step);
   void pump();
+  std::chrono::milliseconds left() const;
   void watch();
   void log(log_level level, std::string_view name, fields more) const;
 

@@ -391,6 +391,32 @@ TEST_CASE("a connection past its age is closed when it is asked for more") {
   CHECK(p.line() == "(end)");
 }
 
+TEST_CASE("a body that comes at the lowest rate ends with its connection all the same") {
+  limits bounds;
+  bounds.connection = 300ms;
+  bounds.body_grace = 60s;
+  bounds.body_rate = 1;
+  host h(with(bounds));
+  const std::string long_text(10'000, 'x');
+  header_builder builder;
+  builder.field("from", "alice@a.example").field("to", "bob@b.example");
+  builder.part({long_text.size(), digest::of(long_text), "text/plain", "", "", "", ""});
+  const header_block made = builder.build().value();
+  peer p(h);
+  p.greet();
+  REQUIRE(p.say("MAIL " + std::to_string(made.size()) + "\n" + std::string(made.text()) +
+                "DATA 10000\n"));
+  CHECK(p.line() == "ACCEPT");
+  std::size_t said = 0;
+  while (said < long_text.size() / 2 && p.say("x")) {
+    ++said;
+    std::this_thread::sleep_for(5ms);
+  }
+  CHECK(said < long_text.size() / 2);
+  CHECK(p.line() == "(end)");
+  CHECK(h.handler.finished == 0);
+}
+
 TEST_CASE("a certificate that ends while the connection lives proves nothing any more") {
   std::atomic<std::chrono::hours> later = 0h;
   net::delivery_server_options options;

@@ -315,6 +315,29 @@ TEST_CASE("a server that stops reading is given up, whatever it says meanwhile")
   CHECK(report.problem.find("[timeout]") != std::string::npos);
 }
 
+TEST_CASE("a server that takes a body at the lowest rate is given up in time") {
+  letter l({"bob@b.example"}, std::string(20'000'000, 'x'));
+  auto options = impatient();
+  options.bounds.body_grace = 60s;
+  options.bounds.body_rate = 1;
+  options.bounds.connection = 300ms;
+  const auto host = play(
+      l,
+      [](peer& p) -> net::awaitable<void> {
+        p.say(greeting);
+        if (!co_await p.hear("\n\n")) co_return;
+        p.say("ACCEPT\n");
+        for (int i = 0; i < 600; ++i) {
+          co_await p.pause(50ms);
+          if (!co_await p.more()) co_return;
+        }
+      },
+      options);
+  CHECK_FALSE(host.unknown);
+  CHECK(host.results.at(0).what == delivery::outcome::defer);
+  CHECK(host.problem.find("[timeout]") != std::string::npos);
+}
+
 TEST_CASE("a server that talks without end while it is written to is cut off") {
   letter l({"bob@b.example"}, std::string(20'000'000, 'x'));
   net::sender_options options = impatient();
