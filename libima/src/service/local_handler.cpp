@@ -54,6 +54,7 @@ class local_transaction : public delivery::transaction {
                    combined& sum) const;
   void send_on(const local_recipient& r, std::span<const address> to, delivery::reply_sink& sink,
                combined& sum) const;
+  void send_on_to_all(const local_recipient& r, delivery::reply_sink& sink, combined& sum) const;
   void deliver(const local_recipient& r, delivery::reply_sink& sink);
 
   std::shared_ptr<local_handler::state> state_;
@@ -204,6 +205,19 @@ void local_transaction::send_on(const local_recipient& r, std::span<const addres
   sum.add(outcome_of(*end), last);
 }
 
+// As many members at a time as the limit of recipients lets a message name.
+void local_transaction::send_on_to_all(const local_recipient& r, delivery::reply_sink& sink,
+                                       combined& sum) const {
+  const std::size_t most = room_for_members(header_, state_->options.bounds);
+  if (most == 0 && !r.elsewhere.empty())
+    return sum.add(outcome::fail, "the message names too many recipients to be sent on");
+  for (std::span<const address> left = r.elsewhere; !left.empty();) {
+    const auto some = left.first(std::min(most, left.size()));
+    send_on(r, some, sink, sum);
+    left = left.subspan(some.size());
+  }
+}
+
 // Everything about one recipient, and his result.
 void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& sink) {
   combined sum;
@@ -214,10 +228,7 @@ void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& 
     if (box.failed) sum.add(outcome_of(*box.failed), box.failed->text);
   }
   for (const destination& to : r.commands) run_command(r, to, sink, sum);
-  const std::span<const address> elsewhere = r.elsewhere;
-  const std::size_t most = state_->options.bounds.recipients;
-  for (std::size_t at = 0; at < elsewhere.size() && r.refused.empty(); at += most)
-    send_on(r, elsewhere.subspan(at, std::min(most, elsewhere.size() - at)), sink, sum);
+  if (r.refused.empty()) send_on_to_all(r, sink, sum);
   for (const address& a : r.nonexistent)
     sink.note(fmt::format("{} {} does not exist", r.who.text(), a.text()));
   const delivery::recipient_result result = sum.of(r.who);

@@ -12,6 +12,11 @@ bool went_through(const header_block& header, const address& alias) {
                      [&](const named_address& each) { return each.addr == alias; });
 }
 
+std::size_t room_for_members(const header_block& header, const limits& bounds) {
+  const std::size_t kept = header.count("to") + header.count("cc");
+  return kept < bounds.recipients ? bounds.recipients - kept : 0;
+}
+
 result<header_block> sent_on(const header_block& header, const address& alias,
                              std::span<const address> to, limits bounds) {
   header_builder made;

@@ -5,12 +5,16 @@
 #include <ima/header.hpp>
 #include <ima/limits.hpp>
 
+#include <cstddef>
 #include <span>
 
 namespace ima::service {
 
 /// Whether the message went through this address before (docs/message.md section 4.1).
 bool went_through(const header_block& header, const address& alias);
+
+/// How many addresses can be named in `for:` lines beside the `to:` and `cc:` lines, which stay.
+std::size_t room_for_members(const header_block& header, const limits& bounds);
 
 /// The header block with which an alias sends a message on to other hosts (docs/message.md
 /// section 4.1): `mailer:` and a `via:` with its own address, and `for:` lines for `to` in place of

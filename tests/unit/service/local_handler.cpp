@@ -235,6 +235,38 @@ TEST_CASE("an alias without a way to send is deferred, and its members here are 
   CHECK(mailbox::contains(h.disk, h.bob_box, header.id_digest()).value());
 }
 
+TEST_CASE(
+    "members elsewhere are named as far as the message's own recipients leave room for them") {
+  host h;
+  const std::string log = h.folder + "/named";
+  service::local_handler_options options;
+  options.bounds.recipients = 5;
+  options.send_command = {"/bin/sh", "-c", "grep -E '^(to|cc|bcc|for): ' | wc -l >>" + log};
+  REQUIRE(h.routes.add(
+      address::parse("team@b.example").value(),
+      alias({"a@c.example", "b@c.example", "c@c.example", "d@c.example", "e@c.example"})));
+  service::local_handler handler{h.disk, h.routes, options};
+  const auto send = [&](std::size_t others) {
+    std::filesystem::remove(log);
+    std::vector<std::string> to{"team@b.example"};
+    while (to.size() <= others) to.push_back("x" + std::to_string(to.size()) + "@d.example");
+    lines out;
+    const auto header = message_to(to);
+    const auto t = handler.open(header, h.peer);
+    REQUIRE(t->judge().what == kind::accept);
+    give_body(*t, header);
+    return t->finish(out).what;
+  };
+  CHECK(send(0) == verdict::ok);
+  CHECK(content(log) == "5\n2\n");
+  CHECK(send(2) == verdict::ok);
+  CHECK(content(log) == "5\n5\n4\n");
+  CHECK(send(3) == verdict::ok);
+  CHECK(content(log) == "5\n5\n5\n5\n5\n");
+  CHECK(send(4) == verdict::fail);
+  CHECK_FALSE(std::filesystem::exists(log));
+}
+
 TEST_CASE("an alias that the message went through is a loop, alone or among others") {
   host h;
   REQUIRE(h.routes.add(address::parse("all@b.example").value(), alias({"bob@b.example"})));
