@@ -22,21 +22,26 @@ struct target {
   std::uint16_t port = 0;
 };
 
+struct targets {
+  std::vector<target> all;      // in the order in which they are tried
+  bool is_host_itself = false;  // as nothing names another
+};
+
 std::uint32_t draw(std::uint32_t most) {
   static thread_local std::mt19937 numbers{std::random_device{}()};
   return std::uniform_int_distribution<std::uint32_t>(0, most)(numbers);
 }
 
-result<std::vector<target>> known_target(const std::string& where, std::uint16_t default_port) {
+result<targets> known_target(const std::string& where, std::uint16_t default_port) {
   auto parts = split_endpoint(where, std::to_string(default_port));
   if (!parts) return std::move(parts).error();
   const auto port = static_cast<std::uint16_t>(*wire::parse_number(parts->port));
-  return std::vector<target>{{std::move(parts->host), port}};
+  return targets{{{std::move(parts->host), port}}};
 }
 
 // docs/delivery.md section 1: SRV records, else the hostpart itself.
-awaitable<result<std::vector<target>>> targets_of(resolver& dns, const destination& to,
-                                                  clock::time_point until) {
+awaitable<result<targets>> targets_of(resolver& dns, const destination& to,
+                                      clock::time_point until) {
   if (to.known != nullptr)
     if (const auto known = to.known->find(to.host); known != to.known->end())
       co_return known_target(known->second, to.port);
@@ -44,11 +49,11 @@ awaitable<result<std::vector<target>>> targets_of(resolver& dns, const destinati
   if (!records) co_return std::move(records).error();
   if (says_no_service(*records))
     co_return error{fault::refused, "no-service", to.host, "the domain says that it takes no mail"};
-  std::vector<target> targets;
+  if (records->empty()) co_return targets{{{to.host, to.port}}, true};
+  targets named;
   for (service_record& r : in_order(std::move(*records), draw))
-    targets.push_back({std::move(r.target), r.port});
-  if (targets.empty()) targets.push_back({to.host, to.port});
-  co_return targets;
+    named.all.push_back({std::move(r.target), r.port});
+  co_return named;
 }
 
 awaitable<result<std::vector<tcp::endpoint>>> addresses_of(resolver& dns, const target& t,
@@ -80,10 +85,10 @@ awaitable<result<void>> reach(resolver& dns, const target& t, const limits& boun
   co_return co_await take(std::move(*socket));
 }
 
-// A target that does not exist is a slip in the records of a domain that does.
-error judged(error why, const std::vector<target>& targets, const destination& to) {
-  const bool itself = targets.size() == 1 && targets.front().name == to.host;
-  if (why.rule == "no-domain" && !itself) why.kind = fault::temporary;
+// A target that does not exist is a slip in the records of a domain that does, also where it is the
+// domain itself.
+error judged(error why, const targets& tried) {
+  if (why.rule == "no-domain" && !tried.is_host_itself) why.kind = fault::temporary;
   return why;
 }
 
@@ -91,33 +96,33 @@ error judged(error why, const std::vector<target>& targets, const destination& t
 
 awaitable<result<std::vector<tcp::endpoint>>> find_endpoints(resolver& dns, destination to,
                                                              clock::time_point until) {
-  auto targets = co_await targets_of(dns, to, until);
-  if (!targets) co_return std::move(targets).error();
+  auto found = co_await targets_of(dns, to, until);
+  if (!found) co_return std::move(found).error();
   std::vector<tcp::endpoint> all;
   error last;
-  for (const target& t : *targets) {
+  for (const target& t : found->all) {
     auto some = co_await addresses_of(dns, t, until);
     if (some)
       all.insert(all.end(), some->begin(), some->end());
     else
       last = std::move(some).error();
   }
-  if (all.empty()) co_return judged(std::move(last), *targets, to);
+  if (all.empty()) co_return judged(std::move(last), *found);
   co_return all;
 }
 
 awaitable<result<void>> dial(resolver& dns, destination to, const limits& bounds,
                              clock::time_point until, take_socket take) {
-  auto targets = co_await targets_of(dns, to, until);
-  if (!targets) co_return std::move(targets).error();
+  auto found = co_await targets_of(dns, to, until);
+  if (!found) co_return std::move(found).error();
   result<void> last;
-  for (const target& t : *targets) {
+  for (const target& t : found->all) {
     if (clock::now() >= until)
       co_return error{fault::temporary, "timeout", to.host, "no time is left to connect"};
     last = co_await reach(dns, t, bounds, until, take);
     if (last) co_return last;
   }
-  co_return judged(last.error(), *targets, to);
+  co_return judged(last.error(), *found);
 }
 
 }  // namespace ima::net

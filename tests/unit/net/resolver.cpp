@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,7 @@ const name_server& the_names() {
       "--srv-host=_imdp._tcp.b.example,one.b.example,2001,10,5",
       "--srv-host=_imdp._tcp.none.example",
       "--srv-host=_imdp._tcp.lost.example,nowhere.example,20025,0,0",
+      "--srv-host=_imdp._tcp.bare.example,bare.example,20025,0,0",
       "--host-record=one.b.example,192.0.2.1,2001:db8::1",
       "--host-record=two.b.example,192.0.2.2",
       "--host-record=plain.example,127.0.0.1",
@@ -141,6 +143,17 @@ TEST_CASE("a domain can say that it takes no mail") {
 
 TEST_CASE("records that point at a name without addresses are a problem for now") {
   CHECK(dial_to("lost.example").error().kind == fault::temporary);
+  const auto itself = dial_to("bare.example");  // has no address just now
+  CHECK(itself.error().rule == "no-domain");
+  CHECK(itself.error().kind == fault::temporary);
+}
+
+TEST_CASE("a setting that points at a name without addresses is a problem for now") {
+  const std::map<std::string, std::string, std::less<>> hosts{{"set.example", "set.example"}};
+  const auto found = ask([&](resolver& dns, until u) {
+    return find_endpoints(dns, {"set.example", "_imdp._tcp", 20025, &hosts}, u);
+  });
+  CHECK(found.error().kind == fault::temporary);
 }
 
 TEST_CASE("a server setting that is no address is the caller's fault") {
