@@ -4,6 +4,7 @@
 #include "net/worker.hpp"
 #include "support/try.hpp"
 #include "tls/context_content.hpp"
+#include "wire/paced_run.hpp"
 
 #include <fmt/format.h>
 
@@ -20,8 +21,7 @@ constexpr std::size_t piece_size = 256 * 1024;
 
 // docs/delivery.md section 9: so many seconds for every so many octets.
 std::chrono::milliseconds body_patience(std::size_t octets, const limits& bounds) {
-  const auto grace = static_cast<std::uint64_t>(bounds.body_grace.count());
-  const std::uint64_t step = std::max<std::uint64_t>(1, bounds.body_rate * grace / 1000);
+  const std::uint64_t step = wire::due_in_grace(bounds);
   return bounds.body_grace * static_cast<std::int64_t>((octets + step - 1) / step);
 }
 

@@ -3,22 +3,23 @@
 #include <ima/limits.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 
 namespace ima::wire {
+
+/// The octets of a body that are due within limits::body_grace, at its minimum rate; one at least.
+inline std::uint64_t due_in_grace(const limits& bounds) {
+  const auto grace = static_cast<std::uint64_t>(bounds.body_grace.count());
+  return std::max<std::uint64_t>(1, bounds.body_rate * grace / 1000);
+}
 
 /// A counted run of octets that must come at a minimum rate. The rate is kept by windows: a wait
 /// lasts limits::body_grace, and a new one begins when what is due in that time has come.
 class paced_run {
  public:
   paced_run() = default;
-  paced_run(std::uint64_t octets, const limits& bounds) : left_(octets) {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(bounds.body_grace);
-    due_ =
-        bounds.body_rate * static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 1));
-    window_ = std::min(left_, due_);
-  }
+  paced_run(std::uint64_t octets, const limits& bounds)
+      : left_(octets), due_(due_in_grace(bounds)), window_(std::min(left_, due_)) {}
 
   std::uint64_t left() const noexcept { return left_; }
 

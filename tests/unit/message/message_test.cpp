@@ -1,11 +1,14 @@
 #include "wire/input.hpp"
 #include "wire/output.hpp"
+#include "wire/paced_run.hpp"
 #include "wire/words.hpp"
 
 #include <ima/message.hpp>
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -169,6 +172,23 @@ TEST_CASE("what stands before a mark is taken with it, and all where there is no
   text = "b";
   CHECK(ima::wire::take_up_to(text, ' ') == "b");
   CHECK(text.empty());
+}
+
+TEST_CASE("a body's minimum rate is kept to the millisecond") {
+  ima::limits bounds;
+  bounds.body_rate = 1000;
+  for (const int patience : {1, 250, 1900, 30'000}) {
+    CAPTURE(patience);
+    bounds.body_grace = std::chrono::milliseconds(patience);
+    const auto due = static_cast<std::uint64_t>(patience);
+    ima::wire::paced_run run(2 * due + 1, bounds);
+    CHECK_FALSE(run.take(due - 1));
+    CHECK(run.take(1));
+    CHECK_FALSE(run.take(due - 1));
+    CHECK(run.take(1));
+    CHECK_FALSE(run.take(1));  // the last octet begins no other wait
+    CHECK(run.left() == 0);
+  }
 }
 
 TEST_CASE("foreign text is cut between characters and loses its controls") {
