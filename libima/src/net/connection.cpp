@@ -52,6 +52,7 @@ awaitable<result<void>> connection::receive_some() {
   reading_ = true;
   const auto [failed, count] = co_await read_socket();
   reading_ = false;
+  if (lingering_) wake_.cancel();  // finish() goes on with it where the reader does not
   if (failed == asio::error::eof) {
     engine_.receive_eof();
   } else if (failed) {
@@ -151,10 +152,14 @@ awaitable<void> connection::finish() {
   // Closing while octets of the peer's wait to be read would reset the connection, and a reset
   // overtakes what was sent last: the peer would never see why.
   if (!closed_) arm(linger);
-  ciphertext_.resize(read_size);
-  while (!closed_ && !failed && !reading_) {
-    const auto [ended, count] =
-        co_await socket_.async_read_some(asio::buffer(ciphertext_), as_result);
+  lingering_ = true;
+  std::vector<char> unread(read_size);  // of our own, as who reads may have his in use
+  while (!closed_ && !failed) {
+    if (reading_) {  // who reads closes the connection at its end, or reads no more
+      co_await wake_.async_wait(as_result);
+      continue;
+    }
+    const auto [ended, count] = co_await socket_.async_read_some(asio::buffer(unread), as_result);
     failed = ended;
   }
   close();
@@ -164,7 +169,7 @@ void connection::close() {
   closed_ = true;
   asio::error_code ignored;  // there is nothing left to do about it
   socket_.close(ignored);
-  disarm();
+  stop_clock();
   wake_.cancel();
 }
 
@@ -175,6 +180,7 @@ void connection::interrupt() {
 
 // An expiry that was on its way when the deadline moved, or the connection went, counts no more.
 void connection::arm(std::chrono::milliseconds patience) {
+  if (lingering_) return;
   armed_ = true;
   left_.reset();
   deadline_.expires_after(patience);
@@ -188,6 +194,10 @@ void connection::arm(std::chrono::milliseconds patience) {
 }
 
 void connection::disarm() {
+  if (!lingering_) stop_clock();
+}
+
+void connection::stop_clock() {
   ++*arming_;
   armed_ = false;
   left_.reset();

@@ -30,8 +30,8 @@ class connection {
   /// So much waits to be sent that the caller should await drained() first.
   bool full() const noexcept;
   awaitable<void> drained();
-  /// Sends what waits, with the end of the TLS stream, then closes when the other side did, or
-  /// after a moment.
+  /// Sends what waits, with the end of the TLS stream, then reads on, unless somebody does, and
+  /// closes when the other side did, or after a moment, whatever deadline is set meanwhile.
   awaitable<void> finish();
 
   /// Closes the connection if disarm() or another arm() does not come in time.
@@ -61,6 +61,7 @@ class connection {
   awaitable<received> read_socket();
   awaitable<result<void>> receive_some();
   error lost(const std::string& why) const;
+  void stop_clock();
 
   tcp::socket socket_;
   tls::engine engine_;
@@ -75,6 +76,7 @@ class connection {
   bool interrupted_ = false;
   bool writing_ = false;
   bool reading_ = false;
+  bool lingering_ = false;
   bool closed_ = false;
   bool timed_out_ = false;
 };

@@ -2,9 +2,11 @@
 
 #include "domains.hpp"
 #include "receiver.hpp"
+#include "scripted_server.hpp"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -23,7 +25,8 @@ using system_clock = std::chrono::system_clock;
 
 // A sender's means, with a clock of the test's.
 struct sending {
-  explicit sending(const receiver& to) : hosts{{"b.example", to.address()}} {
+  template <class Server>
+  explicit sending(const Server& to) : hosts{{"b.example", to.address()}} {
     means.now = [this] { return now; };
   }
   // Opens a link, and says whether it is of use before and after so long.
@@ -66,4 +69,27 @@ TEST_CASE("a connection past its age is of no use for the next message") {
   sending s(b);
   s.means.bounds.connection = 0ms;
   CHECK_FALSE(s.usable_after(0s).second);
+}
+
+// A server that is done with writes where the sender has closed is reset, and does not read what
+// the sender said last.
+TEST_CASE("a sender that has nothing more to say reads on until the server closes") {
+  std::atomic<bool> done = false;
+  const scripted_server b(imdp("b.example"), [&](peer& p) -> net::awaitable<void> {
+    p.say("IMDP 1 b.example max-size=1000\n");
+    co_await p.hear("DONE\n");
+    co_await p.pause(50ms);
+    done = true;
+    p.say("CLOSE bye\n");
+  });
+  CHECK(sending(b).usable_after(0s) == std::pair(true, true));
+  CHECK(done);
+}
+
+TEST_CASE("a server that does not close is waited for for a moment only") {
+  const scripted_server b(imdp("b.example"), [&](peer& p) -> net::awaitable<void> {
+    p.say("IMDP 1 b.example max-size=1000\n");
+    co_await p.pause(1h);
+  });
+  CHECK(sending(b).usable_after(0s) == std::pair(true, true));
 }
