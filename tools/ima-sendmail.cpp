@@ -141,7 +141,9 @@ result<int> send(const translate::sendmail_request& request, const settings& s) 
   bounds.body = s.max_size;
   auto mail = translate::mail_file::open("-", request.dot_ends);
   if (!mail) return mail.error();
-  auto made = translate::mime_to_message::translate(*mail, mail->size(), bounds);
+  limits translated = bounds;
+  translated.header_block /= 2;  // the rest is for recipients and what else is added
+  auto made = translate::mime_to_message::translate(*mail, mail->size(), translated);
   if (!made) return made.error();
   const auto header = translate::submission_header(*made, request, s.rules, now(), bounds);
   if (!header) return header.error();

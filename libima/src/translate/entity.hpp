@@ -50,8 +50,8 @@ bool is_type(std::string_view text) noexcept;
 struct scan_bounds {
   std::size_t entities = 2000;
   std::size_t depth = 50;
-  std::size_t fields = 20'000;             ///< Of all entities.
-  std::size_t field_octets = 1024 * 1024;  ///< Of all fields.
+  std::size_t fields = 60'000;             ///< Of all entities.
+  std::size_t field_octets = 1280 * 1024;  ///< Of all fields.
 };
 
 struct entity_tree {

@@ -67,13 +67,22 @@ owned_line field_translator::as_it_was(const mime_field& field) {
   return {"mime-field", value.empty() ? name + ":" : name + ": " + value};
 }
 
+// As much of an address field as a header block could have room for, as encoded words are less than
+// twice their text. Reading addresses takes many times their size.
+std::string_view field_translator::some_of(const mime_field& field) const {
+  return std::string_view(field.value).substr(0, 2 * bounds_.header_block);
+}
+
 field_translator::lines field_translator::mailboxes(std::string_view name,
                                                     const mime_field& field) {
   lines out;
-  const mailbox_list list = parse_mailboxes(field.value);
-  bool all = !list.groups && !list.comments && list.complete && !list.mailboxes.empty();
+  const std::string_view some = some_of(field);
+  const mailbox_list list = parse_mailboxes(some);
+  bool too_many = some.size() < field.value.size();
+  bool all =
+      !too_many && !list.groups && !list.comments && list.complete && !list.mailboxes.empty();
   const bool counted = grammar::names_recipient(name);
-  bool too_many = false;
+  if (too_many && counted && unnamed_recipient_.empty()) unnamed_recipient_ = field.name;
   for (const mailbox_text& each : list.mailboxes) {
     const auto addr = address_of(each.addr);
     const bool none_left = counted && recipients_ == bounds_.recipients;
@@ -106,7 +115,7 @@ field_translator::lines field_translator::author(const mime_field& field) {
     if (!raw) made.insert(made.begin(), as_it_was(field));
     return made;
   }
-  const mailbox_list list = parse_mailboxes(field.value);
+  const mailbox_list list = parse_mailboxes(some_of(field));
   const std::string name =
       list.mailboxes.empty() ? std::string() : fit_line(list.mailboxes[0].name, 500).text;
   made.push_back({"from", named_address{name, address::parse(unknown_author).value()}.text()});

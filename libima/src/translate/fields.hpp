@@ -55,6 +55,7 @@ class field_translator {
   lines via(const mime_field& field);
   lines wrapped(const mime_field& field);
   lines other(const mime_field& field);
+  std::string_view some_of(const mime_field& field) const;
   owned_line as_it_was(const mime_field& field);
   std::string fit(const mime_field& field, std::string_view text, std::size_t room);
   bool first(std::string_view name) { return seen_.emplace(name).second; }

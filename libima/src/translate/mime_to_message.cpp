@@ -12,9 +12,17 @@
 namespace ima::translate {
 namespace {
 
-// Octets of a header block that are left for what matters more, when there are too many fields.
-constexpr std::size_t kept_for_known = 40 * 1024;
-constexpr std::size_t kept_for_author = 10 * 1024;
+// What a header block has for fields, and how much of it is left for those that matter more.
+struct field_room {
+  std::size_t all;
+  std::size_t kept_for_known;
+  std::size_t kept_for_author;
+};
+
+field_room room_in(std::size_t header_block, bool for_all) {
+  if (for_all) return {header_block, 0, 0};
+  return {header_block / 2, 40 * 1024, 10 * 1024};
+}
 
 bool is_known(std::string_view field) {
   static constexpr std::string_view names[] = {"to",       "cc",         "bcc",        "sender",
@@ -42,13 +50,16 @@ struct header_lines {
   std::string unnamed_recipient;
 };
 
-header_lines translate_fields(const entity& message, std::size_t room, const limits& bounds) {
+header_lines translate_fields(const entity& message, const field_room& has, const limits& bounds) {
   header_lines out;
+  std::size_t room = has.all;
   field_translator translator(bounds);
   for (const mime_field& field : message.fields) {
     const std::string name = lower(field.name);
     if (is_one_part(message) && is_of_part(name)) continue;
-    const std::size_t kept = name == "from" ? 0 : is_known(name) ? kept_for_author : kept_for_known;
+    const std::size_t kept = name == "from"   ? 0
+                             : is_known(name) ? has.kept_for_author
+                                              : has.kept_for_known;
     auto made = translator.translate(field);
     const std::size_t size = octets_of(made);
     if (size + std::min(kept, room) > room) {
@@ -65,13 +76,6 @@ header_lines translate_fields(const entity& message, std::size_t room, const lim
                                    [](const owned_line& line) { return line.name == "from"; });
   if (!written) out.lines.insert(out.lines.begin(), {"from", std::string(unknown_author)});
   return out;
-}
-
-std::size_t octets_of(const made_parts& made) {
-  std::size_t sum = 0;
-  for (const made_part& part : made.parts) sum += part.line().size() + 7;
-  for (const std::string& line : write_around(made.structure)) sum += line.size() + 17;
-  return sum;
 }
 
 // The line that says how the parts nest, where their roles do not.
@@ -95,15 +99,29 @@ struct mime_to_message::state {
   std::string unnamed_recipient{};
 
   result<void> run();
-  result<void> build(const entity_tree& tree);
-  bool fits() const {
-    return made.parts.size() <= bounds.parts &&
-           octets_of(made) + 2 * kept_for_known <= bounds.header_block;
-  }
+  result<void> build(const entity_tree& tree, bool all_fields);
+  std::vector<owned_line> part_lines();
 };
 
-result<void> mime_to_message::state::build(const entity_tree& tree) {
-  header_lines fields = translate_fields(tree.all[0], bounds.header_block / 2, bounds);
+// The lines about the body.
+std::vector<owned_line> mime_to_message::state::part_lines() {
+  std::vector<owned_line> out;
+  std::string structure = structure_line(made);
+  if (structure.size() > bounds.header_line - 20)
+    made.remarks.push_back({"structure", "", "nests in a way that no header line can say"});
+  else if (!structure.empty())
+    out.push_back({"mime-structure", std::move(structure)});
+  for (std::string& line : write_around(made.structure))
+    out.push_back({"mime-multipart", std::move(line)});
+  for (const made_part& part : made.parts) out.push_back({"part", part.line()});
+  return out;
+}
+
+// Makes the header block, if there is room for it: for all fields, or for those that matter.
+result<void> mime_to_message::state::build(const entity_tree& tree, bool all_fields) {
+  const field_room room = room_in(bounds.header_block, all_fields);
+  header_lines fields = translate_fields(tree.all[0], room, bounds);
+  if (all_fields && fields.cut) return {};
   unnamed_recipient = std::move(fields.unnamed_recipient);
   if (tree.fields_cut && unnamed_recipient.empty()) unnamed_recipient = "header";
   const bool said =
@@ -112,17 +130,13 @@ result<void> mime_to_message::state::build(const entity_tree& tree) {
   IMA_TRY(parts, build_parts(mail, tree, keep));
   made = std::move(parts);
   made.remarks.insert(made.remarks.begin(), fields.remarks.begin(), fields.remarks.end());
-  if (!fits()) return {};
+  std::vector<owned_line> lines = std::move(fields.lines);
+  for (owned_line& line : part_lines()) lines.push_back(std::move(line));
+  constexpr std::size_t around = std::string_view("ima: 1\n\n").size();
+  if (made.parts.size() > bounds.parts || octets_of(lines) + around > bounds.header_block)
+    return {};
   header_builder builder;
-  for (const owned_line& line : fields.lines) builder.field(line.name, line.value);
-  const std::string structure = structure_line(made);
-  if (structure.size() > bounds.header_line - 20)
-    made.remarks.push_back({"structure", "", "nests in a way that no header line can say"});
-  else if (!structure.empty())
-    builder.field("mime-structure", structure);
-  for (const std::string& line : write_around(made.structure))
-    builder.field("mime-multipart", line);
-  for (const made_part& part : made.parts) builder.field("part", part.line());
+  for (const owned_line& line : lines) builder.field(line.name, line.value);
   IMA_TRY(block, builder.build(bounds));
   header = with_hint(block, tree.all[0].field("ima-header"), bounds);
   return {};
@@ -132,12 +146,14 @@ result<void> mime_to_message::state::run() {
   scan_bounds scan;
   scan.entities = std::min(scan.entities, 2 * std::min(scan.entities, bounds.parts));
   IMA_TRY(tree, scan_entities(mail, size, scan));
-  if (!tree.entities_cut) IMA_CHECK(build(tree));
-  if (header) return {};
+  for (const bool all_fields : {true, false}) {
+    if (!tree.entities_cut) IMA_CHECK(build(tree, all_fields));
+    if (header) return {};
+  }
   // Too many parts, or too much to say of them: the body stays as it is.
   scan.depth = 0;
   IMA_TRY(flat, scan_entities(mail, size, scan));
-  IMA_CHECK(build(flat));
+  IMA_CHECK(build(flat, false));
   made.remarks.push_back({"entities", "", "has too many parts; they are kept as one"});
   if (header) return {};
   return error{fault::caller, "header-limit", "", "the limits leave no room for a header block"};

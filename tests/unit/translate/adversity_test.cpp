@@ -52,6 +52,18 @@ TEST_CASE("a hundred thousand fields are kept as one part") {
   CHECK(message.part(2).size() == mail.size() - 5);
 }
 
+TEST_CASE("many fields and many parts have room beside each other") {
+  std::string mail = "From: a@a.example\nContent-Type: multipart/mixed; boundary=b\n";
+  for (int i = 0; i < 1000; ++i) mail += "X-Field: " + std::string(100, 'x') + "\n";
+  mail += "\n";
+  for (int i = 0; i < 900; ++i)
+    mail += "--b\nContent-Type: image/png; name=" + std::string(80, 'n') + "\n\nx\n";
+  const auto message = to_message(mail);
+  CHECK(message.header.parts().size() >= 1);
+  CHECK(message.header.from().addr.text() == "a@a.example");
+  CHECK(to_message(to_mail(message).text).header.id_digest() == message.header.id_digest());
+}
+
 TEST_CASE("many known fields still leave room for the author") {
   std::string mail;
   for (int i = 0; i < 900; ++i) mail += "References: <" + std::string(500, 'r') + "@x>\n";

@@ -53,6 +53,22 @@ TEST_CASE("a message that make-ima-message makes needs no hint as mail") {
                        "To: Bob <bob@b.example>, carol@c.example\nSubject: Photos\n"));
 }
 
+TEST_CASE("a header block as long as may be comes back from mail the same") {
+  const std::string from = "from: a@a.example\n";
+  // What comes behind these lines keeps mail from saying them in their order.
+  const std::string out_of_order = "to: b@b.example\nfoo: x\nto: c@c.example\n";
+  std::string chinese = "x: ";
+  for (int i = 0; i < 2700; ++i) chinese += "日";
+  std::string percents = "content-x: " + std::string(80, '%') + "\n";
+  for (const std::string& line : {std::string("a: b\n"), chinese + "\n", percents}) {
+    const std::size_t room =
+        ima::limits{}.header_block - from.size() - out_of_order.size() - 100;  // and the part line
+    std::string text = from;
+    while (text.size() + line.size() < room) text += line;
+    check_round_trip(make(text + out_of_order, {{"", "text/plain", "x\n"}}));
+  }
+}
+
 TEST_CASE("messages come back from mail with the same digest") {
   const std::vector<std::string> headers{
       "from: a@a.example\n",
