@@ -1,6 +1,8 @@
 // Fetches the parts of the message that changed last in a user's inbox, and shows how far it is.
 //
-//   fetch_with_progress CA HOSTPART ADDRESS USER PASSWORD DIRECTORY
+//   fetch_with_progress CA HOSTPART ADDRESS USER PASSWORD-FILE DIRECTORY
+
+#include "password_file.hpp"
 
 #include <ima/header.hpp>
 #include <ima/net/retrieval_client.hpp>
@@ -72,15 +74,17 @@ ima::result<void> fetch(retrieval_client& office, const std::string& id, std::si
 
 int main(int argc, char** argv) {
   if (argc != 7) {
-    std::cerr << "usage: fetch_with_progress CA HOSTPART ADDRESS USER PASSWORD DIRECTORY\n";
+    std::cerr << "usage: fetch_with_progress CA HOSTPART ADDRESS USER PASSWORD-FILE DIRECTORY\n";
     return 64;
   }
   const auto tls = ima::tls::context::create(
       {.inside = ima::tls::protocol::imrp, .system_store = false, .ca_file = argv[1]});
   if (!tls) return complain(tls.error());
+  const auto password = password_in(argv[5]);
+  if (!password) return complain(password.error());
   auto office = retrieval_client::connect({.host = argv[2], .hosts = {{argv[2], argv[3]}}}, *tls);
   if (!office) return complain(office.error());
-  if (auto good = office->authenticate(argv[4], argv[5]); !good) return complain(good.error());
+  if (auto good = office->authenticate(argv[4], *password); !good) return complain(good.error());
   const auto id = newest(*office);
   if (!id) return complain(id.error());
   if (id->empty()) return std::cerr << "no mail\n", 0;

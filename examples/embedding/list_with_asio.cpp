@@ -1,6 +1,8 @@
 // Lists a user's inbox as a coroutine on the program's own Asio loop; requests go out together.
 //
-//   list_with_asio CA HOSTPART ADDRESS PORT USER PASSWORD
+//   list_with_asio CA HOSTPART ADDRESS PORT USER PASSWORD-FILE
+
+#include "password_file.hpp"
 
 #include <ima/net/asio_link.hpp>
 
@@ -58,6 +60,8 @@ asio::awaitable<ima::result<void>> list(asio_link<client>& link, std::string_vie
 }
 
 asio::awaitable<int> run(const ima::tls::context& tls, char** argv) {
+  const auto password = password_in(argv[6]);
+  if (!password) co_return complain(password.error());
   tcp::socket socket(co_await asio::this_coro::executor);
   asio::error_code failed;
   const auto where = tcp::resolver(socket.get_executor()).resolve(argv[3], argv[4], failed);
@@ -66,7 +70,7 @@ asio::awaitable<int> run(const ima::tls::context& tls, char** argv) {
   if (failed) co_return complain({ima::fault::temporary, "connection", argv[2], failed.message()});
   auto link = asio_link<client>::over(std::move(socket), tls, argv[2], "");
   if (!link) co_return complain(link.error());
-  const auto good = co_await list(*link, argv[5], argv[6]);
+  const auto good = co_await list(*link, argv[5], *password);
   if (good) co_await link->flush();
   co_await link->close();
   co_return good ? 0 : complain(good.error());
@@ -76,7 +80,7 @@ asio::awaitable<int> run(const ima::tls::context& tls, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc != 7) {
-    std::cerr << "usage: list_with_asio CA HOSTPART ADDRESS PORT USER PASSWORD\n";
+    std::cerr << "usage: list_with_asio CA HOSTPART ADDRESS PORT USER PASSWORD-FILE\n";
     return 64;
   }
   const auto tls = ima::tls::context::create(

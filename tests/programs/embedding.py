@@ -74,11 +74,16 @@ with Tests() as t:
     t.equal("send_with_asio: nobody there", away.code, 75)
 
     words = [ca.pem, "b.example", *office.rsplit(":", 1), "bob"]
-    subjects = run(examples / "list_with_asio", *words, "correct horse")
+    secret, wrong = t.work / "password", t.work / "wrong"
+    secret.write_text("correct horse\n")
+    wrong.write_text("wrong")
+    subjects = run(examples / "list_with_asio", *words, secret)
     t.equal("list_with_asio", (subjects.code, sorted(subjects.lines())),
             (0, ["One", "Three", "Two-0", "Two-1"]))
     t.equal("list_with_asio: a wrong password",
-            run(examples / "list_with_asio", *words, "wrong").code, 1)
+            run(examples / "list_with_asio", *words, wrong).code, 1)
+    t.contains("list_with_asio: no password",
+               run(examples / "list_with_asio", *words, t.work / "none").err, "[password-file]")
 
     listed = run(examples / "read_mailbox", bob)
     t.equal("the mailbox reader", listed.code, 0)
@@ -89,11 +94,11 @@ with Tests() as t:
     into = t.work / "fetched"
     into.mkdir()
     fetched = run(examples / "fetch_with_progress", ca.pem, "b.example", office, "bob",
-                  "correct horse", into)
+                  secret, into)
     t.equal("the retrieval client", fetched.code, 0)
     t.equal("the part as it was sent", (into / "part-2").read_bytes(), photo.read_bytes())
     t.contains("the progress", fetched.err, "part 2: 100 %")
-    refused = run(examples / "fetch_with_progress", ca.pem, "b.example", office, "bob", "no", into)
+    refused = run(examples / "fetch_with_progress", ca.pem, "b.example", office, "bob", wrong, into)
     t.equal("a wrong password", refused.code, 1)
 
     filtering = serve(t, "policy_filter", b.chain, b.key, ca.pem, "127.0.0.1:0", 600_000,
