@@ -3,6 +3,7 @@
 
 #include "support/parent_of.hpp"
 #include "support/try.hpp"
+#include "translate/hash_table.hpp"
 #include "translate/item.hpp"
 #include "translate/maildir_names.hpp"
 
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
-#include <unordered_set>
 #include <utility>
 
 namespace ima::translate {
@@ -193,7 +193,7 @@ class maildir_target : public item_target {
   mailbox::file_system& disk_;
   std::set<std::string> folders_;
   std::set<std::string> changed_;
-  std::unordered_set<std::size_t> there_;
+  hash_table there_;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "translate/encoded_words.hpp"
+#include "translate/hash_table.hpp"
 #include "translate/maildir_names.hpp"
 #include "translate/mime_words.hpp"
 
@@ -54,6 +55,22 @@ TEST_CASE("a folder whose name is too long for a directory has none") {
   REQUIRE_FALSE(long_one);
   CHECK(long_one.error().rule == "folder-name");
   CHECK_FALSE(directory_of(std::string(100, '.')));
+}
+
+TEST_CASE("a table knows the hashes that it was given, and no others") {
+  hash_table seen;
+  CHECK_FALSE(seen.contains(0));
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    CHECK_FALSE(seen.contains((2 * i) << 40U | 7));  // most of them belong into one slot
+    seen.insert((2 * i) << 40U | 7);
+    seen.insert((2 * i) << 40U | 7);
+  }
+  seen.insert(0);
+  CHECK(seen.contains(0));
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    CHECK(seen.contains((2 * i) << 40U | 7));
+    CHECK_FALSE(seen.contains((2 * i + 1) << 40U | 7));
+  }
 }
 
 TEST_CASE("sendmail's options are read as programs give them") {

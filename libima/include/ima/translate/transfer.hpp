@@ -47,10 +47,10 @@ struct transferred {
 using transfer_report = std::function<result<void>(const transferred&)>;
 
 /// Translates every message of one place into another, in order and in constant memory
-/// apart from 8 octets for each file in a Maildir that is written. Into a Maildir or a mailbox it
-/// can be repeated after an interruption: what is there already is recognised and left alone. A
-/// file that is written must not exist, and is there only if some message got into it. Calls
-/// `report` for each message: a message that is not reported was not written.
+/// apart from some 20 octets for each file in a Maildir that is written. Into a Maildir or a
+/// mailbox it can be repeated after an interruption: what is there already is recognised and left
+/// alone. A file that is written must not exist, and is there only if some message got into it.
+/// Calls `report` for each message: a message that is not reported was not written.
 ///
 /// Errors: those of the places: fault::caller `no-input`, `output-exists`, `transfer-out` (many
 /// messages for a file of one, or a place into itself); fault::temporary `storage`, `output`; those
