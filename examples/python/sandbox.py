@@ -125,7 +125,9 @@ class Sandbox:
         self.start(ima.net.RetrievalServer(
             users, self.context(domain, "imrp"), listen=["127.0.0.1:0"], log=self.log(domain),
             sender=ima.net.Submitter(self.context(domain), hosts=self.receiving)))
-        (directory / f"{user}.password").write_text(password + "\n")
+        secret = directory / f"{user}.password"
+        secret.touch(mode=0o600)  # fetch-mail takes no other
+        secret.write_text(password + "\n")
         trust = '[tls]\nsystem-store = false\nca-file = "../ca.pem"\n'
         user_file = (f'host = "{domain}"\nuser = "{user}"\npassword-file = "{user}.password"\n\n'
                      f'[hosts]\n"{domain}" = "{self.servers[-1].addresses[0]}"\n\n{trust}')

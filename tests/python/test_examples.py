@@ -231,6 +231,22 @@ class Running:
         return self.process.wait(60)
 
 
+def by_the_programs(place):
+    """What the sandbox prints, with the programs of the same build, if there are any."""
+    programs = pathlib.Path(ima.__file__).parents[3] / "tools"
+    if not (programs / "fetch-mail").exists():
+        return
+    done = subprocess.run(
+        [programs / "fetch-mail", "--config", "b.example/fetch-mail.toml", "fetched"], cwd=place,
+        capture_output=True, text=True, timeout=60)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+    hello = [programs / "make-ima-message", "--from", "alice@a.example", "--to", "bob@b.example"]
+    done = subprocess.run(
+        [programs / "server-send-mail", "--config", "a.example/server-send-mail.toml"], cwd=place,
+        input=subprocess.run(hello, stdout=subprocess.PIPE).stdout, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"OK bob@b.example\n"), done.stderr
+
+
 def test_a_sandbox_with_recipients_that_misbehave(tmp_path, authority):
     place = tmp_path / "sandbox"
     running = Running(command("sandbox.py", place), "fetch-mail")
@@ -266,6 +282,7 @@ def test_a_sandbox_with_recipients_that_misbehave(tmp_path, authority):
             assert client.status("inbox").messages == 2
             answer = ima.Message.build([("from", "bob@b.example"), ("to", "alice@a.example")])
             assert client.send(answer).verdict == "delivered"
+        by_the_programs(place)
     finally:
         assert running.stop() == 0
 
