@@ -84,7 +84,7 @@ void add_records(py::module_& m) {
       .field("torn", &report::torn, "Octets of a torn journal tail.")
       .field("unfinished", &report::unfinished, "Leftovers of deliveries.")
       .field("strays", &report::strays, "Message files that the journal does not name.")
-      .field("tombstones", &report::tombstones, "Tombstones older than 14 days.")
+      .field("tombstones", &report::tombstones, "Tombstones older than 15 days.")
       .field("missing", &report::missing, "Ids that the journal names and no file holds.")
       .field("unreadable", &report::unreadable, "Ids that cannot be taken in.")
       .field("odd", &report::odd, "Names that are no message's.");

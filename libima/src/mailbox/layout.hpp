@@ -17,8 +17,9 @@ namespace ima::mailbox::layout {
 inline constexpr std::string_view format_name = "ima-mailbox ";
 inline constexpr std::string_view format_line = "ima-mailbox 1\n";
 inline constexpr std::uint64_t inline_limit = 65536;
-inline constexpr std::size_t tmp_digits = 32;  ///< Of a name in tmp/.
-inline constexpr std::chrono::hours tombstone_age{14 * 24};
+inline constexpr std::size_t tmp_digits = 32;                 ///< Of a name in tmp/.
+inline constexpr std::chrono::hours tombstone_age{14 * 24};   ///< As long as it counts.
+inline constexpr std::chrono::hours tombstone_kept{15 * 24};  ///< Longer, as clocks differ.
 inline constexpr std::chrono::hours leftover_age{36};
 
 /// Names inside one mailbox.
@@ -71,6 +72,10 @@ struct object {
 };
 result<std::optional<object>> find_object(file_system& files, const std::string& directory,
                                           std::string_view id);
+
+/// Whether it was deleted of late. An old tombstone says nothing: it may be one that had gone, and
+/// that a crash brought back after the message was delivered again.
+result<bool> was_deleted(file_system& files, const tree& where, std::string_view id);
 
 /// Removes a message's object, in one step for whoever looks: a directory is first renamed into
 /// tmp/, and what cannot be removed there is a leftover. No error where it is not there.

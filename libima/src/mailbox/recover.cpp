@@ -156,8 +156,8 @@ class mailbox::state::examination {
 
   result<bool> is_unwanted(const std::string& id) {
     IMA_TRY(waiting, layout::find_object(state_.files, state_.tree.incoming(), id));
-    IMA_TRY(tombstone, state_.files.status(state_.tree.tombstone(id)));
-    if (waiting || tombstone) return true;
+    IMA_TRY(deleted, layout::was_deleted(state_.files, state_.tree, id));
+    if (waiting || deleted) return true;
     return state_.cache->was_removed(id);
   }
 
@@ -166,7 +166,7 @@ class mailbox::state::examination {
     return disk.list(directory, [&](const std::string& each) -> result<void> {
       ++seen_;
       IMA_TRY(status, disk.status(directory + "/" + each));
-      if (!status || !older(*status, layout::tombstone_age)) return {};
+      if (!status || !older(*status, layout::tombstone_kept)) return {};
       ++found_.tombstones;
       return repair_ ? disk.unlink(directory + "/" + each) : result<void>();
     });

@@ -72,11 +72,11 @@ class salvage {
 
   result<void> adopt(const std::string& shard, std::string_view id) {
     IMA_TRY(live, known_.message(id));
-    IMA_TRY(tombstone, files_.status(tree_.tombstone(id)));
+    IMA_TRY(deleted, layout::was_deleted(files_, tree_, id));
     IMA_TRY(removed, known_.was_removed(id));
     IMA_TRY(object, layout::find_object(files_, shard, id));
     if (live || !object) return {};
-    if (tombstone || removed) return layout::remove_object(files_, tree_, *object);
+    if (deleted || removed) return layout::remove_object(files_, tree_, *object);
     auto message = describe_message(files_, *object, id, known_);
     if (!message && concerns_one_message(message.error())) return {};
     if (!message) return message.error();

@@ -38,8 +38,8 @@ class intake {
       IMA_TRY(there, layout::find_object(files_, tree_.shard(id), id));
       if (!there) return replace_missing(id, waiting);
     }
-    IMA_TRY(tombstone, files_.status(tree_.tombstone(id)));
-    if (!live && !tombstone) return false;
+    IMA_TRY(deleted, layout::was_deleted(files_, tree_, id));
+    if (!live && !deleted) return false;
     IMA_CHECK(layout::remove_object(files_, tree_, waiting));
     return true;
   }

@@ -161,7 +161,7 @@ void check_files(mb::file_system& files, mb::mailbox& box, const std::string& na
 // After recovery, and again when everything is old enough to go.
 void check_states(forgetful_file_system& files, mb::mailbox& box) {
   const mb::layout::tree tree{path};
-  for (const auto wait : {std::chrono::hours(0), std::chrono::hours(24 * 15)}) {
+  for (const auto wait : {std::chrono::hours(0), std::chrono::hours(24 * 16)}) {
     files.clock += wait;
     REQUIRE(box.take_in());
     REQUIRE(box.recover());
@@ -424,4 +424,134 @@ TEST_CASE("a mailbox whose making was cut short can be made again") {
     CHECK((again || again.error().rule == "mailbox-exists"));
     CHECK(mb::mailbox::open(files, path, in_memory));
   }
+}
+
+namespace {
+
+const std::string second_path = "/dan";
+
+std::string content_of(mb::file_system& files, const std::string& file) {
+  const auto opened = files.open(file).value();
+  std::string text(opened->size().value(), '\0');
+  REQUIRE(opened->read_at(0, text).value() == text.size());
+  return text;
+}
+
+// A line that is none, in the midst of the journal.
+void damage_journal(mb::file_system& files) {
+  const std::string journal = path + "/journal";
+  std::string text = content_of(files, journal);
+  text.insert(text.find('\n', text.size() / 2) + 1, "damage\n");
+  REQUIRE(files.unlink(journal));
+  const auto made = files.create(journal).value();
+  REQUIRE(made->append(text));
+  REQUIRE(made->sync());
+  REQUIRE(files.sync_directory(path));
+}
+
+std::size_t count_in(mb::mailbox& box, const std::string& id, const message& m) {
+  std::size_t count = 0;
+  for (const auto& e : all(box)) {
+    if (e.id != id) continue;
+    ++count;
+    CHECK(whole(box, id, m));
+  }
+  return count;
+}
+
+// One mailbox of a delivery to two, after a crash, and after the sender has tried again.
+void check_recipient(forgetful_file_system& files, const story& s, const std::string& where,
+                     bool acknowledged) {
+  auto box = mb::mailbox::open(files, where, in_memory).value();
+  REQUIRE(box.take_in());
+  const auto before = count_in(box, s.photos_id, s.photos);
+  CHECK(before <= 1);
+  if (acknowledged) CHECK(before == 1);
+  REQUIRE(deliver(files, s.photos, where));
+  REQUIRE(box.take_in());
+  CHECK(count_in(box, s.photos_id, s.photos) == 1);
+  CHECK(box.check(true)->damaged.empty());
+}
+
+}  // namespace
+
+TEST_CASE("a message for two mailboxes is stored once, and power lost leaves each whole or none") {
+  const story s;
+  auto made = fresh();
+  REQUIRE(mb::mailbox::create(made, second_path));
+  made.crash();
+  const std::vector<std::string> paths{path, second_path};
+  bool finished = false;
+  for (std::uint64_t stop = 0; !finished; ++stop)
+    for (const auto& each : losses(stop)) {
+      CAPTURE(stop);
+      forgetful_file_system files(made);
+      mortal_file_system process(files);
+      process.die_at = stop;
+      const auto outcomes = deliver(process, s.photos, {target_at(path), target_at(second_path)});
+      finished = outcomes[0] && outcomes[1];
+      const auto stored = [&](const std::string& where) {
+        return files.status(fmt::format("{}/new/{}/2-a.jpg", where, s.photos_id)).value();
+      };
+      if (finished) CHECK(stored(path)->identity == stored(second_path)->identity);
+      files.crash(each.what, each.seed);
+      for (std::size_t i = 0; i < paths.size(); ++i)
+        check_recipient(files, s, paths[i], outcomes[i].has_value());
+    }
+}
+
+TEST_CASE("power lost while a tombstone expires and its message comes again leaves one or none") {
+  const story s;
+  auto made = fresh();
+  {
+    REQUIRE(deliver(made, s.letter, path));
+    REQUIRE(deliver(made, s.photos, path));
+    auto box = mb::mailbox::open(made, path, in_memory).value();
+    REQUIRE(box.take_in());
+    REQUIRE(box.remove("inbox", std::vector{s.photos_id}));
+    made.clock += std::chrono::hours(24 * 16);
+    made.crash();
+  }
+  bool taken = false;
+  for (std::uint64_t stop = 0; !taken; ++stop)
+    for (const auto& each : losses(stop)) {
+      CAPTURE(stop);
+      forgetful_file_system files(made);
+      mortal_file_system process(files);
+      process.die_at = stop;
+      auto office = mb::mailbox::open(process, path, in_memory);
+      const bool expired = office && office->recover();
+      const bool delivered = expired && deliver(process, s.photos, path);
+      taken = delivered && office->take_in();
+      files.crash(each.what, each.seed);
+      auto box = mb::mailbox::open(files, path, in_memory).value();
+      REQUIRE(box.take_in());
+      CHECK(count_in(box, s.letter_id, s.letter) == 1);
+      CHECK(count_in(box, s.photos_id, s.photos) <= 1);
+      if (delivered) CHECK(count_in(box, s.photos_id, s.photos) == 1);
+      check_states(files, box);
+      REQUIRE(deliver(files, s.photos, path));
+      REQUIRE(box.take_in());
+      CHECK(count_in(box, s.photos_id, s.photos) == 1);
+    }
+}
+
+TEST_CASE("power lost while a repair writes a new journal leaves the old one or the new") {
+  const story s;
+  auto damaged = fresh();
+  REQUIRE(s.tell(damaged) == recovered);
+  damage_journal(damaged);
+  REQUIRE(mb::mailbox::open(damaged, path, in_memory).error().rule == "journal-damaged");
+  bool finished = false;
+  for (std::uint64_t stop = 0; !finished; ++stop)
+    for (const auto& each : losses(stop)) {
+      CAPTURE(stop);
+      forgetful_file_system files(damaged);
+      mortal_file_system process(files);
+      process.die_at = stop;
+      finished = mb::mailbox::repair(process, path, in_memory).has_value();
+      files.crash(each.what, each.seed);
+      if (!finished) REQUIRE(mb::mailbox::repair(files, path, in_memory));
+      check_after(files, s, recovered);
+    }
 }

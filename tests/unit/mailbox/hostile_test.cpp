@@ -3,14 +3,19 @@
 #include "mailbox/journal.hpp"
 #include "mailbox/layout.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <random>
 #include <set>
+#include <tuple>
 
 using namespace mailbox_test;
 
@@ -90,7 +95,7 @@ TEST_CASE("an index made anew never takes a message that came again for the one 
     disk.clock += std::chrono::hours(24 * 14) - std::chrono::seconds(1);
     CHECK(box.recover()->tombstones == 0);
     CHECK(deliver(disk, m, path)->already);  // for 14 days
-    disk.clock += std::chrono::hours(24);
+    disk.clock += std::chrono::hours(48);
     CHECK(box.recover()->tombstones == 1);
     CHECK_FALSE(deliver(disk, m, path)->already);
     // Another post office, which sees the removal only now, while the message waits in new/.
@@ -315,6 +320,29 @@ TEST_CASE("a first listing tells nothing of what left before it, and all that le
   CHECK(rest.entries.size() == 6);
 }
 
+TEST_CASE("a delivery waits for no lock, whoever holds whatever in the mailbox") {
+  const temporary_directory dir;
+  const std::string path = make(dir);
+  std::vector<int> held;
+  for (const auto& each : std::filesystem::recursive_directory_iterator(path)) {
+    held.push_back(::open(each.path().c_str(), O_RDONLY));
+    REQUIRE(::flock(held.back(), LOCK_EX) == 0);
+  }
+  held.push_back(::open(path.c_str(), O_RDONLY));
+  REQUIRE(::flock(held.back(), LOCK_EX) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(30);  // its end, where it waits
+    const bool good = deliver(files, letter("l"), path) && deliver(files, photos("p"), path);
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  for (const int descriptor : held) ::close(descriptor);
+  CHECK(mb::mailbox::open(files, path)->take_in().value() == 2);
+}
+
 TEST_CASE("two that make the same mailbox at once make one") {
   const temporary_directory dir;
   for (int round = 0; round < 5; ++round) {
@@ -337,6 +365,74 @@ TEST_CASE("two that make the same mailbox at once make one") {
     CHECK(mb::mailbox::open(files, path)->folders()->size() == 5);
   }
 }
+
+namespace {
+
+std::string other_folder(std::string_view folder) { return folder == "inbox" ? "kept" : "inbox"; }
+
+// What one of two post offices does at random to what either of them has; every third message may
+// be deleted by both. What was done goes to `told`: the deed, the id, and the folders of a move.
+bool play_office(mb::mailbox box, unsigned office, std::ostream& told) {
+  std::minstd_rand random(office);
+  const auto play = [&](const std::string& folder, const mb::entry& e) {
+    const std::vector ids{e.id};
+    const bool doomed = e.id[10] < '5';
+    const std::string to = other_folder(folder);
+    const bool removing = doomed && random() % 2 == 0;
+    const bool moving = !removing && random() % 3 == 0;
+    const auto done = removing ? box.remove(folder, ids)
+                      : moving ? box.move(folder, to, ids)
+                               : box.set_flags(folder, ids, {{fmt::format("f{}", office)}, {}, {}});
+    if (!done) return false;
+    if (done->front() == mb::outcome::done)
+      told << (removing ? "remove "
+               : moving ? "move "
+                        : "flag ")
+           << e.id << ' ' << folder << ' ' << to << '\n';
+    return true;
+  };
+  for (int round = 0; round < 60; ++round) {
+    if (!box.take_in()) return false;
+    for (const std::string folder : {"inbox", "kept"}) {
+      const auto page = box.changes(folder, "0", 20);
+      if (!page) return false;
+      for (const auto& e : page->entries)
+        if (!play(folder, e)) return false;
+    }
+  }
+  return true;
+}
+
+// Where a message must be, and with which flags, by what both offices were told: it came once more
+// often to one folder than it left it.
+struct expectation {
+  std::map<std::string, int> arrivals{{"inbox", 1}};
+  std::set<std::string> flags;
+  bool operator()(std::string_view folder, const std::vector<std::string>& has) const {
+    const bool there = std::ranges::all_of(
+        arrivals, [&](const auto& each) { return each.second == (each.first == folder ? 1 : 0); });
+    return there && std::ranges::equal(has, flags);
+  }
+};
+
+bool same_entry(const mb::entry& one, const mb::entry& other) {
+  return std::tie(one.id, one.seq, one.flags) == std::tie(other.id, other.seq, other.flags);
+}
+
+std::map<std::string, expectation> read_told(const temporary_directory& dir) {
+  std::map<std::string, expectation> all;
+  for (int office = 0; office < 2; ++office) {
+    std::ifstream in(dir / fmt::format("told{}", office));
+    for (std::string deed, id, from, to; in >> deed >> id >> from >> to;) {
+      if (deed == "flag") all[id].flags.insert(fmt::format("f{}", office));
+      if (deed != "flag") --all[id].arrivals[from];
+      if (deed == "move") ++all[id].arrivals[to];
+    }
+  }
+  return all;
+}
+
+}  // namespace
 
 TEST_CASE("two post offices with their own indexes and deliverers lose and double nothing") {
   const temporary_directory dir;
@@ -361,30 +457,12 @@ TEST_CASE("two post offices with their own indexes and deliverers lose and doubl
           return false;
       return true;
     });
-  // Each flags, moves and deletes at random what either of them has; every third is deleted by
-  // both.
   for (unsigned office = 0; office < 2; ++office)
     start([&, office] {
-      std::minstd_rand random(office);
-      auto box = mb::mailbox::open(files, path, {dir / fmt::format("index{}", office)}).value();
-      for (int round = 0; round < 60; ++round) {
-        if (!box.take_in()) return false;
-        for (const auto* folder : {"inbox", "kept"}) {
-          const auto page = box.changes(folder, "0", 20);
-          if (!page) return false;
-          for (const auto& e : page->entries) {
-            const std::vector ids{e.id};
-            const bool doomed = e.id[10] < '5';
-            const auto done =
-                doomed && random() % 2 == 0 ? box.remove(folder, ids)
-                : random() % 3 == 0
-                    ? box.move(folder, folder[0] == 'i' ? "kept" : "inbox", ids)
-                    : box.set_flags(folder, ids, {{fmt::format("f{}", office)}, {}, {}});
-            if (!done) return false;
-          }
-        }
-      }
-      return true;
+      std::ofstream told(dir / fmt::format("told{}", office));
+      const mb::options own_index{dir / fmt::format("index{}", office)};
+      return play_office(mb::mailbox::open(files, path, own_index).value(), office, told) &&
+             told.flush();
     });
   for (const auto child : children) {
     int status = 0;
@@ -395,15 +473,23 @@ TEST_CASE("two post offices with their own indexes and deliverers lose and doubl
   auto other = mb::mailbox::open(files, path, {dir / "index1"}).value();
   auto anew = mb::mailbox::open(files, path, in_memory).value();
   REQUIRE(box.take_in());
+  auto expected = read_told(dir);
   std::set<std::string> there;
   for (const auto* folder : {"inbox", "kept"}) {
     const auto entries = all(box, folder);
-    for (const auto& e : entries) CHECK(there.insert(e.id).second);
+    for (const auto& e : entries) {
+      CHECK(there.insert(e.id).second);
+      CHECK(expected[e.id](folder, e.flags));
+    }
+    const std::string token = box.status(folder)->token;
     for (auto* view : {&other, &anew}) {
-      CHECK(all(*view, folder).size() == entries.size());
-      CHECK(view->status(folder)->token == box.status(folder)->token);
+      CHECK(std::ranges::equal(all(*view, folder), entries, same_entry));
+      CHECK(view->status(folder)->token == token);
+      CHECK(view->changes(folder, token, 1)->entries.empty());
     }
   }
+  for (const auto& [id, wanted] : expected)
+    if (!there.contains(id)) CHECK(wanted("", {wanted.flags.begin(), wanted.flags.end()}));
   for (int d = 0; d < 3; ++d)
     for (int i = 0; i < each; ++i) {
       const auto m =

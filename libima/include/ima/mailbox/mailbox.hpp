@@ -68,7 +68,7 @@ struct report {
   std::uint64_t torn = 0;        ///< Octets of a torn journal tail that were cut off.
   std::uint64_t unfinished = 0;  ///< Leftovers of deliveries in tmp/, older than 36 hours.
   std::uint64_t strays = 0;      ///< Message files that no journal record names.
-  std::uint64_t tombstones = 0;  ///< Tombstones older than 14 days.
+  std::uint64_t tombstones = 0;  ///< Tombstones older than 15 days.
   // At most a thousand of each:
   std::vector<std::string> missing;     ///< Ids that the journal names and no file holds.
   std::vector<std::string> unreadable;  ///< Ids in new/ that cannot be taken in.
