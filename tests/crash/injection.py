@@ -53,7 +53,7 @@ def joined(pid, strace):
             tracer.wait()
 
 
-def _calls(log):
+def calls(log):
     """Thread, kind and arguments of each call, in order; what was unfinished is whole again."""
     begun = {}
     for line in log.read_text(errors="backslashreplace").splitlines():
@@ -74,7 +74,7 @@ def turns(log, *places):
     """Which turns of which kinds of calls, of any thread, had to do with one of PLACES: at most MOST of
     each kind, spread over all of them."""
     counts, found = collections.Counter(), collections.defaultdict(set)
-    for thread, kind, rest in _calls(log):
+    for thread, kind, rest in calls(log):
         counts[thread, kind] += 1
         if kind not in NEVER and any(str(place) in rest for place in places):
             found[kind].add(counts[thread, kind])
@@ -97,4 +97,4 @@ def failures(turn):
 
 def struck(log):
     """The arguments of the calls that strace made fail."""
-    return [rest for _, _, rest in _calls(log) if "(INJECTED)" in rest]
+    return [rest for _, _, rest in calls(log) if "(INJECTED)" in rest]

@@ -78,6 +78,24 @@ TEST_CASE("attachments are plain files under safe names, in any script") {
   CHECK(whole(box, m.header.id_digest().hex(), m));
 }
 
+TEST_CASE("text is read with nothing but cat, and an attachment is a file of its own octets") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const auto m = compose("Greetings", {{"Hello.\n"}, {"JPEG", "image/jpeg", "../日本.jpg"}});
+  const std::string id = m.header.id_digest().hex();
+  REQUIRE(deliver(files, m, path));
+  REQUIRE(open(path).take_in().value() == 1);
+  const std::string place = fmt::format("{}/msg/{}/{}", path, id.substr(0, 2), id);
+  const auto read = [&](std::string_view name) {
+    std::ifstream in(fmt::format("{}/{}", place, name));
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+  };
+  CHECK(count_files(place) == 2);
+  CHECK(read("message.ima").find("\nsubject: Greetings\n") != std::string::npos);
+  CHECK(read("message.ima").ends_with(" name=../日本.jpg\n\nHello.\n"));
+  CHECK(read("2-.._日本.jpg") == "JPEG");
+}
+
 TEST_CASE("a second copy is recognised, also after the first was deleted") {
   const temporary_directory dir;
   const std::string path = make(dir, "bob");
