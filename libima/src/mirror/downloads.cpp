@@ -75,7 +75,7 @@ result<download_folder::state> download_folder::state::open(const std::string& m
   state made(path, fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return made;
   if (errno != EWOULDBLOCK) return failed(lock);
-  return error{fault::temporary, "fetch-running", mailbox, "another fetch-mail is at work here"};
+  return error{fault::temporary, "fetch-running", mailbox, "another process brings messages here"};
 }
 
 download_folder::state::state(state&& other) noexcept

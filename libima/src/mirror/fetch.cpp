@@ -1,14 +1,9 @@
+#include "mirror/failures.hpp"
 #include "mirror/state.hpp"
 #include "support/try.hpp"
 
-#include <ima/digest.hpp>
-#include <ima/message.hpp>
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
-#include <optional>
 #include <utility>
 
 // Brings messages that are not here. What one message cannot be had for stops no other.
@@ -16,35 +11,7 @@
 namespace ima::mirror {
 namespace {
 
-constexpr std::size_t headers_at_once = 50;      // at most so many header blocks are in memory
-constexpr std::uint64_t resumable = 256 * 1024;  // smaller parts are not worth a file of their own
-constexpr std::string_view unavailable = "message-unavailable";
-
-result<void> read_all(const partial_download& from,
-                      const net::retrieval_client::take_octets& take) {
-  std::vector<char> buffer(64 * 1024);
-  for (std::uint64_t at = 0; at < from.size();) {
-    IMA_TRY(count, from.read_at(at, buffer.data(), buffer.size()));
-    if (count == 0) return error{fault::temporary, "storage", "", "a download was cut short"};
-    IMA_CHECK(take(octets(buffer.data(), count)));
-    at += count;
-  }
-  return {};
-}
-
-// Whether the post office says so of the message, and not of everything.
-bool is_of_message(const error& why) {
-  return why.rule == "storage" || why.rule == "internal" ||
-         (why.kind == fault::refused && why.rule != "no-folder" && why.rule != "no-message");
-}
-
-error unavailable_for(const std::string& id, const error& why) {
-  return {why.kind, unavailable, id, why.message()};
-}
-
-error broken(const std::string& id, std::string_view rule, std::string_view text) {
-  return unavailable_for(id, {fault::peer, rule, "", std::string(text)});
-}
+constexpr std::size_t headers_at_once = 50;  // at most so many header blocks are in memory
 
 }  // namespace
 
@@ -190,85 +157,6 @@ result<std::string> mirror::state::store(const std::string& folder, const retrie
   if (is_copy(entry.id)) IMA_CHECK(notes_.pair(entry.id, stored.front()->id));
   downloads_.remove(entry.id, header.parts().size());
   return stored.front()->id;
-}
-
-result<void> mirror::state::receive_parts(const std::string& folder, const std::string& id,
-                                          const header_block& header, mailbox::delivery& into) {
-  body_reader body(header);
-  const auto take = [&](octets piece) -> result<void> {
-    for (;;) {
-      auto slice = body.next(piece);
-      if (!slice) return unavailable_for(id, slice.error());
-      if (!*slice) return {};
-      IMA_CHECK(into.write(**slice));
-    }
-  };
-  for (std::size_t i = 0; i < header.parts().size(); ++i)
-    IMA_CHECK(receive_part(folder, id, i + 1, header.parts()[i], take));
-  return take({});  // empty parts at the end
-}
-
-// A small part is in memory until it is whole, since an error of whoever takes it would end the
-// connection. A large one is gathered beside the mailbox, so that what came before the connection
-// broke needs not come again.
-result<void> mirror::state::receive_part(const std::string& folder, const std::string& id,
-                                         std::uint64_t number, const part_info& part,
-                                         const take_octets& take) {
-  if (part.size < resumable) {
-    std::string whole;
-    const auto keep = [&](octets piece) -> result<void> {
-      whole += piece;
-      return {};
-    };
-    IMA_CHECK(range(folder, id, number, 0, part.size, keep));
-    return take(whole);
-  }
-  IMA_TRY(kept, downloads_.part(id, number));
-  IMA_CHECK(complete(kept, folder, id, number, part));
-  return read_all(kept, take);
-}
-
-// Fetches what is missing; where the whole does not match its digest, an earlier run or a crash
-// left something else, and it comes once more from the beginning.
-result<void> mirror::state::complete(partial_download& kept, const std::string& folder,
-                                     const std::string& id, std::uint64_t number,
-                                     const part_info& part) {
-  for (;;) {
-    if (kept.size() > part.size) IMA_CHECK(kept.clear());
-    const bool resumed = kept.size() > 0;
-    const auto keep = [&](octets piece) { return kept.append(piece); };
-    IMA_CHECK(range(folder, id, number, kept.size(), part.size - kept.size(), keep));
-    hasher sum;
-    const auto add = [&](octets piece) -> result<void> {
-      sum.update(piece);
-      return {};
-    };
-    IMA_CHECK(read_all(kept, add));
-    if (sum.finish() == part.sha256) return {};
-    IMA_CHECK(kept.clear());
-    if (!resumed) return broken(id, "part-digest", "the octets do not match the part's sha256=");
-  }
-}
-
-// All of a range of a part. What keeping it fails for is not the message's fault.
-result<void> mirror::state::range(const std::string& folder, const std::string& id,
-                                  std::uint64_t number, std::uint64_t offset, std::uint64_t length,
-                                  const take_octets& keep) {
-  bool kept = true;
-  const auto got = remote_.fetch(
-      folder, id, number,
-      [&](octets piece) {
-        so_far_.octets += piece.size();
-        (*progress_)(so_far_);
-        auto good = keep(piece);
-        kept = good.has_value();
-        return good;
-      },
-      offset, length);
-  if (!got && kept && is_of_message(got.error())) return unavailable_for(id, got.error());
-  if (!got) return got.error();
-  if (*got == length) return {};
-  return broken(id, "part-size", "a part is shorter than its header block says");
 }
 
 }  // namespace ima::mirror

@@ -67,26 +67,26 @@ result<bool> mirror::state::is_from_there(const std::string& folder, const std::
   return mailbox::record_value((*stored)->record, "origin") == notes_.origin(id);
 }
 
-// Which of the messages with these local ids are in any folder there.
+// Which of the messages with these local ids are in any folder there. A change of flags that
+// applies to none, as every seq is greater than 0, says so without sending anything of them.
 result<std::set<std::string>> mirror::state::still_there(const std::vector<std::string>& ids) {
-  std::map<std::string, std::string> by_remote;
-  std::vector<std::string> asked;
+  const retrieval::flag_change nothing{{}, {"nothing"}, 0};
+  std::map<std::string, std::string> wanted;  // what was found in no folder yet, by the id there
   for (const std::string& id : ids) {
     IMA_TRY(there, notes_.remote_id(id));
-    by_remote[there] = id;
-    asked.push_back(there);
+    wanted[there] = id;
   }
   std::set<std::string> found;
-  if (ids.empty()) return found;
   for (const std::string& folder : there_) {
-    const auto got = headers(
-        folder, asked,
-        [&](std::string_view id, octets, octets) -> result<void> {
-          found.insert(by_remote[std::string(id)]);
-          return {};
-        },
-        [&](const std::string& id, const error&) { found.insert(by_remote[id]); });
-    if (!got && got.error().rule != "no-folder") return got.error();
+    std::vector<std::string> asked;
+    for (const auto& [remote_id, id] : wanted) asked.push_back(remote_id);
+    if (asked.empty()) break;
+    const auto outcomes = remote_.flag(folder, asked, nothing);
+    if (!outcomes && outcomes.error().rule == "no-folder") continue;
+    if (!outcomes) return outcomes.error();
+    for (std::size_t i = 0; i < asked.size(); ++i)
+      if ((*outcomes)[i] != retrieval::message_outcome::gone)
+        found.insert(wanted.extract(asked[i]).mapped());
   }
   return found;
 }

@@ -1,3 +1,4 @@
+#include "mirror/failures.hpp"
 #include "mirror/state.hpp"
 #include "support/try.hpp"
 
@@ -56,7 +57,7 @@ result<void> mirror::state::list_messages(const std::string& folder,
   for (const retrieval::entry& entry : unread) ids.push_back(entry.id);
   const auto failed = [&](const std::string& id, const error& why) {
     missed[id] = *std::ranges::find(unread, id, &retrieval::entry::id);
-    failures_.push_back({why.kind, "message-unavailable", folder + "/" + id, why.message()});
+    failures_.push_back({why.kind, unavailable, folder + "/" + id, why.message()});
   };
   const auto take = [&](std::string_view id, octets block, octets record) -> result<void> {
     const auto header = header_block::parse(block, options_.bounds);

@@ -1,5 +1,6 @@
 #include "mirror/notes.hpp"
 
+#include "mirror/failures.hpp"
 #include "support/try.hpp"
 #include "wire/words.hpp"
 
@@ -98,7 +99,7 @@ result<void> notes::set_messages(subject what, std::string_view folder, const me
   for (const auto& [id, entry] : list)
     text += fmt::format("{} {} {}\n", id, entry.arrived.text(), fmt::join(entry.flags, " "));
   if (text.size() > longest_note)
-    return error{fault::temporary, "message-unavailable", std::string(folder),
+    return error{fault::temporary, unavailable, std::string(folder),
                  fmt::format("{} messages cannot be had", list.size())};
   return renew(what, folder, text);
 }

@@ -115,6 +115,8 @@ struct mirror::state {
   mailbox::record note_of(octets record, const std::string& folder,
                           const retrieval::entry& entry) const;
   void miss(folder_end& end, const retrieval::entry& entry, const error& why);
+
+  // receive.cpp: the parts of one.
   using take_octets = net::retrieval_client::take_octets;
   result<void> receive_parts(const std::string& folder, const std::string& id,
                              const header_block& header, mailbox::delivery& into);
