@@ -13,8 +13,16 @@ with Tests() as t:
     openssl("pkey", "-pubin", "-in", b.place / "public.pem", "-outform", "DER", "-out",
             b.place / "public.der")
     key = openssl("dgst", "-sha256", "-r", b.place / "public.der").out.split()[0]
-    users = b.place / "users.toml"
-    users.write_text(users.read_text() + f'keys = ["{key}"]\n')
+
+    def certificate(*words):
+        return b.admin("user", "certificate", "bob", *words, "--users", b.place / "users.toml")
+
+    def proofs():
+        return b.admin("user", "list", "--users", b.place / "users.toml").out.split()[2]
+
+    certificate("--add", pinned)
+    t.equal("his key is listed, once however often it is added",
+            (certificate("--add", pinned).code, proofs()), (0, "password,keys=1"))
     office = b.start("server-post-office")
     given = run(t.program("server-give-recipient"), bob, "-", "bob@b.example",
                 stdin=b.message("--to", "bob@b.example", "--subject", "Hi"))
@@ -34,10 +42,18 @@ with Tests() as t:
     done = fetch("by-other-key", other, other_key, "laptop.b.example")
     t.equal("another key with the same name", done.code, 1)
     t.contains("another key with the same name", done.err, "[auth]")
+    certificate("--add", other, "--remove", key)
+    t.equal("his new key", fetch("by-new-key", other, other_key, "laptop.b.example").code, 0)
+    t.equal("in place of the old", (fetch("by-key", pinned, pinned_key, "laptop.b.example").code,
+                                    proofs()), (1, "password,keys=1"))
+    missing = run(t.program("ima-admin"), "user", "certificate", "bob", "--remove", key, "--users",
+                  b.place / "users.toml")
+    t.equal("a key that he does not have", (missing.code, "[not-listed]" in missing.err), (1, True))
     t.equal("an orderly end", office.stop(), 0)
 
     # The operator's authority, which issues for users and nobody else.
-    users.write_text(users.read_text().replace("keys = [", "issued-certificate = true\nkeys = ["))
+    certificate("--issued", "yes")
+    t.equal("what is issued for him counts", proofs(), "password,keys=1,issued-certificate")
     b.ca = users_ca
     office = b.start("server-post-office", "trust-issued-names = true")
     for name, granted in {"bob": 0, "eve": 1}.items():
@@ -46,4 +62,7 @@ with Tests() as t:
         t.equal(f"issued for {name}", done.code, granted)
     forged, forged_key = ca.certificate(b.place / "forged", ["bob"], usage="clientAuth")
     t.equal("issued by another authority", fetch("by-forged", forged, forged_key, "bob").code, 1)
+    certificate("--issued", "no")
+    t.equal("until it does not", fetch("by-bob", b.place / "bob-issued.pem", b.place / "bob-issued.key",
+                                       "bob").code, 1)
     t.equal("an orderly end again", office.stop(), 0)

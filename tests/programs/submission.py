@@ -15,6 +15,8 @@ with Tests() as t:
     hosts = {}
     a, b = Domain(t, ca, "a.example", hosts), Domain(t, ca, "b.example", hosts)
     alice, bob = a.add_user("alice"), b.add_user("bob")
+    full = a.add_user("full")
+    a.admin("mailbox", "quota", full, "--octets", "1")
     a.start("server-receive")
     submission = ("[submission]\n[submission.hosts]\n" +
                   "".join(f'"{h}" = "{where}"\n' for h, where in hosts.items()) +
@@ -52,6 +54,13 @@ with Tests() as t:
         "alice@a.example", env={"TMPDIR": "/nowhere"}).code, 75)
     t.equal("a host that is not there",
             submit("--from", "bob@b.example", "--to", "x@c.invalid").code, 1)
+
+    mixed = submit("--from", "bob@b.example", "--to", "alice@a.example", "--to", "full@a.example")
+    t.equal("some have it, some do not", mixed.code, 2)
+    t.contains("it is said who", mixed.out, "OK alice@a.example\n")
+    t.contains("and why not", mixed.out, "FAIL full@a.example ")
+    t.equal("what is no message", (submit(message=b"ima: 2\n\n").code, submit("/nowhere/letter").code),
+            (65, 66))
 
     # An answer that is kept and marks the question.
     question = a.message("--to", "bob@b.example", "--subject", "A question")
