@@ -73,13 +73,20 @@ for rule in $rules; do
   grep -rqF --include='*.md' "\`$rule\`" docs || complain "no page of docs/ explains the rule $rule"
 done
 
-# An operator finds every event of the log in the guide; debug events are for developers.
-events=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' | xargs cat | tr -d '\n' |
-  grep -oE '(log_level::(info|warning|error), *|[^a-z_]log\()"[a-z]+(-[a-z]+)*"' |
-  sed 's/.*"\(.*\)"/\1/' | sort -u)
-for event in $events; do
-  grep -qE "^\|.*\`$event\`.*\|" docs/operating.md ||
-    complain "the table of docs/operating.md does not explain the event $event"
+# An operator finds every event of the log in the guide, with its keys; debug events are for
+# developers. What a helper adds to each of its events is seen where the programs run, by harness.py.
+code=$(git ls-files 'libima/*.cpp' 'libima/*.hpp' 'tools/*.cpp' 'tools/*.hpp' | xargs cat | tr -d '\n')
+table=$(sed -n '/^| event | level | keys |/,/^$/p' docs/operating.md)
+while read -r call; do
+  event=$(sed -E 's/^[^"]*"([a-z-]+)".*/\1/' <<<"$call")
+  row=$(grep -E "^\|[^|]*\`$event\`" <<<"$table" | cut -d'|' -f4)
+  [ -n "$row" ] || complain "the table of docs/operating.md does not explain the event $event"
+  for key in $(grep -oE '\{"[a-z]+", ' <<<"$call" | tr -dc 'a-z\n'); do
+    grep -qw "$key" <<<"$row" || complain "docs/operating.md does not name the key $key of $event"
+  done
+done < <(grep -oE '(log_level::(info|warning|error)[,}]? *|[^a-z_]log\()"[a-z]+(-[a-z]+)*"[^;]*;' <<<"$code")
+for key in $(tail -n +3 <<<"$table" | cut -d'|' -f4 | grep -oE '[a-z]+' | sort -u); do
+  grep -qE "(\{|emplace_back\()\"$key\", " <<<"$code" || complain "no event has the key $key of docs/operating.md"
 done
 
 # fmt::print throws where a stream fails.

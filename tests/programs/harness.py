@@ -51,6 +51,18 @@ def run(*words, stdin=b"", cwd=None, env=None, timeout=120):
     return Result(done)
 
 
+def documented_events():
+    """The keys of each event of the log, by docs/operating.md."""
+    guide = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operating.md"
+    found = {}
+    for line in guide.read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) == 6 and re.match("debug|info|warning|error", cells[2]):
+            for event in re.findall("`([a-z-]+)`", cells[1]):
+                found.setdefault(event, set()).update(re.findall("[a-z]+", cells[3]))
+    return found
+
+
 class Tests:
     """Counts what was expected and not found; cleans up; gives the script its exit code."""
 
@@ -68,6 +80,8 @@ class Tests:
     def __exit__(self, kind, what, trace):
         for server in self._running:
             server.kill()
+        if kind is None:
+            self._check_logs()
         if (kind is not None or self.failures) and not os.environ.get("IMA_KEEP"):
             for log in sorted(self.work.rglob("*.log")):
                 text = log.read_text(errors="backslashreplace")
@@ -81,6 +95,19 @@ class Tests:
                 print("nothing was checked", file=sys.stderr)
                 sys.exit(1)
             sys.exit(1 if self.failures else 0)
+
+    def _check_logs(self):
+        """The guide has each event that a program logged, with its keys; debug is for developers."""
+        known = documented_events()
+        for log in self.work.rglob("*.log"):
+            for line in log.read_text(errors="backslashreplace").splitlines():
+                event = re.match(r"\d{4}-\d\d-\d\dT[\d:]+Z (?:info|warning|error) ([a-z-]+)(.*)", line)
+                if event is None:
+                    continue
+                keys = set(re.findall(r" ([a-z]+)=", re.sub(r'"(?:[^"\\]|\\.)*"', '""', event[2])))
+                strange = sorted(keys - known.get(event[1], set()))
+                if event[1] not in known or strange:
+                    self.true(f"docs/operating.md explains {event[1]}", False, strange)
 
     def program(self, name):
         return self.programs / name

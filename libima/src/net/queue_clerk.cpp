@@ -18,11 +18,12 @@ queue_clerk::queue_clerk(service::queue& queue, const service::retry_policy& ret
 
 void queue_clerk::log(log_level level, std::string_view name, std::string_view id,
                       std::string_view host, std::string text) const {
-  if (log_ != nullptr)
-    log_->write(
-        {level,
-         name,
-         {{"message", std::string(id)}, {"host", std::string(host)}, {"text", std::move(text)}}});
+  if (log_ == nullptr) return;
+  log_event event{level, name, {}};
+  if (!id.empty()) event.fields.emplace_back("message", id);
+  if (!host.empty()) event.fields.emplace_back("host", host);
+  if (!text.empty()) event.fields.emplace_back("text", std::move(text));
+  log_->write(event);
 }
 
 void queue_clerk::log_result(std::string_view id, std::string_view host,
