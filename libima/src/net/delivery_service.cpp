@@ -13,8 +13,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t never = ~std::uint64_t{0};  // no step of a session
-
 // Results that come on a worker thread go to the session on the strand, one by one as they come.
 class result_queue : public delivery::reply_sink {
  public:

@@ -88,7 +88,8 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   std::size_t offers_ = 0;
   std::size_t recipients_ = 0;  // of all offers
   asio::steady_timer lapse_;
-  std::uint64_t watched_step_ = 0;
+  static constexpr std::uint64_t never = ~std::uint64_t{0};  // no step of a session
+  std::uint64_t watched_step_ = never;
   std::chrono::steady_clock::time_point began_;
   asio::steady_timer stop_patience_;
   bool stopping_ = false;

@@ -364,6 +364,17 @@ TEST_CASE("deadlines end a connection: handshake, silence, half a header block, 
   CHECK(mute.line() == "(end)");
 }
 
+TEST_CASE("a sender may think before its first message for longer than a handshake takes") {
+  limits bounds;
+  bounds.handshake = 1s;
+  host h(with(bounds));
+  peer p(h);
+  p.greet();
+  std::this_thread::sleep_for(1200ms);
+  REQUIRE(p.say(offer()));
+  CHECK(p.line() == "ACCEPT");
+}
+
 TEST_CASE("an ACCEPT lapses, and the connection goes on") {
   limits bounds;
   bounds.accept_lapse = 50ms;
