@@ -1,7 +1,10 @@
 """Delivery over real TLS: both faces send to the server of each, into mailboxes and to handlers."""
 
+import contextlib
 import socket
+import ssl
 import threading
+import time
 
 import ima
 import ima.delivery
@@ -241,6 +244,114 @@ def test_a_host_that_says_nothing_is_given_up_in_time(face, authority):
             message(), authority.context("a.example"), hosts={"b.example": where},
             limits=ima.Limits(handshake=0.2))
     assert report.outcome == "deferred" and report.hosts[0].problem
+
+
+def trickle(where, authority, said, more):
+    """Says SAID, then MORE an octet at a time; how many of these went before the server closed."""
+    context = ssl.create_default_context(cafile=authority.place / "ca.pem")
+    context.load_cert_chain(authority.place / "a.example.pem", authority.place / "a.example.key")
+    context.set_alpn_protocols(["imdp"])
+    name, port = where.rsplit(":", 1)
+    with socket.create_connection((name, int(port)), 20) as plain, \
+            context.wrap_socket(plain, server_hostname="b.example") as stream:
+        stream.settimeout(0.02)
+        stream.sendall(said)
+        for count in range(len(more)):
+            try:
+                stream.sendall(more[count:count + 1])
+                if stream.recv(65536) == b"":
+                    return count
+            except TimeoutError:
+                pass  # nothing was said meanwhile
+            except OSError:
+                return count
+    return len(more)
+
+
+@pytest.mark.parametrize("server", ["blocking", "aio"])
+def test_octets_that_trickle_in_do_not_prolong_a_wait(server, authority):
+    from conftest import Aio, Blocking
+
+    servers = Blocking if server == "blocking" else Aio()
+    header = (b"ima: 1\nfrom: alice@a.example\nto: bob@b.example\n"
+              b"part: 1000 text/plain sha256=" + b"0" * 64 + b"\n\n")
+    offer = b"MAIL %d\n" % len(header) + header
+    authority.context("a.example")
+    try:
+        limits = ima.Limits(line=0.5, body_grace=0.5, body_rate=1000)
+        with servers.DeliveryServer(Taking(), authority.context("b.example"), listen=LISTEN,
+                                    limits=limits) as its:
+            where = its.addresses[0]
+            assert trickle(where, authority, b"MAIL 1000\n", b"x" * 900) < 900
+            assert trickle(where, authority, offer + b"DATA 1000\n", b"x" * 900) < 900
+        limits = ima.Limits(connection=0.3, body_grace=60, body_rate=1)
+        with servers.DeliveryServer(Taking(), authority.context("b.example"), listen=LISTEN,
+                                    limits=limits) as its:
+            where = its.addresses[0]
+            assert trickle(where, authority, offer + b"DATA 1000\n", b"x" * 900) < 900
+    finally:
+        if server == "aio":
+            servers.close()
+
+
+@pytest.fixture
+def scripted(authority):
+    """Starts a server for b.example that greets, accepts what is offered, and goes on by a script; the
+    hosts that lead to it."""
+    authority.context("b.example")  # makes its certificate
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.place / "b.example.pem", authority.place / "b.example.key")
+    context.set_alpn_protocols(["imdp"])
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads = []
+
+    def start(script):
+        def serve():
+            plain, _ = listener.accept()
+            with contextlib.suppress(OSError), plain, \
+                    context.wrap_socket(plain, server_side=True) as stream:
+                stream.sendall(b"IMDP 1 b.example max-size=1000000000\n")
+                heard = b""
+                while b"\n\n" not in heard:
+                    heard += stream.recv(65536)
+                stream.sendall(b"ACCEPT\n")
+                script(stream)
+
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        return {"b.example": f"127.0.0.1:{listener.getsockname()[1]}"}
+
+    yield start
+    for thread in threads:
+        thread.join()
+    listener.close()
+
+
+def test_remarks_do_not_prolong_the_wait_for_a_verdict(face, authority, scripted):
+    said = []
+
+    def remarks(stream):
+        while len(said) < 90:
+            stream.sendall(b"NOTE still at it\n")
+            said.append(1)
+            time.sleep(0.1)
+
+    report = face.send_message(message(size=100), authority.context("a.example"),
+                               hosts=scripted(remarks), limits=ima.Limits(verdict=0.5))
+    assert (report.outcome, report.hosts[0].unknown, len(said) < 90) == ("deferred", True, True)
+
+
+def test_a_server_that_does_not_read_a_body_is_given_up(face, authority, scripted):
+    over = threading.Event()
+    limits = ima.Limits(line=0.5, body_grace=0.5, body_rate=100_000_000)
+    try:
+        report = face.send_message(message(size=50_000_000), authority.context("a.example"),
+                                   hosts=scripted(lambda stream: over.wait(20)), limits=limits)
+        assert not over.is_set()
+    finally:
+        over.set()
+    assert (report.outcome, report.hosts[0].unknown) == ("deferred", False), report
+    assert "too long" in report.hosts[0].problem
 
 
 def test_a_message_without_recipients_is_the_callers_fault(face, authority):

@@ -10,7 +10,7 @@ from .. import HeaderBlock, Limits, NeedInput, PartReceived
 from .. import delivery as imdp
 from .. import tls as identity
 from ..errors import Error, LocalProtocolError
-from ._stream import Stream, allowed, split_endpoint
+from ._stream import Deadline, Stream, allowed, split_endpoint
 from ._threads import Log, call_and_await, require
 
 _DEFAULT_PORT = 20025
@@ -146,6 +146,7 @@ class _Connection:
         self._session = imdp.ServerSession(stream.peer.server_name, limits)
         self._transaction: Any = None
         self._began = asyncio.get_running_loop().time()
+        self._deadline = Deadline(self._session)
         self._offered = 0
         self._offered_recipients = 0
         self._reading: Optional["asyncio.Task[bytes]"] = None
@@ -171,6 +172,7 @@ class _Connection:
     async def _flush(self) -> None:
         output = self._session.take_output()
         if output:
+            self._deadline.begin_again()  # for the wait that is interrupted
             self._stream.write(output)
             async with allowed(self._limits.line, "the peer"):
                 await self._stream.drained()
@@ -202,7 +204,7 @@ class _Connection:
             waited.add(stopping)
         try:
             done, _ = await asyncio.wait(
-                waited, timeout=self._session.timeout, return_when=asyncio.FIRST_COMPLETED
+                waited, timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             stopping.cancel()
@@ -210,6 +212,14 @@ class _Connection:
             self._feed()
         elif not done:
             self._time_out()
+
+    def _patience(self) -> Optional[float]:
+        """A message in hand at the end of the connection's age has as long again."""
+        left = self._deadline.left()
+        if left is None:
+            return None
+        last = self._began + 2 * self._limits.connection
+        return min(left, max(0.0, last - asyncio.get_running_loop().time()))
 
     def _feed(self) -> None:
         assert self._reading is not None
@@ -270,12 +280,16 @@ class _Connection:
         return answer  # type: ignore[no-any-return]
 
     async def _take(self, piece: PartReceived) -> None:
+        self._deadline.left()  # a wait may have begun with this piece
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             await _call(self._transaction.body, piece)
         except Error as error:
             self._report(error)
             self._transaction = None
             self._session.abandon(str(error), error.kind in ("peer", "refused", "caller"))
+        self._deadline.put_off(loop.time() - began)  # the handler's time is not the sender's
 
     async def _conclude(self) -> bool:
         sink = _Sink(self._session, self._stream, self._limits)

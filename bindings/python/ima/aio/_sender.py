@@ -15,7 +15,7 @@ from ..errors import (
 )
 from ..net import HostReport, SendReport
 from ..tls import Context
-from ._stream import Stream, allowed
+from ._stream import Deadline, Stream, allowed
 from ._threads import Log
 
 _PIECE_SIZE = 256 * 1024
@@ -84,6 +84,7 @@ class _HostDelivery:
         self._limits = limits
         self._log = log
         self._session = imdp.ClientSession(host, limits)
+        self._deadline = Deadline(self._session)
         self._stream: Optional[Stream] = None
         self._accepted = False
         self._sent = False
@@ -159,17 +160,21 @@ class _HostDelivery:
 
     async def _send_and_wait(self) -> None:
         sending = asyncio.create_task(self._send_body())
+        answer = asyncio.create_task(self._answer(lambda: self._finished))
+        both = [sending, answer]
         try:
-            # A server may answer, or close, before the body's end.
-            await self._answer(lambda: self._finished)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            wrong = sending.exception() if sending.done() else None
+            # A server may answer, or close with a reason, before the body's end.
+            if wrong is not None and not isinstance(wrong, ConnectionError):
+                raise wrong
+            await answer
         except Error as error:
             self._fail(error)
         finally:
-            sending.cancel()
-            await asyncio.wait([sending])
-        if not sending.cancelled() and (wrong := sending.exception()) is not None:
-            if not isinstance(wrong, ConnectionError):
-                raise wrong
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
 
     async def _end(self) -> None:
         if self._stream is None:
@@ -183,12 +188,13 @@ class _HostDelivery:
     async def _send_body(self) -> None:
         assert self._stream is not None
         self._session.data()
-        for at in range(0, self._header.body_size, _PIECE_SIZE):
-            piece = await asyncio.to_thread(self._message.read_body, at, _PIECE_SIZE)
-            self._session.body(piece)
-            self._flush()
-            async with allowed(self._limits.line, "the server", self.host):
-                await self._stream.drained()
+        async with allowed(self._limits.connection, "sending the body", self.host):
+            for at in range(0, self._header.body_size, _PIECE_SIZE):
+                piece = await asyncio.to_thread(self._message.read_body, at, _PIECE_SIZE)
+                self._session.body(piece)
+                self._flush()
+                async with allowed(self._limits.line, "the server", self.host):
+                    await self._stream.drained()
         self._flush()
         self._sent = True
 
@@ -205,7 +211,7 @@ class _HostDelivery:
     async def _read_more(self) -> None:
         assert self._stream is not None
         try:
-            async with allowed(self._session.timeout, "the server", self.host):
+            async with allowed(self._deadline.left(), "the server", self.host):
                 data = await self._stream.read()
         except RemoteProtocolError:
             raise

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from typing import AsyncIterator, List, Literal, Mapping, Optional, Sequence, Tuple
+from typing import AsyncIterator, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import Limits, net
+from .. import delivery as imdp
 from ..errors import ConnectionFailed, Error, LocalProtocolError, TimedOut
 from ..tls import Context, Engine, PeerFacts
 
@@ -29,6 +30,32 @@ async def allowed(seconds: Optional[float], what: str, place: str = "") -> Async
         if not bound.expired():  # not of this block
             raise
         raise TimedOut(f"{what} took too long", rule="timeout", place=place) from None
+
+
+class Deadline:
+    """When the wait ends that a session is in: octets that come meanwhile do not prolong it."""
+
+    def __init__(self, session: Union[imdp.ClientSession, imdp.ServerSession]) -> None:
+        self._session = session
+        self._step = -1
+        self._until: Optional[float] = None
+
+    def left(self) -> Optional[float]:
+        """The seconds that are left; None while the session waits for nobody else."""
+        now = asyncio.get_running_loop().time()
+        if self._step != self._session.step:
+            self._step = self._session.step
+            timeout = self._session.timeout
+            self._until = None if timeout is None else now + timeout
+        return None if self._until is None else max(0.0, self._until - now)
+
+    def begin_again(self) -> None:
+        self._step = -1
+
+    def put_off(self, seconds: float) -> None:
+        """The wait was for ourselves so long."""
+        if self._until is not None:
+            self._until += seconds
 
 
 _Kind = Literal["delivery", "retrieval"]
