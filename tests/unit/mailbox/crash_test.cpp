@@ -509,6 +509,10 @@ TEST_CASE("power lost while a tombstone expires and its message comes again leav
     auto box = mb::mailbox::open(made, path, in_memory).value();
     REQUIRE(box.take_in());
     REQUIRE(box.remove("inbox", std::vector{s.photos_id}));
+    // Days later all of that is on disk.
+    const mb::layout::tree tree{path};
+    for (const auto& directory : {tree.shard(s.photos_id), tree.tmp()})
+      REQUIRE(made.sync_directory(directory));
     made.clock += std::chrono::hours(24 * 16);
     made.crash();
   }
