@@ -257,9 +257,10 @@ void server::state::dropped() {
 
 // A handler that talks without end costs neither side memory (docs/delivery.md section 9).
 void server::state::write_note(std::string_view text) {
-  if (notes == options.bounds.notes) return;
-  if (++notes == options.bounds.notes) text = "more was said and is left out";
-  out.line(fmt::format("NOTE {}", wire::clean_text(text, grammar::max_text)));
+  std::string clean = wire::clean_text(text, grammar::max_text);
+  if (clean.empty() || notes == options.bounds.notes) return;
+  if (++notes == options.bounds.notes) clean = "more was said and is left out";
+  out.line(fmt::format("NOTE {}", clean));
 }
 
 void server::state::write_result(const recipient_result& r) {

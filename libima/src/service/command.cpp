@@ -60,9 +60,15 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return out;
 }
 
+// Ours in place of what stood under the same names: of two, some programs read the first.
 std::vector<std::string> whole_environment(const command& what) {
   std::vector<std::string> out;
-  for (char** at = environ; *at != nullptr; ++at) out.emplace_back(*at);
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view both = *at;
+    const std::string_view name = both.substr(0, both.find('='));
+    const auto is_it = [name](const auto& ours) { return ours.first == name; };
+    if (std::ranges::none_of(what.environment, is_it)) out.emplace_back(both);
+  }
   for (const auto& [name, value] : what.environment) out.push_back(name + "=" + value);
   return out;
 }
@@ -172,10 +178,11 @@ bool running_command::state::attend(bool writing) {
   if (left.count() <= 0) return false;
   const auto before = clock::now();
   const auto most = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-  std::array<pollfd, 2> on{{{from.get(), POLLIN, 0}, {writing ? to.get() : life.get(), 0, 0}}};
-  on[1].events = writing ? POLLOUT : POLLIN;
+  std::array<pollfd, 3> on{
+      {{from.get(), POLLIN, 0}, {life.get(), POLLIN, 0}, {writing ? to.get() : -1, POLLOUT, 0}}};
   ::poll(on.data(), on.size(), static_cast<int>(std::min<long>(most, 60'000)));
   read_some();
+  if (on[1].revents != 0) to.reset();  // what it left running may hold the other end
   left -= clock::now() - before;
   return true;
 }
@@ -260,7 +267,7 @@ result<void> running_command::write(octets more) {
   state& s = *state_;
   while (!more.empty() && s.to.get() >= 0) {
     if (!s.attend(true)) return error{fault::temporary, "command-time", s.name, "it took too long"};
-    s.write_some(more);
+    if (s.to.get() >= 0) s.write_some(more);
   }
   return {};
 }

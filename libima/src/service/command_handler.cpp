@@ -103,7 +103,7 @@ command command_transaction::what(std::vector<std::string> arguments) const {
 
 header_answer command_transaction::judge() {
   header_answer answer;
-  claim_.emplace(state_->working, header_.id_digest().hex() + peer_.host);
+  claim_.emplace(state_->working, key_of(header_, peer_));
   if (!claim_->ours()) {
     answer.why = delivery::reason::in_progress;
     return answer;
@@ -118,7 +118,7 @@ header_answer command_transaction::ask() const {
   std::vector<address> ours;
   for (const address& a : header_.recipients())
     if (a.host() == peer_.host) ours.push_back(a);
-  std::vector<std::string> lines;
+  check_lines lines(ours);
   octets left = header_.text();
   command asked = what(state_->options.check_command);
   asked.time = std::min<std::chrono::milliseconds>(asked.time, longest_check);
@@ -129,10 +129,8 @@ header_answer command_transaction::ask() const {
         left.remove_prefix(count);
         return count;
       },
-      [&](std::string_view line) {
-        if (lines.size() <= ours.size() + 1) lines.emplace_back(line);
-      });
-  return end ? header_answer_of(lines, *end, ours) : header_answer{};
+      [&](std::string_view line) { lines.add(line); });
+  return end ? lines.answer(*end) : header_answer{};
 }
 
 // The command begins with the first octets of the body, so that an offer that comes to nothing

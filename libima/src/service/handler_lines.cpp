@@ -1,10 +1,9 @@
 #include "service/handler_lines.hpp"
 
 #include "delivery/grammar.hpp"
+#include "service/exit_status.hpp"
 #include "wire/words.hpp"
 
-#include <algorithm>
-#include <optional>
 #include <variant>
 
 namespace ima::service {
@@ -18,28 +17,6 @@ namespace grammar = delivery::grammar;
 namespace {
 
 constexpr std::size_t longest = 1024;
-constexpr int exit_failed = 1;
-constexpr int exit_mixed = 2;
-constexpr int exit_drop = 3;
-constexpr int exit_deferred = 75;
-
-bool holds(const std::vector<address>& those, const address& one) {
-  return std::find(those.begin(), those.end(), one) != those.end();
-}
-
-// Takes one line of a check command; whatever is not of the header stage says nothing.
-void take_line(std::string_view line, header_answer& answer) {
-  const std::string clean = wire::clean_text(line, longest);
-  const auto reply = grammar::parse_reply(clean);
-  if (!reply) return;
-  if (const auto* r = std::get_if<grammar::recipient_line>(&*reply)) {
-    if (r->what == outcome::ok) answer.already.push_back(r->recipient);
-    if (r->what == outcome::no_recipient) answer.unknown.push_back(r->recipient);
-  } else if (const auto* no = std::get_if<grammar::refusal_line>(&*reply)) {
-    if (const auto why = delivery::reason_from(no->word); why) answer.why = *why;
-    answer.text = no->text;
-  }
-}
 
 }  // namespace
 
@@ -56,37 +33,55 @@ void pass_on(std::string_view line, delivery::reply_sink& sink) {
 
 delivery::final_answer final_answer_of(const command_end& end) {
   switch (end.status) {
-    case 0:
+    case exit_status::ok:
       return {verdict::ok, false};
-    case exit_failed:
+    case exit_status::failed:
       return {verdict::fail, false};
-    case exit_mixed:
+    case exit_status::mixed:
       return {verdict::partial, false};
-    case exit_drop:
+    case exit_status::drop:
       return {verdict::defer, true};
     default:
       return {verdict::defer, false};
   }
 }
 
-header_answer header_answer_of(const std::vector<std::string>& lines, const command_end& end,
-                               const std::vector<address>& recipients) {
+check_lines::check_lines(const std::vector<address>& recipients) {
+  for (const address& a : recipients) silent_.insert(a.key());
+}
+
+// Whatever is not of the header stage says nothing, and so does a second line about somebody.
+void check_lines::add(std::string_view line) {
+  const std::string clean = wire::clean_text(line, longest);
+  const auto reply = grammar::parse_reply(clean);
+  if (!reply) return;
+  if (const auto* r = std::get_if<grammar::recipient_line>(&*reply)) {
+    const bool ours = r->what == outcome::ok || r->what == outcome::no_recipient;
+    if (!ours || silent_.erase(r->recipient.key()) == 0) return;
+    (r->what == outcome::ok ? said_.already : said_.unknown).push_back(r->recipient);
+  } else if (const auto* no = std::get_if<grammar::refusal_line>(&*reply)) {
+    why_ = delivery::reason_from(no->word);
+    said_.text = no->text;
+  }
+}
+
+// The word says why, and the exit code what: together they must be an answer of this stage.
+header_answer check_lines::answer(const command_end& end) const {
   using kind = header_answer::kind;
-  const reason without_word =
-      end.status == exit_failed || end.status == exit_deferred ? reason::policy : reason::internal;
-  header_answer answer;
-  answer.why = without_word;
-  for (const std::string& line : lines) take_line(line, answer);
-  // The word says why, and the exit code what: together they must be an answer of this stage.
-  if (!delivery::may_refuse(answer.why, end.status == exit_failed)) answer.why = without_word;
-  if (end.status == exit_drop) {
+  const bool for_good = end.status == exit_status::failed;
+  const bool by_policy = for_good || end.status == exit_status::deferred;
+  header_answer answer = said_;
+  answer.why = by_policy ? reason::policy : reason::internal;
+  if (why_ && delivery::may_refuse(*why_, for_good)) answer.why = *why_;
+  if (end.status == exit_status::drop) {
     answer.what = kind::drop;
-  } else if (end.status == exit_failed) {
+  } else if (!answer.unknown.empty()) {
     answer.what = kind::reject;
-  } else if (end.status == 0) {
-    const bool all = std::all_of(recipients.begin(), recipients.end(),
-                                 [&](const address& a) { return holds(answer.already, a); });
-    answer.what = all ? kind::verdict : kind::accept;
+    answer.why = reason::recipients;
+  } else if (for_good) {
+    answer.what = kind::reject;
+  } else if (end.status == exit_status::ok) {
+    answer.what = silent_.empty() ? kind::verdict : kind::accept;
     answer.final_verdict = verdict::ok;
   }
   return answer;

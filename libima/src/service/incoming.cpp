@@ -1,3 +1,4 @@
+#include "service/exit_status.hpp"
 #include "support/told.hpp"
 #include "support/try.hpp"
 #include "wire/words.hpp"
@@ -15,21 +16,20 @@ namespace {
 
 using delivery::verdict;
 
-constexpr int exit_deferred = 75;
 constexpr std::size_t longest_text = 512;
 
 int exit_for(verdict v) {
   switch (v) {
     case verdict::ok:
-      return 0;
+      return exit_status::ok;
     case verdict::fail:
-      return 1;
+      return exit_status::failed;
     case verdict::partial:
-      return 2;
+      return exit_status::mixed;
     case verdict::defer:
-      return exit_deferred;
+      break;
   }
-  return exit_deferred;
+  return exit_status::deferred;
 }
 
 class line_sink : public delivery::reply_sink {
@@ -41,7 +41,7 @@ class line_sink : public delivery::reply_sink {
                        wire::clean_text(r.text, longest_text)));
   }
   void note(std::string_view text) override {
-    write_(fmt::format("NOTE {}", wire::clean_text(text, longest_text)));
+    if (!text.empty()) write_(fmt::format("NOTE {}", wire::clean_text(text, longest_text)));
   }
 
  private:
@@ -70,8 +70,6 @@ result<void> stream_body(message_file& message, Take take) {
   }
 }
 
-constexpr int exit_drop = 3;
-
 void write_known(const delivery::header_answer& answer, const line_writer& write) {
   for (const address& a : answer.already) write(fmt::format("OK {}", a.text()));
   for (const address& a : answer.unknown) write(fmt::format("NORECIPIENT {}", a.text()));
@@ -86,8 +84,9 @@ std::string refusal(std::string_view first, const delivery::header_answer& answe
 // What a refusal is once the body has come: a remark, and a verdict.
 int refuse(const delivery::header_answer& answer, const line_writer& write) {
   write(refusal("NOTE", answer));
-  if (answer.what == delivery::header_answer::kind::drop) return exit_drop;
-  return answer.what == delivery::header_answer::kind::reject ? 1 : exit_deferred;
+  if (answer.what == delivery::header_answer::kind::drop) return exit_status::drop;
+  return answer.what == delivery::header_answer::kind::reject ? exit_status::failed
+                                                              : exit_status::deferred;
 }
 
 }  // namespace
@@ -103,7 +102,7 @@ int handle_message(message_file& message, delivery::handler& handler,
   if (auto good = stream_body(message, [&](const part_slice& s) { return transaction->body(s); });
       !good) {
     write(fmt::format("NOTE {}", told(good.error())));
-    return good.error().kind == fault::peer ? 1 : exit_deferred;
+    return good.error().kind == fault::peer ? exit_status::failed : exit_status::deferred;
   }
   line_sink sink(write);
   return exit_for(transaction->finish(sink).what);
@@ -117,20 +116,20 @@ int check_header(const header_block& header, delivery::handler& handler,
   switch (answer.what) {
     case kind::accept:
       write("ACCEPT");
-      return 0;
+      return exit_status::ok;
     case kind::verdict:
       write(to_string(answer.final_verdict));
       return exit_for(answer.final_verdict);
     case kind::reject:
       write(refusal("REJECT", answer));
-      return 1;
+      return exit_status::failed;
     case kind::drop:
-      return exit_drop;
+      return exit_status::drop;
     case kind::defer:
       break;
   }
   write(refusal("DEFER", answer));
-  return exit_deferred;
+  return exit_status::deferred;
 }
 
 result<void> give_recipient(message_file& message, mailbox::file_system& disk,

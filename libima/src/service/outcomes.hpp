@@ -1,6 +1,7 @@
 #pragma once
 
 #include "service/command.hpp"
+#include "service/exit_status.hpp"
 
 #include <ima/delivery/handler.hpp>
 
@@ -55,8 +56,8 @@ inline delivery::outcome outcome_of(const error& why) {
 }
 
 inline delivery::outcome outcome_of(const command_end& end) {
-  if (end.status == 0) return delivery::outcome::ok;
-  return end.status == 1 ? delivery::outcome::fail : delivery::outcome::defer;
+  if (end.status == exit_status::ok) return delivery::outcome::ok;
+  return end.status == exit_status::failed ? delivery::outcome::fail : delivery::outcome::defer;
 }
 
 }  // namespace ima::service

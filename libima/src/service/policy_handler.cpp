@@ -1,4 +1,5 @@
 #include "service/command.hpp"
+#include "service/exit_status.hpp"
 #include "service/peer.hpp"
 #include "wire/words.hpp"
 
@@ -14,9 +15,6 @@ namespace {
 using delivery::header_answer;
 using delivery::reason;
 using kind = header_answer::kind;
-
-constexpr int exit_failed = 1;
-constexpr int exit_deferred = 75;
 
 header_answer refused(kind what, reason why, std::string text) {
   header_answer answer;
@@ -41,10 +39,10 @@ std::optional<header_answer> ask(const policy_options& policy, const header_bloc
       [&](std::string_view line) {
         if (!first) first = line;
       });
-  if (end && end->status == 0) return std::nullopt;
-  if (end && end->status == exit_failed)
+  if (end && end->status == exit_status::ok) return std::nullopt;
+  if (end && end->status == exit_status::failed)
     return refused(kind::reject, reason::policy, first.value_or(""));
-  if (end && end->status == exit_deferred)
+  if (end && end->status == exit_status::deferred)
     return refused(kind::defer, reason::policy, first.value_or(""));
   return refused(kind::defer, reason::internal, "the policy cannot be asked");
 }
@@ -62,7 +60,7 @@ class policy_transaction : public delivery::transaction {
     judged_ = true;
     header_answer answer = inside_->judge();
     if (answer.what != kind::accept) return answer;
-    if (policy_.only_with_mailer && !header_.mailer()) return answer;
+    if (!is_asked()) return answer;
     auto objection = ask(policy_, header_, peer_);
     return objection ? std::move(*objection) : answer;
   }
@@ -70,9 +68,13 @@ class policy_transaction : public delivery::transaction {
   delivery::final_answer finish(delivery::reply_sink& sink) override {
     return inside_->finish(sink);
   }
-  bool waits_for_programs() const override { return !judged_ || inside_->waits_for_programs(); }
+  bool waits_for_programs() const override {
+    return (!judged_ && is_asked()) || inside_->waits_for_programs();
+  }
 
  private:
+  bool is_asked() const { return !policy_.only_with_mailer || header_.mailer(); }
+
   std::unique_ptr<delivery::transaction> inside_;
   policy_options policy_;
   header_block header_;

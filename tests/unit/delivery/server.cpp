@@ -185,6 +185,20 @@ TEST_CASE("a handler that drops an offer ends the connection without a word") {
   CHECK(is<server_closed>(s.next_event()));
 }
 
+TEST_CASE("a note without text is no line") {
+  server s({"b.example", {}});
+  const std::string input = sample::offer(sample::header()) + "DATA 5\nhello";
+  s.receive(input);
+  REQUIRE(is<message_offered>(s.next_event()));
+  REQUIRE(s.answer(accept()));
+  while (!is<body_complete>(s.next_event())) {
+  }
+  drain(s);
+  CHECK(s.note(""));
+  CHECK(s.conclude(verdict::ok));
+  CHECK(s.pending_output() == "OK\n");
+}
+
 TEST_CASE("as many notes as are allowed are passed on, and the last says that more were left out") {
   ima::limits bounds;
   bounds.notes = 2;

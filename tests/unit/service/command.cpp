@@ -1,6 +1,7 @@
 #include "service/command.hpp"
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <chrono>
@@ -89,6 +90,16 @@ TEST_CASE("a command sees what is added to its environment") {
   CHECK(try_command(what).lines == std::vector<std::string>{"[::1]:4711"});
 }
 
+TEST_CASE("what is added to a command's environment stands there alone") {
+  setenv("IMA_PEER", "outside", 1);
+  const auto o = try_command({{"/usr/bin/env"}, {{"IMA_PEER", "[::1]:4711"}}, 20s});
+  unsetenv("IMA_PEER");
+  std::vector<std::string> peers;
+  for (const std::string& line : o.lines)
+    if (line.starts_with("IMA_PEER=")) peers.push_back(line);
+  CHECK(peers == std::vector<std::string>{"IMA_PEER=[::1]:4711"});
+}
+
 TEST_CASE("an input that fails is reported") {
   const auto end = run(
       shell("cat"),
@@ -105,6 +116,15 @@ TEST_CASE("a command that exits is over, whatever it leaves running with its out
   CHECK(o.end.value().status == 0);
   CHECK(o.lines == std::vector<std::string>{"done"});
   CHECK(std::chrono::steady_clock::now() - before < 15s);
+}
+
+TEST_CASE("a command that exits is over, whatever it leaves running with its input open") {
+  // 5 is its standard input: what a shell starts in the background gets another.
+  command what = shell("exec 5<&0; sleep 60 <&5 >/dev/null 2>&1 & exit 0");
+  what.time = 30s;
+  const auto o = try_command(what, 1'000'000);
+  CHECK(o.end.value().status == 0);
+  CHECK(!o.end.value().timed_out);
 }
 
 TEST_CASE("a command that talks without end is ended when its time is over") {
