@@ -143,7 +143,7 @@ void delivery_service::stop() {
   stopping_ = true;
   stop_patience_.expires_after(bounds_.stopping);
   stop_patience_.async_wait([self = shared_from_this()](asio::error_code cancelled) {
-    if (!cancelled) self->abort();
+    if (!cancelled && !self->finishing_) self->abort();
   });
   if (!session_) return;  // serve() sees it, once the handshake is done
   session_->stop();
@@ -310,9 +310,13 @@ awaitable<bool> delivery_service::handle(delivery::body_complete) {
       [this](const std::string& text) {
         if (session_->note(text)) pump();
       });
-  const auto final_word =
-      co_await on_worker(threads(), [&] { return transaction_->finish(results); });
-  co_await drop();
+  finishing_ = true;
+  const auto final_word = co_await on_worker(threads(), [&] {
+    const auto said = transaction_->finish(results);
+    transaction_.reset();
+    return said;
+  });
+  finishing_ = false;
   log(log_level::info, "message-finished",
       {{"verdict", final_word.drop ? "drop" : std::string(to_string(final_word.what))},
        {"octets", std::to_string(octets_)}});

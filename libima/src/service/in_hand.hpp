@@ -1,5 +1,8 @@
 #pragma once
 
+#include <ima/delivery/types.hpp>
+#include <ima/header.hpp>
+
 #include <mutex>
 #include <optional>
 #include <set>
@@ -23,8 +26,13 @@ class in_hand {
 
  private:
   std::mutex mutex_;
-  std::set<std::string> keys_;  // digest and hostpart
+  std::set<std::string> keys_;
 };
+
+/// A message on its way to one host.
+inline std::string key_of(const header_block& header, const delivery::peer_info& peer) {
+  return header.id_digest().hex() + peer.host;
+}
 
 /// One message's place among those in hand, while it is alive.
 class claim {

@@ -1,4 +1,5 @@
 #include "service/command.hpp"
+#include "service/exit_status.hpp"
 #include "service/in_hand.hpp"
 #include "service/local_recipients.hpp"
 #include "service/outcomes.hpp"
@@ -71,16 +72,15 @@ class local_transaction : public delivery::transaction {
 
 header_answer local_transaction::judge() {
   header_answer answer;
-  claim_.emplace(state_->working, header_.id_digest().hex() + peer_.host);
+  claim_.emplace(state_->working, key_of(header_, peer_));
   if (!claim_->ours()) {
     answer.why = delivery::reason::in_progress;
     return answer;
   }
   auto found = local_recipients::of(header_, peer_, *state_->routes, state_->disk);
   if (!found) {
-    // The reasons of a full or failing disk are the operator's, not the sender's, to read.
     answer.why = delivery::reason::storage;
-    answer.text = "the store fails";
+    answer.text = std::string(store_failure);
     return answer;
   }
   to_ = *std::move(found);
@@ -191,7 +191,6 @@ void local_transaction::send_on(const local_recipient& r, std::span<const addres
     return sum.add(outcome::defer, "there is no way to send it on");
   const auto rewritten = sent_on(header_, r.who, to, state_->options.bounds);
   if (!rewritten) return sum.add(outcome::fail, rewritten.error().text);
-  constexpr int exit_mixed = 2;
   std::string last;
   bool later = false;
   const auto end = run(prepared(state_->options.send_command, r.who), whole(*rewritten),
@@ -201,7 +200,8 @@ void local_transaction::send_on(const local_recipient& r, std::span<const addres
                          sink.note(fmt::format("{} {}", r.who.text(), line));
                        });
   if (!end) return sum.add(outcome::defer, end.error().text);
-  if (end->status == exit_mixed) return sum.add(later ? outcome::defer : outcome::fail, last);
+  if (end->status == exit_status::mixed)
+    return sum.add(later ? outcome::defer : outcome::fail, last);
   sum.add(outcome_of(*end), last);
 }
 
@@ -222,6 +222,7 @@ void local_transaction::send_on_to_all(const local_recipient& r, delivery::reply
 void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& sink) {
   combined sum;
   if (!r.refused.empty()) sum.add(outcome::fail, r.refused);
+  if (r.deferred) sum.add(outcome::defer, std::string(store_failure));
   for (const std::size_t i : r.boxes) {
     const local_box& box = to_.boxes[i];
     if (box.full) sum.add(outcome::fail, "the mailbox is full");
@@ -238,7 +239,7 @@ void local_transaction::deliver(const local_recipient& r, delivery::reply_sink& 
 
 delivery::final_answer local_transaction::finish(delivery::reply_sink& sink) {
   if (auto good = begin(); !good) {
-    sink.note("the store fails");
+    sink.note(store_failure);
     return {};
   }
   finish_mailboxes();

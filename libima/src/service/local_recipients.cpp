@@ -33,6 +33,15 @@ header_answer rejected(delivery::reason why, std::string text) {
   return answer;
 }
 
+// The reasons of a full or failing disk are the operator's, not the sender's, to read.
+header_answer store_fails() {
+  header_answer answer;
+  answer.what = kind::defer;
+  answer.why = delivery::reason::storage;
+  answer.text = std::string(store_failure);
+  return answer;
+}
+
 std::size_t places(const resolution& ends) {
   return ends.here.size() + ends.elsewhere.size() + ends.nonexistent.size();
 }
@@ -114,17 +123,17 @@ result<local_recipients> local_recipients::of(const header_block& header,
   local_recipients made;
   for (const address& a : header.recipients()) {
     IMA_TRY(ours, concerns_us(a, peer, routes));
-    if (ours) IMA_CHECK(made.add(a, header, routes, disk));
+    // What is wrong with one recipient's entry or mailbox is his alone.
+    if (ours && !made.add(a, header, routes, disk))
+      made.waiting.push_back({.who = a, .deferred = true});
   }
   return made;
 }
 
-bool local_recipients::all_full() const {
-  return std::all_of(waiting.begin(), waiting.end(), [&](const local_recipient& r) {
-    return r.commands.empty() && r.elsewhere.empty() &&
-           std::all_of(r.boxes.begin(), r.boxes.end(),
-                       [&](std::size_t i) { return boxes[i].full || boxes[i].already; });
-  });
+bool local_recipients::is_full_for(const local_recipient& r) const {
+  return !r.deferred && r.commands.empty() && r.elsewhere.empty() &&
+         std::all_of(r.boxes.begin(), r.boxes.end(),
+                     [&](std::size_t i) { return boxes[i].full || boxes[i].already; });
 }
 
 header_answer local_recipients::answer() const {
@@ -136,10 +145,11 @@ header_answer local_recipients::answer() const {
   } else if (waiting.empty()) {
     answer.what = kind::verdict;
     answer.final_verdict = delivery::verdict::ok;
-  } else if (std::all_of(waiting.begin(), waiting.end(),
-                         [](const auto& r) { return !r.refused.empty(); })) {
+  } else if (all_waiting([](const local_recipient& r) { return r.deferred; })) {
+    answer = store_fails();
+  } else if (all_waiting([](const local_recipient& r) { return !r.refused.empty(); })) {
     answer = rejected(delivery::reason::loop, waiting.front().refused);
-  } else if (all_full()) {
+  } else if (all_waiting([&](const local_recipient& r) { return is_full_for(r); })) {
     answer = rejected(delivery::reason::quota, "the mailbox is full");
   } else {
     answer.what = kind::accept;

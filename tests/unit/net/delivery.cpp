@@ -313,6 +313,24 @@ TEST_CASE("a peer cannot keep a server from stopping") {
   CHECK(h.handler.dropped == 1);
 }
 
+TEST_CASE("a server that stops answers what its handler has, however long that takes") {
+  limits bounds;
+  bounds.stopping = 50ms;
+  host h(with(bounds));
+  peer p(h);
+  p.greet();
+  h.handler.hold(true);
+  REQUIRE(p.say(whole()));
+  CHECK(p.line() == "ACCEPT");
+  h.handler.wait_until_held();
+  h.server.stop();
+  std::this_thread::sleep_for(4 * bounds.stopping);  // so that its patience is over
+  h.handler.hold(false);
+  CHECK(p.line() == "OK");
+  CHECK(p.line() == "CLOSE shutdown");
+  h.thread.join();
+}
+
 TEST_CASE("a peer that has left when a server stops keeps nothing waiting") {
   limits bounds;
   bounds.stopping = 30s;

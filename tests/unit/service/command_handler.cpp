@@ -1,6 +1,7 @@
 #include <ima/header.hpp>
 #include <ima/service/command_handler.hpp>
 #include <ima/service/handler_switch.hpp>
+#include <ima/service/policy_handler.hpp>
 
 #include <doctest/doctest.h>
 
@@ -66,6 +67,57 @@ TEST_CASE("a check command cannot say a reason that is none of its answer's") {
   CHECK(answer_of("echo REJECT busy; exit 1") == "REJECT policy");
   CHECK(answer_of("echo DEFER identity; exit 75") == "DEFER policy");
   CHECK(answer_of("echo REJECT because; exit 1") == "REJECT policy");
+}
+
+TEST_CASE("what a check command says beside its answer hides nothing") {
+  CHECK(answer_of("for i in 1 2 3 4 5; do echo looking; done; echo NORECIPIENT b@b.example") ==
+        "REJECT recipients");
+  CHECK(answer_of("yes looking | head -5000; echo REJECT size; exit 1") == "REJECT size");
+  CHECK(answer_of("echo OK x@b.example; echo NORECIPIENT y@b.example") == "ACCEPT");
+  CHECK(answer_of("echo OK b@b.example; echo NORECIPIENT b@b.example") == "OK");
+}
+
+TEST_CASE("an unknown recipient is a refusal whatever the exit code") {
+  CHECK(answer_of("echo NORECIPIENT b@b.example; exit 0") == "REJECT recipients");
+  CHECK(answer_of("echo NORECIPIENT b@b.example; exit 75") == "REJECT recipients");
+}
+
+TEST_CASE("a message in hand is in hand also after the handler was exchanged") {
+  service::handler_switch handler(judging("exit 0"));
+  const header_block header = offered();
+  delivery::peer_info peer;
+  peer.host = "b.example";
+  auto first = handler.open(header, peer);
+  CHECK(first->judge().what == kind::accept);
+  handler.use(judging("exit 0"));
+  const auto again = handler.open(header, peer)->judge();
+  CHECK(again.what == kind::defer);
+  CHECK(again.why == reason::in_progress);
+  first.reset();
+  CHECK(handler.open(header, peer)->judge().what == kind::accept);
+}
+
+TEST_CASE("a policy that is asked about lists only keeps no other message waiting") {
+  struct : delivery::handler {
+    std::unique_ptr<delivery::transaction> open(const header_block&,
+                                                const delivery::peer_info&) override {
+      struct quick : delivery::transaction {
+        delivery::header_answer judge() override { return {}; }
+        ima::result<void> body(const part_slice&) override { return {}; }
+        delivery::final_answer finish(delivery::reply_sink&) override { return {}; }
+      };
+      return std::make_unique<quick>();
+    }
+  } inside;
+  const std::shared_ptr<delivery::handler> shared(std::shared_ptr<void>(), &inside);
+  const header_block list =
+      header_block::parse("ima: 1\nfrom: a@a.example\nmailer: l@a.example\nto: b@b.example\n\n")
+          .value();
+  service::policy_handler some(shared, {{"/bin/true"}, true});
+  CHECK(!some.open(offered(), {})->waits_for_programs());
+  CHECK(some.open(list, {})->waits_for_programs());
+  service::policy_handler all(shared, {{"/bin/true"}, false});
+  CHECK(all.open(offered(), {})->waits_for_programs());
 }
 
 TEST_CASE("a handler that can be exchanged says where its calls may wait for a program") {

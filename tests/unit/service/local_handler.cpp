@@ -140,6 +140,23 @@ TEST_CASE("a transaction that is dropped leaves nothing behind") {
   CHECK_FALSE(mailbox::contains(h.disk, h.bob_box, header.id_digest()).value());
 }
 
+TEST_CASE("an entry that cannot be read defers its own recipient alone") {
+  struct : service::route_source {
+    ima::result<std::optional<service::route>> find(std::string_view key) const override {
+      if (key == "odd@b.example") return error{fault::temporary, "route-database", "", "wrong"};
+      return std::optional<service::route>();
+    }
+  } table;
+  host h;
+  h.routes.add_source({std::shared_ptr<void>(), &table});
+  lines out;
+  CHECK(deliver(h, message_to({"bob@b.example", "odd@b.example"}), out) == verdict::partial);
+  CHECK(out.all == std::vector<std::string>{"OK bob@b.example", "DEFER odd@b.example"});
+  const auto alone = h.handler.open(message_to({"odd@b.example"}), h.peer)->judge();
+  CHECK(alone.what == kind::defer);
+  CHECK(alone.why == reason::storage);
+}
+
 TEST_CASE("a command gets the message and what the server knows of the peer") {
   host h;
   h.run("list@b.example", "cat > " + h.folder + "/got; echo $0 from $IMA_VERIFIED_DOMAIN");

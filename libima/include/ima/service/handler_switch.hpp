@@ -8,12 +8,16 @@
 
 namespace ima::service {
 
+class in_hand;
+
 /// A handler that can be exchanged while a server runs: messages in hand go on with the one they
-/// began with. Thread-safe.
+/// began with, and a copy of one that comes meanwhile is deferred (`in-progress`,
+/// docs/delivery.md section 5) whichever it would go to. Thread-safe.
 class IMA_API handler_switch : public delivery::handler {
  public:
   /// `first` is asked until another one is set.
-  explicit handler_switch(std::shared_ptr<delivery::handler> first) : now_(std::move(first)) {}
+  explicit handler_switch(std::shared_ptr<delivery::handler> first);
+  ~handler_switch() override;
 
   /// New messages go to `next` from now on.
   void use(std::shared_ptr<delivery::handler> next);
@@ -23,6 +27,7 @@ class IMA_API handler_switch : public delivery::handler {
  private:
   std::mutex mutex_;
   std::shared_ptr<delivery::handler> now_;
+  std::shared_ptr<in_hand> working_;
 };
 
 }  // namespace ima::service
