@@ -5,12 +5,11 @@
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/service/incoming.hpp>
-#include <ima/service/local_handler.hpp>
+#include <ima/service/message_file.hpp>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
-#include <cstdio>
+#include <string>
 
 int main(int argc, char** argv) {
   using namespace ima;
@@ -23,7 +22,7 @@ int main(int argc, char** argv) {
   app.add_option("MESSAGE", path, "The message; standard input where it is - or left out");
   app.add_option("ADDRESS", who, "The recipient; by default the mailbox is for all");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
-  auto message = service::message_file::open(path);
+  auto message = service::message_file::open(path, service::limits_once_accepted());
   if (!message) return tools::complain(program, message.error());
   auto result = service::give_recipient(*message, mailbox::posix_file_system(), box, who,
                                         service::peer_from_environment());

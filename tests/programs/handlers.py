@@ -188,7 +188,7 @@ exit "$(cat "{d.place}/exit")"
     counters(t, server)
     refused = run(t.program("server-receive"), "--config", d.write(
         "open.toml", f'listen = ["127.0.0.1:0"]\nmetrics = "0.0.0.0:0"\n{d.tls()}'))
-    t.equal("counters are for loopback alone", refused.code, 64)
+    t.equal("counters are for loopback alone", refused.code, 78)
     t.contains("and it says so", refused.err, "metrics-address")
     server.stop()
 

@@ -17,6 +17,10 @@ with Tests() as t:
     t.contains("the record says for whom", text, "recipient: bob@b.example\n")
     t.equal("again", run(give, bob, "-", "bob@b.example", stdin=message).code, 0)
     t.equal("once", len(stored(bob)), 1)
+    relayed = b"".join(b"received: 2026-11-25T10:00:00Z a.example\n" for _ in range(51))
+    relayed = message.replace(b"\nsubject:", b"\n" + relayed + b"subject:")
+    t.equal("as many received: lines as a server accepts, and its own",
+            run(give, b.add_user("dora"), stdin=relayed).code, 0)
     t.equal("without an address", run(give, carol, stdin=message).code, 0)
     t.contains("keeps every line", next(carol.glob("new/*.ima")).read_text(), "bcc: x@c.example\n")
 
@@ -27,6 +31,7 @@ with Tests() as t:
             ("a damaged message", [bob, "-"], message.replace(b"\nhello", b"\nhallo"), 65,
              "[part-digest]"),
             ("no such file", [bob, b.place / "missing"], b"", 66, "[no-input]"),
+            ("a directory", [bob, b.place], b"", 66, "[no-input]"),
             ("a wrong address", [bob, "-", "nobody"], message, 65, "[address-syntax]"),
             ("no mailbox", [b.place / "missing", "-"], message, 75, ""),
             ("no arguments", [], b"", 64, "")]:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -48,25 +49,31 @@ std::string_view* attribute_slot(part_info& part, std::string_view name) noexcep
   return nullptr;
 }
 
-result<void> attribute(part_info& part, std::string_view word) {
+using name_set = std::set<std::string_view>;
+
+error repeated(std::string_view name) {
+  return broken("part-attribute", fmt::format("{}= stands more than once", name));
+}
+
+result<void> attribute(part_info& part, name_set& unknown, std::string_view word) {
   const std::size_t equals = word.find('=');
   const std::string_view name = word.substr(0, equals);
   if (equals == std::string_view::npos || equals + 1 == word.size() || !good_name(name))
     return broken("part-attribute", fmt::format("'{}' is not an attribute like role=inline", word));
-  if (name == "sha256") return broken("part-attribute", "sha256= stands more than once");
+  if (name == "sha256") return repeated(name);
   const std::string_view value = word.substr(equals + 1);
   if (name == "role" && !good_role(value))
     return broken("part-role", fmt::format("'{}' is no role of a part", value));
   std::string_view* const slot = attribute_slot(part, name);
-  if (slot == nullptr) return {};
-  if (!slot->empty())
-    return broken("part-attribute", fmt::format("{}= stands more than once", name));
-  *slot = value;
+  const bool again = slot != nullptr ? !slot->empty() : !unknown.insert(name).second;
+  if (again) return repeated(name);
+  if (slot != nullptr) *slot = value;
   return {};
 }
 
 // The attributes after the digest: single words, then `name=` with the rest of the line.
 result<void> attributes(part_info& part, std::string_view rest) {
+  name_set unknown;
   while (!rest.empty()) {
     if (rest.starts_with("name=")) {
       part.name = rest.substr(5);
@@ -75,7 +82,7 @@ result<void> attributes(part_info& part, std::string_view rest) {
     }
     const std::string_view word = wire::take_word(rest);
     if (word.empty()) return broken("part-syntax", "a space too many in a part line");
-    IMA_CHECK(attribute(part, word));
+    IMA_CHECK(attribute(part, unknown, word));
   }
   return {};
 }

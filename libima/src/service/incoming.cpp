@@ -1,3 +1,4 @@
+#include "message/no_limits.hpp"
 #include "service/exit_status.hpp"
 #include "support/told.hpp"
 #include "support/try.hpp"
@@ -90,6 +91,8 @@ int refuse(const delivery::header_answer& answer, const line_writer& write) {
 }
 
 }  // namespace
+
+limits limits_once_accepted() noexcept { return no_message_limits(); }
 
 int handle_message(message_file& message, delivery::handler& handler,
                    const delivery::peer_info& peer, const line_writer& write) {

@@ -20,7 +20,12 @@ namespace {
 
 constexpr std::size_t step = 64 * 1024;
 
+error no_input(int code, const std::string& path) {
+  return {fault::caller, "no-input", path, std::generic_category().message(code)};
+}
+
 error failure(int code, const std::string& path) {
+  if (code == EISDIR) return no_input(code, path);
   return {fault::temporary, "storage", path, std::generic_category().message(code)};
 }
 
@@ -40,20 +45,27 @@ class input_file {
 
 result<std::unique_ptr<input_file>> open_input(const std::string& path) {
   const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return error{fault::caller, "no-input", path, std::generic_category().message(errno)};
+  if (fd < 0) return no_input(errno, path);
   return std::make_unique<input_file>(fd);
 }
 
-// Reads up to `most` octets, or to the end.
+// Zero at the end.
+result<std::size_t> read_once(int fd, const std::string& path, std::vector<char>& piece) {
+  while (true) {
+    const ssize_t count = ::read(fd, piece.data(), piece.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) return failure(errno, path);
+  }
+}
+
+// Reads more than `most` octets, or to the end.
 result<std::string> read_up_to(int fd, const std::string& path, std::size_t most) {
   std::string text;
   std::vector<char> piece(step);
-  while (text.size() < most) {
-    const ssize_t count = ::read(fd, piece.data(), std::min(piece.size(), most - text.size()));
+  while (text.size() <= most) {
+    IMA_TRY(count, read_once(fd, path, piece));
     if (count == 0) break;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failure(errno, path);
-    text.append(piece.data(), static_cast<std::size_t>(count));
+    text.append(piece.data(), count);
   }
   return text;
 }
@@ -65,6 +77,7 @@ struct message_file::state {
   std::optional<spool> aside;        // where it came from a stream
   std::optional<header_block> header;
   std::string path;
+  std::uint64_t read = 0;  // octets that were looked at
 
   result<std::size_t> read_some(std::uint64_t offset, char* into, std::size_t size) const {
     if (aside) return aside->read_at(offset, into, size);
@@ -74,39 +87,40 @@ struct message_file::state {
       if (errno != EINTR) return failure(errno, path);
     }
   }
-  result<void> put_aside();
+  result<octets> next(std::vector<char>& piece);
   result<void> check(const limits& bounds);
 };
 
-result<void> message_file::state::put_aside() {
-  IMA_TRY(made, spool::create());
-  aside.emplace(std::move(made));
-  std::vector<char> piece(step);
-  while (true) {
-    const ssize_t count = ::read(file->get(), piece.data(), piece.size());
-    if (count == 0) return {};
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failure(errno, path);
-    IMA_CHECK(aside->append(octets(piece.data(), static_cast<std::size_t>(count))));
+// The octets that follow. Those of a stream are put aside as they come, so that no more of a bad
+// one is than shows it to be bad.
+result<octets> message_file::state::next(std::vector<char>& piece) {
+  std::size_t count = 0;
+  if (aside) {
+    IMA_TRY(got, read_once(file->get(), path, piece));
+    IMA_CHECK(aside->append(octets(piece.data(), got)));
+    count = got;
+  } else {
+    IMA_TRY(got, read_some(read, piece.data(), piece.size()));
+    count = got;
   }
+  read += count;
+  return octets(piece.data(), count);
 }
 
 result<void> message_file::state::check(const limits& bounds) {
   message_parser parser(bounds);
   std::vector<char> piece(step);
-  std::uint64_t at = 0;
   while (true) {
     IMA_TRY(event, parser.next());
     if (const auto* h = std::get_if<header_received>(&event)) header = h->header;
     if (std::holds_alternative<message_complete>(event)) break;
     if (!std::holds_alternative<need_input>(event)) continue;
-    IMA_TRY(count, read_some(at, piece.data(), piece.size()));
-    at += count;
-    count == 0 ? parser.finish() : parser.feed(octets(piece.data(), count));
+    IMA_TRY(more, next(piece));
+    more.empty() ? parser.finish() : parser.feed(more);
   }
-  char more = 0;
-  IMA_TRY(count, read_some(header->size() + header->body_size(), &more, 1));
-  if (count == 0) return {};
+  const std::uint64_t size = header->size() + header->body_size();
+  if (read == size) IMA_CHECK(next(piece));
+  if (read == size) return {};
   return error{fault::peer, "trailing", path, "octets follow the message's last part"};
 }
 
@@ -120,15 +134,17 @@ result<message_file> message_file::open(const std::string& path, const limits& b
   s->path = path == "-" ? "standard input" : path;
   IMA_TRY(file, open_input(path));
   s->file = std::move(file);
-  if (::lseek(s->file->get(), 0, SEEK_CUR) != 0)
-    IMA_CHECK(s->put_aside());  // a pipe, or not at its start
+  if (::lseek(s->file->get(), 0, SEEK_CUR) != 0) {  // a pipe, or not at its start
+    IMA_TRY(made, spool::create());
+    s->aside.emplace(std::move(made));
+  }
   IMA_CHECK(s->check(bounds));
   return message_file(std::move(s));
 }
 
 result<header_block> read_header(const std::string& path, const limits& bounds) {
   IMA_TRY(file, open_input(path));
-  IMA_TRY(text, read_up_to(file->get(), path, bounds.header_block + 1));
+  IMA_TRY(text, read_up_to(file->get(), path, bounds.header_block));
   return header_block::parse(text, bounds);
 }
 

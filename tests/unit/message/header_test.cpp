@@ -137,6 +137,7 @@ TEST_CASE("what breaks a rule is refused under that rule's word") {
       {block(from + "part: 1 text/plain sha256=abc\n"), "digest-syntax"},
       {block(from + "part: 1 text/plain sha256=" + sum_empty + " role=main\n"), "part-role"},
       {block(from + "part: 1 text/plain sha256=" + sum_empty + " cid=a cid=b\n"), "part-attribute"},
+      {block(from + "part: 0 text/plain sha256=" + sum_empty + " x=1 y=1 x=2\n"), "part-attribute"},
       {block(from + "part: 1 text/plain sha256=" + sum_empty + "  cid=a\n"), "part-syntax"},
       {block(from + "part: 1 text/plain sha256=" + sum_empty + " name=\n"), "part-attribute"},
   };

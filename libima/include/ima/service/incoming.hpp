@@ -40,6 +40,9 @@ IMA_API result<void> give_recipient(message_file& message, mailbox::file_system&
 /// The limits of a message that has a receiving server's `received:` line already.
 IMA_API limits with_room_for_received(limits bounds) noexcept;
 
+/// The limits of a message that was judged by those of the server that accepted it: none.
+IMA_API limits limits_once_accepted() noexcept;
+
 /// The peer as the environment of a handler command tells it (IMA_HOST, IMA_VERIFIED_DOMAIN,
 /// IMA_PEER, IMA_PEER_TLS, IMA_PEER_CERTIFICATE); empty members where it does not.
 IMA_API delivery::peer_info peer_from_environment();
