@@ -2,10 +2,11 @@
 
 #include "tls/facts.hpp"
 
+#include <ima/tls/identity.hpp>
+
 #include <fmt/format.h>
 
 #include <memory>
-#include <string_view>
 #include <vector>
 
 namespace ima::tls {
@@ -34,9 +35,8 @@ std::string excluded_reach(STACK_OF(X509) * chain, const certificate_facts& leaf
   for (int i = 1; i < sk_X509_num(chain); ++i) add_excluded(excluded, sk_X509_value(chain, i));
   for (const std::string& name : leaf.names) {
     if (!name.starts_with("*.")) continue;
-    const std::string_view below = std::string_view(name).substr(1);  // ".a.example"
     for (const std::string& out : excluded)
-      if (out.ends_with(below))
+      if (covers(name, out))
         return fmt::format("'{}' reaches into '{}', which an authority may not certify", name, out);
   }
   return {};
