@@ -1,7 +1,7 @@
 #!/bin/bash
 # subproject.sh: builds libima as a Meson subproject of an outside program, and each optional part left
-# out by itself. Long, as all of it is compiled; one build directory serves for all parts, so that only
-# what a part's absence changes is compiled again.
+# out by itself, with the unit tests of what is left. Long, as all of it is compiled; one build
+# directory serves for all parts, so that only what a part's absence changes is compiled again.
 set -eu
 cd "$(dirname "$0")/../.."
 tree=$PWD
@@ -40,5 +40,7 @@ quietly 'all parts: configure' meson setup "$build" --wrap-mode=nodownload -Dwer
 for option in $(sed -n "s/^option('\([a-z]*\)', type: 'feature'.*/\1/p" meson_options.txt); do
   quietly "without $option: configure" meson configure "$build" "-D$option=disabled"
   quietly "without $option: build" ninja -C "$build"
+  [ "$option" = tests ] || quietly "without $option: unit tests" \
+    meson test -C "$build" --no-rebuild -t 5 --suite unit
   quietly "with $option again" meson configure "$build" "-D$option=auto"
 done
