@@ -1,6 +1,6 @@
 #include "net/connect_race.hpp"
 
-#include "net/connection.hpp"
+#include "net/endpoint.hpp"
 
 #include <fmt/format.h>
 

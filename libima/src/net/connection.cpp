@@ -1,8 +1,7 @@
 #include "net/connection.hpp"
 
+#include "net/endpoint.hpp"
 #include "support/try.hpp"
-
-#include <fmt/format.h>
 
 #include <utility>
 
@@ -15,12 +14,6 @@ constexpr std::size_t flood = 4 * write_high;
 constexpr std::chrono::seconds linger{2};
 
 }  // namespace
-
-std::string text_of(const tcp::endpoint& endpoint) {
-  const std::string host = endpoint.address().to_string();
-  if (endpoint.address().is_v6()) return fmt::format("[{}]:{}", host, endpoint.port());
-  return fmt::format("{}:{}", host, endpoint.port());
-}
 
 connection::connection(tcp::socket socket, tls::engine engine)
     : socket_(std::move(socket)),
@@ -37,6 +30,12 @@ std::string connection::peer_address() const {
   asio::error_code failed;
   const auto endpoint = socket_.remote_endpoint(failed);
   return failed ? "unknown" : text_of(endpoint);
+}
+
+std::string connection::peer_network() const {
+  asio::error_code failed;
+  const auto endpoint = socket_.remote_endpoint(failed);
+  return failed ? "unknown" : network_of(endpoint.address());
 }
 
 error connection::lost(const std::string& why) const {

@@ -51,6 +51,7 @@ class connection {
 
   const tls::engine& tls() const noexcept { return engine_; }
   std::string peer_address() const;
+  std::string peer_network() const;
   asio::any_io_executor executor() { return socket_.get_executor(); }
 
  private:
@@ -80,8 +81,5 @@ class connection {
   bool closed_ = false;
   bool timed_out_ = false;
 };
-
-/// "127.0.0.1:4711" or "[::1]:4711".
-std::string text_of(const tcp::endpoint& endpoint);
 
 }  // namespace ima::net

@@ -1,7 +1,7 @@
 #include "net/dial.hpp"
 
 #include "net/connect_race.hpp"
-#include "net/listen.hpp"
+#include "net/endpoint.hpp"
 #include "wire/words.hpp"
 
 #include <fmt/format.h>
@@ -66,8 +66,7 @@ awaitable<result<std::vector<tcp::endpoint>>> addresses_of(resolver& dns, const 
 
 // Names the target, and the address that failed where that says more.
 error of_target(error why, const target& t) {
-  const bool six = t.name.find(':') != std::string::npos;
-  std::string name = fmt::format("{}{}{}:{}", six ? "[" : "", t.name, six ? "]" : "", t.port);
+  std::string name = text_of(t.name, t.port);
   if (!why.place.empty() && why.place != name) why.text = why.place + ": " + why.text;
   why.place = std::move(name);
   return why;

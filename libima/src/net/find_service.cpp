@@ -1,10 +1,9 @@
 #include "net/dial.hpp"
+#include "net/endpoint.hpp"
 #include "net/interruption.hpp"
 #include "net/resolver.hpp"
 
 #include <ima/net/find_service.hpp>
-
-#include <fmt/format.h>
 
 #include <optional>
 
@@ -14,12 +13,6 @@ namespace {
 destination destination_of(std::string_view hostpart, service_kind what) {
   if (what == service_kind::delivery) return {std::string(hostpart), "_imdp._tcp", 20025, nullptr};
   return {std::string(hostpart), "_imrp._tcp", 20093, nullptr};
-}
-
-std::string text(const tcp::endpoint& where) {
-  const auto address = where.address();
-  const std::string host = address.to_string();
-  return fmt::format("{}:{}", address.is_v6() ? "[" + host + "]" : host, where.port());
 }
 
 }  // namespace
@@ -46,7 +39,7 @@ result<std::vector<std::string>> find_service(std::string_view hostpart, service
                    "the look-up was interrupted"};
   if (!*found) return std::move(*found).error();
   std::vector<std::string> out;
-  for (const tcp::endpoint& where : **found) out.push_back(text(where));
+  for (const tcp::endpoint& where : **found) out.push_back(text_of(where));
   return out;
 }
 

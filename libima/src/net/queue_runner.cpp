@@ -1,4 +1,5 @@
 #include "net/delivery_link.hpp"
+#include "net/endpoint.hpp"
 #include "net/host_delivery.hpp"
 #include "net/interruption.hpp"
 #include "net/listen.hpp"

@@ -1,6 +1,5 @@
 #include "net/retrieval_service.hpp"
 
-#include "net/listen.hpp"
 #include "net/worker.hpp"
 
 #include <algorithm>
@@ -10,20 +9,6 @@
 
 namespace ima::net {
 namespace {
-
-// The network of "address:port": the address, and of IPv6 the half that a provider gives to one
-// customer.
-std::string network_of(const std::string& endpoint) {
-  const auto parts = split_endpoint(endpoint);
-  if (!parts) return endpoint;
-  asio::error_code failed;
-  const auto address = asio::ip::make_address(parts->host, failed);
-  if (failed || address.is_v4()) return parts->host;
-  auto octets = address.to_v6().to_bytes();
-  if (!address.to_v6().is_v4_mapped())
-    std::fill(octets.begin() + octets.size() / 2, octets.end(), std::uint8_t{0});
-  return asio::ip::address_v6(octets).to_string();
-}
 
 bool only_reads(const retrieval::any_request& request) noexcept {
   return std::holds_alternative<retrieval::request::fetch>(request) ||
@@ -66,7 +51,7 @@ void retrieval_service::log(log_level level, std::string_view name, fields more)
 awaitable<void> retrieval_service::run() {
   const auto self = shared_from_this();
   peer_ = connection_.peer_address();
-  network_ = network_of(peer_);
+  network_ = connection_.peer_network();
   asio::co_spawn(
       executor_, [self]() -> awaitable<void> { co_await self->connection_.write_loop(); },
       asio::detached);

@@ -2,6 +2,7 @@
 
 #include "net/asio.hpp"
 #include "net/connection.hpp"
+#include "net/endpoint.hpp"
 #include "net/listen.hpp"
 #include "net/metrics_listener.hpp"
 #include "support/try.hpp"
@@ -130,19 +131,9 @@ class server_loop : public std::enable_shared_from_this<server_loop<Service>> {
     }
   }
 
-  // One host of the network; of IPv6 the half of an address that a provider gives to one customer.
-  static std::string peer_of(const tcp::socket& socket) {
-    asio::error_code failed;
-    const asio::ip::address from = socket.remote_endpoint(failed).address();
-    if (failed || from.is_v4()) return from.to_string();
-    auto octets = from.to_v6().to_bytes();
-    if (from.to_v6().is_v4_mapped()) return from.to_string();
-    std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});
-    return asio::ip::address_v6(octets).to_string();
-  }
-
   void begin(tcp::socket socket) {
-    const std::string peer = peer_of(socket);
+    asio::error_code failed;  // then it has left, and is nobody
+    const std::string peer = network_of(socket.remote_endpoint(failed).address());
     if (peers_[peer] >= most_of_a_peer_)
       return log("connection-refused", {{"peer", peer}, {"text", "too many connections"}});
     auto engine = tls::engine::server(current_tls());

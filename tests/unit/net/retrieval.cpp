@@ -1,6 +1,6 @@
 #include "../retrieval/memory_mail.hpp"
 #include "authority.hpp"
-#include "net/connection.hpp"
+#include "net/endpoint.hpp"
 #include "net/listen.hpp"
 
 #include <ima/net/retrieval_client.hpp>

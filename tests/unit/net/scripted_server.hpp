@@ -2,6 +2,7 @@
 
 #include "net/asio.hpp"
 #include "net/connection.hpp"
+#include "net/endpoint.hpp"
 #include "net/listen.hpp"
 
 #include <ima/tls/context.hpp>
