@@ -1,3 +1,4 @@
+#include "support/ascii.hpp"
 #include "support/try.hpp"
 #include "support/utf8.hpp"
 
@@ -14,8 +15,6 @@ namespace {
 constexpr std::size_t max_local = 128;
 constexpr std::size_t max_host = 253;
 constexpr std::size_t max_label = 63;
-
-char fold(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -70,15 +69,11 @@ result<address> address::parse(std::string_view text) {
   return address(text, at);
 }
 
-std::string address::key() const {
-  std::string folded = text_;
-  std::transform(folded.begin(), folded.end(), folded.begin(), fold);
-  return folded;
-}
+std::string address::key() const { return lower_ascii(text_); }
 
 bool operator==(const address& a, const address& b) noexcept {
   return std::equal(a.text_.begin(), a.text_.end(), b.text_.begin(), b.text_.end(),
-                    [](char x, char y) { return fold(x) == fold(y); });
+                    [](char x, char y) { return lower_ascii(x) == lower_ascii(y); });
 }
 
 result<named_address> named_address::parse(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <idn2.h>
 #endif
 
+#include "support/ascii.hpp"
 #include "support/try.hpp"
 
 namespace ima {
@@ -18,13 +19,6 @@ struct idn_freer {
   void operator()(char* text) const { idn2_free(text); }
 };
 using idn_text = std::unique_ptr<char, idn_freer>;
-#else
-std::string lower_ascii(std::string_view host) {
-  std::string out(host);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 #endif
 
 result<std::string> checked(std::string host) {

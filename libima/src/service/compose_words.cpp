@@ -1,8 +1,10 @@
+#include "support/ascii.hpp"
+#include "support/try.hpp"
+#include "wire/words.hpp"
+
 #include <ima/service/compose.hpp>
 
 #include <openssl/rand.h>
-#include <support/try.hpp>
-#include <wire/words.hpp>
 
 #include <array>
 #include <cstddef>
@@ -43,13 +45,11 @@ constexpr media_ending media_endings[] = {
     {".zip", "application/zip"},
 };
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool ends_with_folded(std::string_view text, std::string_view ending) {
   if (text.size() < ending.size()) return false;
   text.remove_prefix(text.size() - ending.size());
   for (std::size_t i = 0; i < ending.size(); ++i) {
-    if (lower(text[i]) != ending[i]) return false;
+    if (lower_ascii(text[i]) != ending[i]) return false;
   }
   return true;
 }

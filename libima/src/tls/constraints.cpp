@@ -1,5 +1,6 @@
 #include "tls/constraints.hpp"
 
+#include "support/ascii.hpp"
 #include "tls/facts.hpp"
 
 #include <ima/tls/identity.hpp>
@@ -22,7 +23,7 @@ void add_excluded(std::vector<std::string>& names, const X509* authority) {
   for (int i = 0; i < sk_GENERAL_SUBTREE_num(rules->excludedSubtrees); ++i) {
     const GENERAL_NAME* const base = sk_GENERAL_SUBTREE_value(rules->excludedSubtrees, i)->base;
     if (base->type != GEN_DNS) continue;
-    std::string name = lower(text_of(base->d.dNSName));
+    std::string name = lower_ascii(text_of(base->d.dNSName));
     if (name.starts_with('.')) name.erase(0, 1);
     names.push_back(std::move(name));
   }

@@ -1,5 +1,6 @@
 #include "tls/facts.hpp"
 
+#include "support/ascii.hpp"
 #include "support/try.hpp"
 #include "tls/chain_file.hpp"
 
@@ -22,7 +23,7 @@ bool is_wildcard(std::string_view name) { return name.starts_with("*."); }
 // Adds a name if it can prove anything, or the reason why it cannot.
 void add_name(certificate_facts& facts, std::string_view kind, std::string_view text,
               std::string_view objection) {
-  const std::string name = lower(text);
+  const std::string name = lower_ascii(text);
   const std::string_view host = std::string_view(name).substr(is_wildcard(name) ? 2 : 0);
   const auto ignore = [&](std::string_view why) {
     facts.ignored.push_back(fmt::format("{} '{}' {}", kind, printable(text), why));
@@ -95,13 +96,6 @@ digest key_digest(const X509* certificate) {
 }
 
 }  // namespace
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::string_view text_of(const ASN1_STRING* s) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(s)),

@@ -19,9 +19,6 @@ std::string description(const X509* certificate);
 /// A time of a certificate; the epoch, which is long over, where it cannot be read.
 std::chrono::sys_seconds moment(const ASN1_TIME* time);
 
-/// With ASCII letters in lower case.
-std::string lower(std::string_view text);
-
 /// The octets of a string of a certificate.
 std::string_view text_of(const ASN1_STRING* s);
 
