@@ -1,5 +1,6 @@
 #include "service/command.hpp"
 
+#include "support/descriptor.hpp"
 #include "support/try.hpp"
 
 #include <fcntl.h>
@@ -22,26 +23,6 @@ namespace ima::service {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-// A file descriptor with its owner.
-class descriptor {
- public:
-  explicit descriptor(int fd = -1) : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    reset(std::exchange(other.fd_, -1));
-    return *this;
-  }
-  ~descriptor() { reset(); }
-  int get() const noexcept { return fd_; }
-  void reset(int fd = -1) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-  }
-
- private:
-  int fd_;
-};
 
 error cannot_start(int code, const std::string& what) {
   return {fault::temporary, "command-start", what, std::generic_category().message(code)};

@@ -1,8 +1,11 @@
+#include "support/descriptor.hpp"
+#include "support/try.hpp"
+#include "support/unnamed_file.hpp"
+
 #include <ima/service/compose.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <support/try.hpp>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -17,24 +20,6 @@ namespace ima::service {
 namespace {
 
 constexpr std::size_t copy_size = 256 * 1024;
-
-// A file descriptor that closes itself.
-class descriptor {
- public:
-  explicit descriptor(int fd) : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 error file_error(fault kind, std::string_view rule, const std::string& file) {
   return error{kind, rule, file, std::strerror(errno)};
@@ -75,15 +60,6 @@ struct source {
   digest sha256;
 };
 
-result<descriptor> unnamed_file() {
-  const char* directory = std::getenv("TMPDIR");
-  std::string name = fmt::format("{}/libima-XXXXXX", directory == nullptr ? "/tmp" : directory);
-  descriptor spool(::mkostemp(name.data(), O_CLOEXEC));
-  if (spool.get() < 0) return file_error(fault::temporary, "part-spool", name);
-  if (::unlink(name.c_str()) != 0) return file_error(fault::temporary, "part-spool", name);
-  return spool;
-}
-
 // Reads the input to its end: measures, hashes and, where there is a spool, keeps it.
 result<void> measure(source& part, const descriptor* spool, std::string& buffer) {
   hasher hash;
@@ -112,7 +88,7 @@ result<source> open_source(const std::string& file, std::string& buffer) {
     IMA_CHECK(measure(part, nullptr, buffer));
     return part;
   }
-  IMA_TRY(spool, unnamed_file());
+  IMA_TRY(spool, unnamed_file("part-spool"));
   IMA_CHECK(measure(part, &spool, buffer));
   part.input = std::move(spool);
   return part;

@@ -1,4 +1,5 @@
 #include "service/spool.hpp"
+#include "support/descriptor.hpp"
 #include "support/try.hpp"
 
 #include <ima/message.hpp>
@@ -29,24 +30,11 @@ error failure(int code, const std::string& path) {
   return {fault::temporary, "storage", path, std::generic_category().message(code)};
 }
 
-class input_file {
- public:
-  explicit input_file(int fd) : fd_(fd) {}
-  input_file(const input_file&) = delete;
-  input_file& operator=(const input_file&) = delete;
-  ~input_file() {
-    if (fd_ > STDIN_FILENO) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
-result<std::unique_ptr<input_file>> open_input(const std::string& path) {
-  const int fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return no_input(errno, path);
-  return std::make_unique<input_file>(fd);
+result<descriptor> open_input(const std::string& path) {
+  descriptor file(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                              : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.is_open()) return file;
+  return no_input(errno, path);
 }
 
 // Zero at the end.
@@ -73,8 +61,8 @@ result<std::string> read_up_to(int fd, const std::string& path, std::size_t most
 }  // namespace
 
 struct message_file::state {
-  std::unique_ptr<input_file> file;  // where the message is a file
-  std::optional<spool> aside;        // where it came from a stream
+  descriptor file;             // where the message is a file
+  std::optional<spool> aside;  // where it came from a stream
   std::optional<header_block> header;
   std::string path;
   std::uint64_t read = 0;  // octets that were looked at
@@ -82,7 +70,7 @@ struct message_file::state {
   result<std::size_t> read_some(std::uint64_t offset, char* into, std::size_t size) const {
     if (aside) return aside->read_at(offset, into, size);
     while (true) {
-      const ssize_t count = ::pread(file->get(), into, size, static_cast<off_t>(offset));
+      const ssize_t count = ::pread(file.get(), into, size, static_cast<off_t>(offset));
       if (count >= 0) return static_cast<std::size_t>(count);
       if (errno != EINTR) return failure(errno, path);
     }
@@ -96,7 +84,7 @@ struct message_file::state {
 result<octets> message_file::state::next(std::vector<char>& piece) {
   std::size_t count = 0;
   if (aside) {
-    IMA_TRY(got, read_once(file->get(), path, piece));
+    IMA_TRY(got, read_once(file.get(), path, piece));
     IMA_CHECK(aside->append(octets(piece.data(), got)));
     count = got;
   } else {
@@ -134,7 +122,7 @@ result<message_file> message_file::open(const std::string& path, const limits& b
   s->path = path == "-" ? "standard input" : path;
   IMA_TRY(file, open_input(path));
   s->file = std::move(file);
-  if (::lseek(s->file->get(), 0, SEEK_CUR) != 0) {  // a pipe, or not at its start
+  if (::lseek(s->file.get(), 0, SEEK_CUR) != 0) {  // a pipe, or not at its start
     IMA_TRY(made, spool::create());
     s->aside.emplace(std::move(made));
   }
@@ -144,7 +132,7 @@ result<message_file> message_file::open(const std::string& path, const limits& b
 
 result<header_block> read_header(const std::string& path, const limits& bounds) {
   IMA_TRY(file, open_input(path));
-  IMA_TRY(text, read_up_to(file->get(), path, bounds.header_block));
+  IMA_TRY(text, read_up_to(file.get(), path, bounds.header_block));
   return header_block::parse(text, bounds);
 }
 

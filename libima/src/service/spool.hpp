@@ -1,9 +1,11 @@
 #pragma once
 
+#include "support/descriptor.hpp"
+
 #include <ima/error.hpp>
 
 #include <cstdint>
-#include <memory>
+#include <utility>
 
 namespace ima::service {
 
@@ -12,17 +14,14 @@ class spool {
  public:
   /// Error: fault::temporary, rule `storage`.
   static result<spool> create();
-  spool(spool&& other) noexcept : fd_(other.fd_), size_(other.size_) { other.fd_ = -1; }
-  spool& operator=(spool&&) = delete;
-  ~spool();
 
   result<void> append(octets more);
   result<std::size_t> read_at(std::uint64_t offset, char* into, std::size_t size) const;
   std::uint64_t size() const noexcept { return size_; }
 
  private:
-  explicit spool(int fd) : fd_(fd) {}
-  int fd_;
+  explicit spool(descriptor file) : file_(std::move(file)) {}
+  descriptor file_;
   std::uint64_t size_ = 0;
 };
 

@@ -1,3 +1,4 @@
+#include "support/unnamed_file.hpp"
 #include "wire/input.hpp"
 #include "wire/output.hpp"
 #include "wire/paced_run.hpp"
@@ -6,9 +7,12 @@
 #include <ima/message.hpp>
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -172,6 +176,22 @@ TEST_CASE("what stands before a mark is taken with it, and all where there is no
   text = "b";
   CHECK(ima::wire::take_up_to(text, ' ') == "b");
   CHECK(text.empty());
+}
+
+TEST_CASE("a file under no name lies where TMPDIR says, and in /tmp where it says nothing") {
+  const auto place = [](const char* set) {
+    ::setenv("TMPDIR", set, 1);
+    const auto file = ima::unnamed_file("storage");
+    if (!file) return std::string(file.error().rule);
+    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file->get())).string();
+  };
+  const char* const before = std::getenv("TMPDIR");
+  const std::string was = before == nullptr ? "" : before;
+  CHECK(place("").starts_with("/tmp/libima-"));
+  CHECK(place("").ends_with(" (deleted)"));
+  CHECK(place(".").starts_with(std::filesystem::current_path().string() + "/libima-"));
+  CHECK(place("/nowhere at all") == "storage");
+  before == nullptr ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", was.c_str(), 1);
 }
 
 TEST_CASE("a body's minimum rate is kept to the millisecond") {
