@@ -8,6 +8,7 @@
 
 #include <ima/service/compose.hpp>
 #include <ima/translate/mail_file.hpp>
+#include <ima/translate/outgoing_mail.hpp>
 #include <ima/translate/submission.hpp>
 
 #include <fmt/format.h>
@@ -139,13 +140,16 @@ timestamp now() {
 result<int> send(const translate::sendmail_request& request, const settings& s) {
   limits bounds;
   bounds.body = s.max_size;
-  auto mail = translate::mail_file::open("-", request.dot_ends);
+  auto given = translate::mail_file::open("-", request.dot_ends);
+  if (!given) return given.error();
+  auto mail = translate::outgoing_mail::read(*given, given->size());
   if (!mail) return mail.error();
   limits translated = bounds;
   translated.header_block /= 2;  // the rest is for recipients and what else is added
   auto made = translate::mime_to_message::translate(*mail, mail->size(), translated);
   if (!made) return made.error();
-  const auto header = translate::submission_header(*made, request, s.rules, now(), bounds);
+  const auto header =
+      translate::submission_header(made->header(), *mail, request, s.rules, now(), bounds);
   if (!header) return header.error();
   return translate::submit(s.command, *header, *made, [](std::string_view line) {
     tools::print_error("{}\n", printable(line));

@@ -16,7 +16,7 @@ class Setting:
         hosts = {"c.example": "127.0.0.1:1"}  # nobody listens there
         self.a = Domain(t, ca, "a.example", hosts)
         self.b = Domain(t, ca, "b.example", hosts)
-        self.boxes = {user: self.b.add_user(user) for user in ("bob", "carol", "dan")}
+        self.boxes = {user: self.b.add_user(user) for user in ("bob", "carol", "dan", "hidden")}
         self.b.start("server-receive")
         send = self.a.write("send.toml", self.a.send_settings())
         self.config = self.a.write("sendmail.toml", self.settings(
@@ -87,11 +87,15 @@ def options(t, s):
     s.send("-i", "Dan <dan@B.example>", stdin=b"Subject: x\n\ny\n")
     t.equal("a recipient may have a name", len(s.news("dan")), 1)
 
-    for to in ('"a b"@b.example', "x@[192.0.2.1]", "root", "bob@b.example" + ", o@b.example" * 1000):
+    for to in ('"a b"@b.example', "x@[192.0.2.1]", "root", "dan@c_d.example", "dan@b.example eve@"):
         done = s.send("-t", "-i", stdin=f"From: alice@a.example\nTo: bob@b.example\n"
                                         f"Cc: carol@b.example, {to}\n\nx\n".encode())
         t.equal(f"-t with {to[:20]}", done.code, 67)
         t.contains(f"-t with {to[:20]}: why", done.err, "[recipient-address]")
+    many = ",\n ".join(f"u{n}@b.example" for n in range(1000)).encode()
+    done = s.send("-t", "-i", stdin=b"From: alice@a.example\nTo: bob@b.example\nCc: " + many + b"\n\nx\n")
+    t.equal("-t with more than a message names", done.code, 65)
+    t.contains("-t with more than a message names: why", done.err, "[recipients-limit]")
     t.equal("nobody has got anything", (s.news("bob"), s.news("carol")), ([], []))
     s.send("-t", "-i", stdin=b"From: alice@a.example\nTo: Us: bob@b.example, carol@b.example;\n"
                              b"Cc: nobody: ;\n\nx\n")
@@ -110,6 +114,31 @@ def options(t, s):
     t.equal("a loop ends", s.send("-t", "-i", stdin=loop).code, 69)
     foreign = s.send("-i", "bob@b.example", stdin=b"From: eve@e.example\n\nx\n")
     t.equal("a domain without its certificate cannot send", foreign.code, 78)
+
+
+def hidden(t, s):
+    """Nothing that others get says who was hidden from them, however the field is written."""
+    fields = ("Bcc: hidden@b.example", "Bcc: Mr Hidden (the boss) <hidden@b.example>",
+              "Bcc: Hidden: hidden@b.example;", "bcc : hidden@b.example", "BCC\t:\r\n\thidden@b.example",
+              "Bcc:\n hidden@b.example\nbCc: (hidden) bob@b.example",
+              "X-Odd: \udcff\nBcc: hidden@b.example", "Bcc: hidden@b.example\nFrom here\nBcc: hidden@b.example")
+    for n, field in enumerate(fields):
+        mail = f"{field}\nFrom: alice@a.example\nTo: bob@b.example\nSubject: {n}\n\nx\n"
+        done = s.send("-t", "-i", stdin=mail.encode(errors="surrogateescape"))
+        t.equal(f"{field!r}", (done.code, sorted(done.err.splitlines())),
+                (0, ["OK bob@b.example", "OK hidden@b.example"]))
+        t.equal(f"{field!r}: he has it", len(s.news("hidden")), 1)
+    s.send("-i", "bob@b.example", stdin=b"From: alice@a.example\nResent-Bcc: hidden@b.example\n"
+                                        b"Bcc: hidden, hidden@[192.0.2.1]\n\nx\n")
+    t.equal("bob has them all", len(s.news("bob")), len(fields) + 1)
+    told = [p.read_text(errors="replace") for p in s.boxes["bob"].rglob("*")
+            if p.is_file() and b"idden" in p.read_bytes()]
+    t.equal("nothing that bob has says so", told, [])
+
+    s.send("-t", "-i", stdin=b"From: alice@a.example\nTo: carol@b.example\nSubject: again\n"
+                             b"Resent-To: bob@b.example\nResent-Bcc: hidden@b.example\n\nx\n")
+    t.equal("what is sent on goes to whom it is sent on to",
+            [len(s.news(user)) for user in ("carol", "bob", "hidden")], [0, 1, 1])
 
 
 def git(t, s):
@@ -223,6 +252,7 @@ def post_office_away(t, s):
 with Tests() as tests:
     setting = Setting(tests)
     options(tests, setting)
+    hidden(tests, setting)
     git(tests, setting)
     mutt(tests, setting)
     mailx(tests, setting)

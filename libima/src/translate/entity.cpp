@@ -12,17 +12,6 @@ namespace {
 constexpr std::size_t longest_boundary = 1000;
 constexpr std::size_t longest_type = 255;  // RFC 6838 section 4.2
 
-// A field's name with its colon at the front of a line; npos where the line is no field.
-std::size_t colon_of(std::string_view line) noexcept {
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return colon;
-  std::string_view name = line.substr(0, colon);
-  while (name.ends_with(' ') || name.ends_with('\t')) name.remove_suffix(1);  // obs-field
-  const bool good = !name.empty() && std::all_of(name.begin(), name.end(),
-                                                 [](char c) { return c > ' ' && c < 0x7f; });
-  return good ? colon : std::string_view::npos;
-}
-
 // A multipart that is open: its parts are cut at its boundary.
 struct open_multipart {
   std::size_t index;
@@ -101,7 +90,7 @@ void scanner::header_line(const text_line& line) {
   if (line.front.empty() && line.whole()) return end_header(line.at + line.size);
   const bool first = line.at == current().header_at;
   if (line.front.starts_with(' ') || line.front.starts_with('\t')) return continue_field(line);
-  const std::size_t colon = colon_of(line.front);
+  const std::size_t colon = field_colon(line.front);
   if (colon != std::string_view::npos) return add_field(line, colon);
   if (first && current_ == 0 && line.front.starts_with("From ")) return;  // of an mbox
   // The blank line is missing: this is the body already.
@@ -228,6 +217,16 @@ void scanner::begin_child(std::size_t parent, std::uint64_t at) {
 }
 
 }  // namespace
+
+std::size_t field_colon(std::string_view line) noexcept {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return colon;
+  std::string_view name = line.substr(0, colon);
+  while (name.ends_with(' ') || name.ends_with('\t')) name.remove_suffix(1);  // obs-field
+  const bool good = !name.empty() && std::all_of(name.begin(), name.end(),
+                                                 [](char c) { return c > ' ' && c < 0x7f; });
+  return good ? colon : std::string_view::npos;
+}
 
 bool is_type(std::string_view text) noexcept {
   const std::size_t slash = text.find('/');

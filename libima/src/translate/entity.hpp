@@ -47,6 +47,9 @@ struct entity {
 /// Whether a Content-Type, without its parameters, is one.
 bool is_type(std::string_view text) noexcept;
 
+/// Where the colon behind a field's name stands in a line; npos where the line is no field.
+std::size_t field_colon(std::string_view line) noexcept;
+
 struct scan_bounds {
   std::size_t entities = 2000;
   std::size_t depth = 50;

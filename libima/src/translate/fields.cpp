@@ -37,19 +37,18 @@ std::string unquoted(std::string_view local) {
   return out;
 }
 
-// The address as a message says it, or nothing.
-std::optional<address> address_of(std::string_view text) {
-  const std::size_t at = text.rfind('@');
-  if (at == std::string_view::npos) return std::nullopt;
-  const auto host = hostpart_from_unicode(text.substr(at + 1));
-  if (!host) return std::nullopt;
-  auto made = address::parse(unquoted(text.substr(0, at)) + "@" + *host);
-  return made ? std::optional(std::move(*made)) : std::nullopt;
-}
-
 bool is_id(std::string_view id) { return fit_line(id, id.size()).text == id; }
 
 }  // namespace
+
+std::optional<address> address_of(std::string_view mail_address) {
+  const std::size_t at = mail_address.rfind('@');
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto host = hostpart_from_unicode(mail_address.substr(at + 1));
+  if (!host) return std::nullopt;
+  auto made = address::parse(unquoted(mail_address.substr(0, at)) + "@" + *host);
+  return made ? std::optional(std::move(*made)) : std::nullopt;
+}
 
 // The text fit for a line with `room` octets beside it; a remark where that changes it.
 std::string field_translator::fit(const mime_field& field, std::string_view text,
@@ -82,14 +81,12 @@ field_translator::lines field_translator::mailboxes(std::string_view name,
   bool all =
       !too_many && !list.groups && !list.comments && list.complete && !list.mailboxes.empty();
   const bool counted = grammar::names_recipient(name);
-  if (too_many && counted && unnamed_recipient_.empty()) unnamed_recipient_ = field.name;
   for (const mailbox_text& each : list.mailboxes) {
     const auto addr = address_of(each.addr);
     const bool none_left = counted && recipients_ == bounds_.recipients;
     if (!addr || none_left) {
       too_many = too_many || addr;
       all = false;
-      if (counted && unnamed_recipient_.empty()) unnamed_recipient_ = each.addr;
       continue;
     }
     if (counted) ++recipients_;

@@ -2,11 +2,13 @@
 
 #include "translate/entity.hpp"
 
+#include <ima/address.hpp>
 #include <ima/header.hpp>
 #include <ima/limits.hpp>
 #include <ima/translate/remark.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,6 +30,10 @@ struct owned_line {
 /// Stands for an author whose address a message cannot say.
 constexpr std::string_view unknown_author = "unknown@mime.invalid";
 
+/// An address of mail as a message says it, without the quotes that its local part does not need;
+/// or nothing, where no message can say it.
+std::optional<address> address_of(std::string_view mail_address);
+
 /// Turns fields into lines, one field after the other; what it has seen decides about repetitions.
 class field_translator {
  public:
@@ -39,9 +45,6 @@ class field_translator {
 
   /// What could not be said even so.
   const std::vector<remark>& remarks() const noexcept { return remarks_; }
-
-  /// The first recipient that no line names, as the field has him; or empty.
-  const std::string& unnamed_recipient() const noexcept { return unnamed_recipient_; }
 
  private:
   using lines = std::vector<owned_line>;
@@ -65,7 +68,6 @@ class field_translator {
   std::size_t recipients_ = 0;
   std::size_t received_ = 0;
   std::vector<remark> remarks_;
-  std::string unnamed_recipient_;
 };
 
 /// True for fields that belong to the mbox that a mail is in, and not to the mail.

@@ -1,4 +1,3 @@
-#include "message/header_grammar.hpp"
 #include "support/try.hpp"
 #include "translate/fields.hpp"
 #include "translate/hint.hpp"
@@ -47,7 +46,6 @@ struct header_lines {
   std::vector<owned_line> lines;
   std::vector<remark> remarks;
   bool cut = false;
-  std::string unnamed_recipient;
 };
 
 header_lines translate_fields(const entity& message, const field_room& has, const limits& bounds) {
@@ -64,14 +62,12 @@ header_lines translate_fields(const entity& message, const field_room& has, cons
     const std::size_t size = octets_of(made);
     if (size + std::min(kept, room) > room) {
       out.cut = true;
-      if (grammar::names_recipient(name)) out.unnamed_recipient = field.name;
       continue;
     }
     room -= size;
     std::move(made.begin(), made.end(), std::back_inserter(out.lines));
   }
   out.remarks = translator.remarks();
-  if (out.unnamed_recipient.empty()) out.unnamed_recipient = translator.unnamed_recipient();
   const bool written = std::any_of(out.lines.begin(), out.lines.end(),
                                    [](const owned_line& line) { return line.name == "from"; });
   if (!written) out.lines.insert(out.lines.begin(), {"from", std::string(unknown_author)});
@@ -96,7 +92,6 @@ struct mime_to_message::state {
   limits bounds;
   made_parts made;
   std::optional<header_block> header;
-  std::string unnamed_recipient{};
 
   result<void> run();
   result<void> build(const entity_tree& tree, bool all_fields);
@@ -122,8 +117,6 @@ result<void> mime_to_message::state::build(const entity_tree& tree, bool all_fie
   const field_room room = room_in(bounds.header_block, all_fields);
   header_lines fields = translate_fields(tree.all[0], room, bounds);
   if (all_fields && fields.cut) return {};
-  unnamed_recipient = std::move(fields.unnamed_recipient);
-  if (tree.fields_cut && unnamed_recipient.empty()) unnamed_recipient = "header";
   const bool said =
       !tree.fields_cut && !tree.broken_header && !fields.cut && fields.remarks.empty();
   const bool keep = !said && tree.all[0].body_at > 0;
@@ -173,10 +166,6 @@ result<mime_to_message> mime_to_message::translate(body_source& mail, std::uint6
 
 const header_block& mime_to_message::header() const noexcept { return *state_->header; }
 std::span<const remark> mime_to_message::remarks() const noexcept { return state_->made.remarks; }
-
-const std::string& mime_to_message::unnamed_recipient() const noexcept {
-  return state_->unnamed_recipient;
-}
 
 result<void> mime_to_message::write_body(const octet_writer& take) {
   for (const made_part& part : state_->made.parts)

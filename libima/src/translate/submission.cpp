@@ -22,10 +22,8 @@ error no_address(const std::string& text) {
 // An address as a program or a mail system gives it: bare, or with a display name.
 result<address> recipient_address(const std::string& text) {
   const mailbox_list list = parse_mailboxes(text);
-  if (list.mailboxes.size() == 1 && list.complete) {
-    auto made = service::address_from_person(list.mailboxes[0].addr);
-    if (made) return made->addr;
-  }
+  if (list.mailboxes.size() == 1 && list.complete)
+    if (auto addr = address_of(list.mailboxes[0].addr)) return std::move(*addr);
   return no_address(text);
 }
 
@@ -38,17 +36,27 @@ struct recipient_list {
   }
 };
 
-result<recipient_list> recipients_of(const mime_to_message& mail, const sendmail_request& request) {
+// Everybody whom a field names, or nobody.
+result<void> add_field(const std::string& value, recipient_list& out) {
+  const mailbox_list list = parse_mailboxes(value);
+  for (const mailbox_text& each : list.mailboxes) {
+    const auto addr = address_of(each.addr);
+    if (!addr) return no_address(each.addr);
+    out.add(*addr);
+  }
+  return list.complete ? result<void>() : no_address(value);
+}
+
+result<recipient_list> recipients_of(const outgoing_mail& mail, const sendmail_request& request) {
   recipient_list out;
-  if (request.from_fields && !mail.unnamed_recipient().empty())
-    return no_address(mail.unnamed_recipient());
   for (const std::string& text : request.recipients) {
     IMA_TRY(one, recipient_address(text));
     out.add(one);
   }
-  if (request.from_fields)
-    for (const char* name : {"to", "cc", "bcc"})
-      for (const named_address& one : mail.header().addresses(name)) out.add(one.addr);
+  if (request.from_fields) {
+    IMA_TRY(fields, mail.recipient_fields());
+    for (const std::string& value : fields) IMA_CHECK(add_field(value, out));
+  }
   if (out.all.empty())
     return error{fault::caller, "no-recipients", "", "nobody is named to send the mail to"};
   return out;
@@ -95,10 +103,10 @@ bool sends_for_itself(const address& author, const submission_rules& rules) {
 
 }  // namespace
 
-result<header_block> submission_header(const mime_to_message& mail, const sendmail_request& request,
+result<header_block> submission_header(const header_block& translated, const outgoing_mail& mail,
+                                       const sendmail_request& request,
                                        const submission_rules& rules, timestamp now,
                                        const limits& bounds) {
-  const header_block& translated = mail.header();
   if (translated.count("received") >= bounds.received)
     return error{fault::refused, "mail-loop", "", "the mail has come round too often"};
   IMA_TRY(recipients, recipients_of(mail, request));

@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
 
 namespace ima::translate {
 
@@ -39,10 +38,6 @@ class IMA_API mime_to_message {
   const header_block& header() const noexcept;
   /// What a message cannot say in the same way; complete after translate().
   std::span<const remark> remarks() const noexcept;
-  /// A recipient in To, Cc or Bcc that no header line names, as mail names him (or the field, where
-  /// it was too long): whoever sends to those that the header block names leaves him out. Empty if
-  /// there is none.
-  const std::string& unnamed_recipient() const noexcept;
 
   /// Hands the parts' octets to `take`, in order: header().body_size() in all. May be called again.
   /// Errors: those of the source and of `take`.

@@ -6,6 +6,7 @@
 #include <ima/header.hpp>
 #include <ima/limits.hpp>
 #include <ima/translate/mime_to_message.hpp>
+#include <ima/translate/outgoing_mail.hpp>
 
 #include <functional>
 #include <string>
@@ -37,11 +38,13 @@ struct submission_rules {
   std::vector<std::string> domains;  ///< Hostparts whose authors send for themselves.
 };
 
-/// The header block with which mail is submitted: an author, an id and a date are there, recipients
-/// are those asked for, and hidden ones are in `for:` lines alone. Errors: fault::caller
-/// `no-recipients`, `recipient-address` (an address that a message cannot express); fault::refused
-/// `mail-loop` (as many `received:` lines as there may be); those of header_block::parse.
-IMA_API result<header_block> submission_header(const mime_to_message& mail,
+/// The header block with which `mail` is submitted, made of what it was translated to: an author,
+/// an id and a date are there, recipients are those asked for, and hidden ones are in `for:` lines
+/// alone. Errors: fault::caller `no-recipients`, `recipient-address` (an address that a message
+/// cannot express); fault::refused `mail-loop` (as many `received:` lines as there may be); those
+/// of outgoing_mail::recipient_fields and header_block::parse.
+IMA_API result<header_block> submission_header(const header_block& translated,
+                                               const outgoing_mail& mail,
                                                const sendmail_request& request,
                                                const submission_rules& rules, timestamp now,
                                                const limits& bounds = {});
