@@ -9,16 +9,15 @@
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/mailbox/names.hpp>
-
-#include <fcntl.h>
-#include <unistd.h>
+#include <ima/mailbox/save_part.hpp>
+#include <ima/terminal_text.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstring>
+#include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -39,22 +38,6 @@ struct options {
 
 bool contains(const std::vector<std::string>& list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
-}
-
-// What a stranger wrote, line by line; nothing in it drives the terminal.
-std::string lines_of(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    for (std::size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
-      out += printable(line.substr(0, tab)) + "    ";
-      line.remove_prefix(tab + 1);
-    }
-    out += printable(line) + '\n';
-  }
-  return out;
 }
 
 // Who sent it, in whose name, and which domain was proved (docs/identity.md).
@@ -100,22 +83,25 @@ result<void> show_list(mailbox::mailbox& mail, const std::string& folder) {
   return {};
 }
 
-// The message whose id begins so.
+// The message with this id, or the only one whose id begins so.
 result<mailbox::entry> find(mailbox::mailbox& mail, const options& given) {
-  std::vector<mailbox::entry> found;
+  const auto exact = mail.find(given.folder, given.id);
+  if (!exact) return exact.error();
+  if (*exact) return **exact;
+  std::map<std::string, mailbox::entry> found;  // by id: one that changes meanwhile comes again
   std::string token = "0";
   for (bool more = true; more;) {
-    const auto got = mail.changes(given.folder, token, page);
+    auto got = mail.changes(given.folder, token, page);
     if (!got) return got.error();
-    for (const auto& entry : got->entries)
-      if (!entry.gone && entry.id.starts_with(given.id)) found.push_back(entry);
+    for (auto& entry : got->entries)
+      if (!entry.gone && entry.id.starts_with(given.id)) found.insert_or_assign(entry.id, entry);
     token = got->token;
     more = got->more;
   }
   if (found.empty()) return error{fault::caller, "no-message", given.id, "no such message"};
   if (found.size() > 1)
     return error{fault::caller, "no-message", given.id, "several messages begin so"};
-  return found.front();
+  return found.begin()->second;
 }
 
 void show_header(const mailbox::stored_header& stored) {
@@ -131,37 +117,18 @@ void show_header(const mailbox::stored_header& stored) {
   tools::print("Subject: {}\n", printable(header.subject()));
 }
 
-// Hands on a part's octets piece by piece.
-template <class Take>
-result<void> each_piece(mailbox::mailbox& mail, const options& given, const std::string& id,
-                        std::size_t number, const Take& take) {
-  const auto part = mail.open_part(given.folder, id, number);
-  if (!part) return part.error();
+result<void> show_text(const mailbox::part_source& part, const std::string& id) {
   std::vector<char> buffer(piece_size);
-  for (std::uint64_t at = 0; at < (*part)->size();) {
-    const auto count = (*part)->read_at(at, buffer);
+  terminal_text text;
+  for (std::uint64_t at = 0; at < part.size();) {
+    const auto count = part.read_at(at, buffer);
     if (!count) return count.error();
-    if (*count == 0) return error{fault::temporary, "part-short", id, "a part is too short"};
-    if (auto good = take(octets(buffer.data(), *count)); !good) return good;
+    if (*count == 0) return error{fault::temporary, "message-damaged", id, "a part is too short"};
+    tools::print("{}", text.next(octets(buffer.data(), *count)));
     at += *count;
   }
+  tools::print("{}", text.end());
   return {};
-}
-
-// Printed line by line, with no more than one line in memory beside the piece.
-result<void> show_text(mailbox::mailbox& mail, const options& given, const std::string& id,
-                       std::size_t number) {
-  std::string rest;
-  auto good = each_piece(mail, given, id, number, [&](octets piece) -> result<void> {
-    rest += piece;
-    const std::size_t end = rest.size() < piece_size ? rest.rfind('\n') : rest.size() - 1;
-    if (end == std::string::npos) return {};
-    tools::print("{}", lines_of(std::string_view(rest).substr(0, end + 1)));
-    rest.erase(0, end + 1);
-    return {};
-  });
-  tools::print("{}", lines_of(rest));
-  return good;
 }
 
 bool is_text(const part_info& part) {
@@ -174,7 +141,9 @@ result<void> show_message(mailbox::mailbox& mail, const options& given, const st
     const part_info& part = header.parts()[i];
     if (is_text(part)) {
       tools::print("\n");
-      if (auto good = show_text(mail, given, id, i + 1); !good) return good;
+      const auto source = mail.open_part(given.folder, id, i + 1);
+      if (!source) return source.error();
+      if (auto good = show_text(**source, id); !good) return good;
     } else {
       tools::print("\n[part {}: {}, {} octets, {}]\n", i + 1, printable(part.media_type), part.size,
                    part.name.empty() ? "no name" : printable(part.name));
@@ -183,27 +152,13 @@ result<void> show_message(mailbox::mailbox& mail, const options& given, const st
   return {};
 }
 
-error failed(const std::string& path) {
-  return {fault::temporary, "storage", path, std::strerror(errno)};
-}
-
-// Never over a file that is there, never through a link.
 result<void> save_part(mailbox::mailbox& mail, const options& given, const std::string& id,
                        std::size_t number, const part_info& part) {
-  const std::string path = given.save + "/" + mailbox::attachment_name(number, part.name);
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return failed(path);
-  auto good = each_piece(mail, given, id, number, [&](octets piece) -> result<void> {
-    while (!piece.empty()) {
-      const ssize_t count = ::write(fd, piece.data(), piece.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return failed(path);
-      piece.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return {};
-  });
-  if (::close(fd) != 0 && good) good = failed(path);
-  if (good) tools::print("{}\n", printable(path));
+  const auto source = mail.open_part(given.folder, id, number);
+  if (!source) return source.error();
+  const std::string name = mailbox::attachment_name(number, part.name);
+  auto good = mailbox::save_part(**source, mailbox::posix_file_system(), given.save, name);
+  if (good) tools::print("{}\n", printable(given.save + "/" + name));
   return good;
 }
 
