@@ -131,7 +131,7 @@ result<void> listed_users::keep(std::string_view user, const service::password_h
                                 const service::password_hash& password) {
   auto file = users_file::open(file_);
   if (!file) return file.error();
-  if (file->get(user, "password") != toml_text(old.text()))
+  if (file->get(user, "password") != old.text())
     return error{fault::temporary, "storage", std::string(user), "the password was just changed"};
   if (auto set = file->set(user, "password", toml_text(password.text())); !set) return set;
   return file->commit();

@@ -78,6 +78,16 @@ result<void> sync_directory(const std::filesystem::path& path) {
   return {};
 }
 
+// Makes the owner and group of an open file those of the file at `model`, if there is one.
+bool give_to_owner_of(const std::filesystem::path& model, int file) {
+  struct stat wanted {};
+  struct stat have {};
+  if (::stat(model.c_str(), &wanted) != 0) return errno == ENOENT;
+  if (::fstat(file, &have) != 0) return false;
+  return (have.st_uid == wanted.st_uid && have.st_gid == wanted.st_gid) ||
+         ::fchown(file, wanted.st_uid, wanted.st_gid) == 0;
+}
+
 std::filesystem::path beside(const std::filesystem::path& path, const char* ending) {
   return path.string() + ending;
 }
@@ -111,6 +121,8 @@ result<users_file> users_file::open(const std::filesystem::path& path) {
   const int held = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (held < 0) return failed(lock);
   users_file file(real, held);
+  // Whoever may edit the file may lock it, whoever did so first.
+  if (!give_to_owner_of(real, held)) return failed(lock);
   while (::flock(held, LOCK_EX) != 0)
     if (errno != EINTR) return failed(lock);
   if (kind == std::filesystem::file_type::not_found) return file;
@@ -138,14 +150,7 @@ bool users_file::has(std::string_view user) const {
 std::optional<std::string> users_file::get(std::string_view user, std::string_view key) const {
   const toml::table root = toml::parse(text_);
   const toml::table* const table = find_user(root, user);
-  const toml::node* const node = table == nullptr ? nullptr : table->get(key);
-  if (node == nullptr) return std::nullopt;
-  if (const auto* text = node->as_string()) return toml_text(text->get());
-  std::string list;
-  if (const auto* array = node->as_array())
-    for (const toml::node& one : *array)
-      list += (list.empty() ? "" : ", ") + toml_text(one.value_or(std::string()));
-  return "[" + list + "]";
+  return table == nullptr ? std::nullopt : (*table)[key].value<std::string>();
 }
 
 result<void> users_file::add(std::string_view user) {
@@ -182,17 +187,15 @@ result<void> users_file::set(std::string_view user, std::string_view key, std::s
   return {};
 }
 
-// The new file is whole and on disk before it gets the name; the owner of the old one owns it.
+// The new file is whole and on disk before it gets the name; owner, group and mode are the old
+// one's.
 result<void> users_file::write(const std::filesystem::path& fresh) const {
   const descriptor out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (out.number() < 0) return failed(fresh);
+  if (!give_to_owner_of(path_, out.number())) return failed(fresh);
   struct stat old {};
-  if (::stat(path_.c_str(), &old) == 0) {
-    const bool kept =
-        ::fchmod(out.number(), old.st_mode & 07777) == 0 &&
-        (old.st_uid == ::geteuid() || ::fchown(out.number(), old.st_uid, old.st_gid) == 0);
-    if (!kept) return failed(fresh);
-  }
+  if (::stat(path_.c_str(), &old) == 0 && ::fchmod(out.number(), old.st_mode & 07777) != 0)
+    return failed(fresh);
   std::string_view left(text_);
   while (!left.empty()) {
     const ssize_t count = ::write(out.number(), left.data(), left.size());

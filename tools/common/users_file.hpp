@@ -18,8 +18,8 @@ namespace ima::tools {
 ///     file->commit();
 class users_file {
  public:
-  /// Waits for the lock that editors hold, a file of the same name with `.lock`; it goes with the
-  /// object. A file that does not exist is empty. Errors: fault::caller `config-file`;
+  /// Waits for the lock that editors hold, a file of the same name with `.lock` and the same owner;
+  /// it goes with the object. A file that does not exist is empty. Errors: fault::caller `config-file`;
   /// fault::temporary `storage`; those of read_users().
   static result<users_file> open(const std::filesystem::path& path);
   users_file(users_file&& other) noexcept;
@@ -27,7 +27,7 @@ class users_file {
   ~users_file();
 
   bool has(std::string_view user) const;
-  /// The value of a key as it stands in the file, in TOML; nothing where it is not there.
+  /// The text that is the value of a key; nothing where it is not there, or no text.
   std::optional<std::string> get(std::string_view user, std::string_view key) const;
 
   /// Error: fault::refused `user-exists`.
@@ -38,8 +38,8 @@ class users_file {
   /// Gives a key this value, which is TOML; an empty one takes the key out.
   result<void> set(std::string_view user, std::string_view key, std::string_view value);
 
-  /// Checks the new text as read_users() does and puts it in place of the old, keeping mode and
-  /// owner. Durable when it returns. Errors: those of read_users(); fault::temporary `storage`.
+  /// Checks the new text as read_users() does and puts it in place of the old, keeping mode, owner
+  /// and group. Durable when it returns. Errors: those of read_users(); fault::temporary `storage`.
   result<void> commit();
 
  private:

@@ -7,12 +7,14 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace ima;
@@ -116,6 +118,35 @@ TEST_CASE("editors at the same time lose nothing, and mode and link stay") {
   CHECK(count == 20);
   CHECK(std::filesystem::is_symlink(f.path / "link.toml"));
   CHECK(std::filesystem::status(f.file).permissions() == std::filesystem::perms(0640));
+}
+
+TEST_CASE("the file and its lock belong to whom the file belonged, whoever edits it") {
+  if (::geteuid() != 0) return;  // nobody else can make files of others
+  folder f;
+  f.write("[users.bob]\nmailbox = \"bob\"\n");
+  const auto owner_of = [](const std::filesystem::path& path) {
+    struct stat facts {};
+    REQUIRE(::stat(path.c_str(), &facts) == 0);
+    return std::pair(facts.st_uid, facts.st_gid);
+  };
+  for (const auto& owner :
+       {std::pair<uid_t, gid_t>(0, 12345), std::pair<uid_t, gid_t>(54321, 12345)}) {
+    REQUIRE(::chown(f.file.c_str(), owner.first, owner.second) == 0);
+    edit(f, [](users_file& u) { return u.set("bob", "mailbox", "\"other\""); });
+    CHECK(owner_of(f.file) == owner);
+    CHECK(owner_of(f.file.string() + ".lock") == owner);
+  }
+}
+
+TEST_CASE("the text of a key is had as it is") {
+  folder f;
+  f.write("[users.bob]\nmailbox = \"b\\\"ob\"\naddresses = [\"bob@b.example\"]\n");
+  const auto file = users_file::open(f.file);
+  REQUIRE(file);
+  CHECK(file->get("bob", "mailbox") == "b\"ob");
+  CHECK(file->get("bob", "addresses") == std::nullopt);
+  CHECK(file->get("bob", "password") == std::nullopt);
+  CHECK(file->get("eve", "mailbox") == std::nullopt);
 }
 
 TEST_CASE("a changed file is taken up at the next proof, and a broken one changes nothing") {
