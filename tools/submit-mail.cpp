@@ -200,12 +200,15 @@ int submit(options& given) {
 void add_options(CLI::App& app, options& given) {
   auto* file = app.add_option("MESSAGE", given.path,
                               "The message; standard input where it is - or left out");
-  tools::add_draft_options(app, given.draft)->excludes(file);
-  app.add_flag("--queue", given.show_queue, "Say which of the user's messages wait to be sent")
-      ->excludes(file);
-  app.add_option("--save", given.send.save, "The folder that keeps a copy, for instance 'sent'");
+  auto* from = tools::add_draft_options(app, given.draft)->excludes(file);
+  auto* queue =
+      app.add_flag("--queue", given.show_queue, "Say which of the user's messages wait to be sent")
+          ->excludes(file)
+          ->excludes(from);
+  app.add_option("--save", given.send.save, "The folder that keeps a copy, for instance 'sent'")
+      ->excludes(queue);
   const auto add_list = [&](const char* name, std::vector<std::string>& list, const char* help) {
-    app.add_option(name, list, help)->allow_extra_args(false);
+    app.add_option(name, list, help)->allow_extra_args(false)->excludes(queue);
   };
   add_list("--answered", given.answered, "FOLDER/ID of a message to be marked answered");
   add_list("--forwarded", given.forwarded, "FOLDER/ID of a message to be marked forwarded");

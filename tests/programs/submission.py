@@ -44,6 +44,14 @@ with Tests() as t:
     t.equal("in another's name", refused.code, 1)
     t.contains("and is told why", refused.err, "[from]")
 
+    file = b.write("letter.ima", letter.decode())
+    for words in ([file, "--bcc", "alice@a.example"], [file, "--from", "bob@b.example"],
+                  ["--to", "alice@a.example"], ["--bcc", "alice@a.example"], ["--subject", "x"],
+                  ["--attach", file], ["--header", "x: y"], ["--queue", "--from", "bob@b.example"],
+                  ["--queue", "--save", "inbox"], ["--queue", file]):
+        done = submit(*words, message=letter)
+        t.equal(f"{words[0]} {words[1]} says what is not possible", (done.code, done.out), (64, ""))
+
     made = submit("--from", "Bob <bob@b.example>", "--to", "alice@a.example", "--to",
                   "nobody@a.example", "--subject", "Two", "--json")
     t.equal("one who does not exist", made.code, 1)

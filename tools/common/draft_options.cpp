@@ -97,22 +97,24 @@ result<draft> make_draft(const draft_options& given) {
 CLI::Option* add_draft_options(CLI::App& app, draft_options& given) {
   CLI::Option* from = app.add_option("--from", given.from, "Who writes: 'Alice <alice@a.example>'");
   const auto add_list = [&](const char* name, std::vector<std::string>& list, const char* help) {
-    app.add_option(name, list, help)->allow_extra_args(false);
+    app.add_option(name, list, help)->allow_extra_args(false)->needs(from);
   };
   add_list("--to", given.to, "A recipient; may be repeated");
   add_list("--cc", given.cc, "A recipient of a copy; may be repeated");
   add_list("--bcc", given.bcc, "A recipient that the others do not see; may be repeated");
-  app.add_option("--subject", given.subject, "The subject");
+  app.add_option("--subject", given.subject, "The subject")->needs(from);
   // What a shell makes of a variable that is not set must not pass for "no text".
   const CLI::Validator named(
       [](const std::string& path) { return path.empty() ? "names no file" : ""; }, "");
   app.add_option("--text", given.text_file, "The text; '-' is standard input")
       ->type_name("FILE")
-      ->check(named);
+      ->check(named)
+      ->needs(from);
   app.add_option("--attach", given.attachments, "A file to attach; may be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE")
-      ->check(named);
+      ->check(named)
+      ->needs(from);
   add_list("--header", given.headers, "Another header, 'name: value'; may be repeated");
   return from;
 }

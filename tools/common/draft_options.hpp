@@ -24,7 +24,7 @@ struct draft_options {
 
 /// Adds `--from`, `--to`, `--cc`, `--bcc`, `--subject`, `--text`, `--attach` and `--header`;
 /// returns
-/// `--from`, without which there is no message. `given` outlives `app`.
+/// `--from`, which all others need: without it there is no message. `given` outlives `app`.
 CLI::Option* add_draft_options(CLI::App& app, draft_options& given);
 
 /// Reads every file once. Errors: those of service::composition and service::address_from_person;
