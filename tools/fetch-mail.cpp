@@ -146,7 +146,10 @@ result<void> fetch(options& given) {
   auto downloads = mirror::download_folder::open(given.directory);
   if (!downloads) return downloads.error();
   run work{given, *local, *downloads};
-  if (auto shown = work.show_maildir(); !shown) return shown.error();
+  // Flags that were changed there go along. Where it cannot be updated, mail is fetched all the
+  // same, and the update behind that fails too.
+  if (auto shown = work.show_maildir(); !shown)
+    tools::print_error("{}: {}\n", program, shown.error().message());
   for (auto pause = std::chrono::seconds(1);;
        pause = std::min(2 * pause, std::chrono::seconds(300))) {
     const auto began = std::chrono::steady_clock::now();

@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "exit_codes.hpp"
+#include "index_path.hpp"
 #include "output.hpp"
 
 #include <ima/mailbox/mailbox.hpp>
@@ -82,10 +83,20 @@ class progress {
   std::uint64_t failed_ = 0;
 };
 
+translate::transfer_options transfer_of(const options& given) {
+  translate::transfer_options what;
+  what.from = *translate::format_of(given.from);
+  what.to = *translate::format_of(given.to);
+  what.in = given.in;
+  what.out = given.out;
+  what.bounds = unbounded_body();
+  if (what.from == translate::format::mailbox) what.in_box = tools::options_for(given.in);
+  if (what.to == translate::format::mailbox) what.out_box = tools::options_for(given.out);
+  return what;
+}
+
 int translate_all(const options& given) {
-  translate::transfer_options what{*translate::format_of(given.from),
-                                   *translate::format_of(given.to), given.in, given.out,
-                                   unbounded_body()};
+  const translate::transfer_options what = transfer_of(given);
   progress shown;
   std::optional<error> only;  // the problem of a single message is the program's
   const bool many = what.from != translate::format::eml && what.from != translate::format::ima;
@@ -123,7 +134,7 @@ int send_one(const options& given) {
 
 result<translate::mirror_changes> update_mirror(const options& given, progress& shown) {
   auto& disk = mailbox::posix_file_system();
-  auto box = mailbox::mailbox::open(disk, given.in);
+  auto box = mailbox::mailbox::open(disk, given.in, tools::options_for(given.in));
   if (!box) return box.error();
   return translate::mirror_to_maildir(
       *box, disk, given.out,

@@ -2,6 +2,7 @@
 only what changed is written, and the flags that they set go the whole way back."""
 
 from harness import Domain, Tests, authority, run
+from imrp import Client, give
 from maildir_readers import (COUNT, by_dovecot, by_mblaze, by_mutt, by_notmuch, file_of, fill,
                              flags_in_box, set_file_flags)
 
@@ -10,6 +11,12 @@ def files_in(place):
     """What tells one state of the Maildir's files from another."""
     return {(str(p.relative_to(place)), p.stat().st_ino, p.stat().st_mtime_ns)
             for d in ("cur", "new", ".Archive/cur", ".Archive/new") for p in (place / d).iterdir()}
+
+
+def listed(place):
+    """The mail in the inbox, as text."""
+    return "".join(p.read_text(errors="replace") for d in ("cur", "new")
+                   for p in (place / d).iterdir())
 
 
 with Tests() as t:
@@ -71,4 +78,29 @@ with Tests() as t:
             [f"Grüße {n}" for n in (0, 4, 5, 6)])
     t.equal("and everything is still there", len(files_in(maildir)), COUNT + 1)
     t.equal("nothing is left to be done", fetch().out, "")
+
+    # What cannot be shown there keeps no mail away: a damaged message, a folder with a long name.
+    there = Client(t, server.address, ca, "bob")
+    there.ask("CREATE-FOLDER " + "f" * 255)
+    lost = file_of(maildir, 2)
+    lost.unlink()
+    damaged = copy / "msg" / lost.name.split(".")[1][:2] / lost.name.split(".")[1] / "message.ima"
+    octets = damaged.read_bytes()
+    damaged.write_bytes(b"nonsense\n")
+    for subject in ("first", "second"):
+        give(t, b, bob, subject)
+        done = b.fetch("bob", copy, "--maildir", maildir)
+        t.equal(f"{subject}: the rest is done", (done.code, done.out.endswith(f" {subject}\n")), (2, True))
+        t.contains(f"{subject}: the damage is said", done.err, "[message-damaged]")
+        t.contains(f"{subject}: and is shown", listed(maildir), f"Subject: {subject}\n")
+    damaged.write_bytes(octets)
+    (maildir / ".ima-mirror").write_text("nonsense\n")
+    give(t, b, bob, "third")
+    done = b.fetch("bob", copy, "--maildir", maildir)
+    t.equal("with a damaged state", (done.code, done.out.endswith(" third\n")), (75, True))
+    t.contains("which is said", done.err, "[mirror-state]")
+    (maildir / ".ima-mirror").unlink()
+    b.fetch("bob", copy, "--maildir", maildir)
+    t.true("afterwards all is there", file_of(maildir, 2).exists() and "third" in listed(maildir))
+    t.equal("whoever translates leaves no index in what others serve", list(bob.glob("index*")), [])
     t.equal("an orderly end", server.stop(), 0)

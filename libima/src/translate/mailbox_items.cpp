@@ -200,7 +200,7 @@ result<void> stored_body::open_part_at(std::uint64_t offset) {
 }
 
 result<std::unique_ptr<item_source>> open_mailbox_source(const transfer_options& what) {
-  IMA_TRY(opened, mailbox::mailbox::open(mailbox::posix_file_system(), what.in));
+  IMA_TRY(opened, mailbox::mailbox::open(mailbox::posix_file_system(), what.in, what.in_box));
   auto box = std::make_shared<mailbox::mailbox>(std::move(opened));
   IMA_CHECK(box->take_in());
   IMA_TRY(folders, box->folders());
@@ -212,7 +212,7 @@ result<std::unique_ptr<item_target>> open_mailbox_target(const transfer_options&
   auto& disk = mailbox::posix_file_system();
   auto made = mailbox::mailbox::create(disk, what.out);
   if (!made && made.error().rule != "mailbox-exists") return made.error();
-  IMA_TRY(box, mailbox::mailbox::open(disk, what.out));
+  IMA_TRY(box, mailbox::mailbox::open(disk, what.out, what.out_box));
   return std::unique_ptr<item_target>(std::make_unique<mailbox_target>(what, disk, std::move(box)));
 }
 

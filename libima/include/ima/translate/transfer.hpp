@@ -3,6 +3,7 @@
 #include <ima/error.hpp>
 #include <ima/export.hpp>
 #include <ima/limits.hpp>
+#include <ima/mailbox/mailbox.hpp>
 #include <ima/translate/remark.hpp>
 
 #include <cstdint>
@@ -33,6 +34,8 @@ struct transfer_options {
   std::string in = "-";       ///< A path; "-" is standard input, for formats that are files.
   std::string out = "-";      ///< A path; "-" is standard output, for formats that are files.
   limits bounds;              ///< For each message.
+  mailbox::options in_box;    ///< How `in` is opened where it is a mailbox.
+  mailbox::options out_box;   ///< The same for `out`.
 };
 
 /// What became of one message.
