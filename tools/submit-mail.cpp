@@ -7,16 +7,10 @@
 
 #include <ima/service/message_file.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -87,18 +81,6 @@ result<void> read_references(options& given) {
   return {};
 }
 
-// A file under no name, which goes with the program.
-result<int> unnamed_file() {
-  std::error_code failed;
-  const auto folder = std::filesystem::temp_directory_path(failed);
-  if (failed) return error{fault::temporary, "storage", "TMPDIR", failed.message()};
-  std::string name = (folder / "ima-submit-XXXXXX").string();
-  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-  if (fd < 0) return error{fault::temporary, "storage", name, std::strerror(errno)};
-  ::unlink(name.c_str());
-  return fd;
-}
-
 // The message, from its file or made of the options.
 result<service::message_file> open_message(const options& given) {
   const limits& bounds = given.office.client.bounds;
@@ -106,10 +88,7 @@ result<service::message_file> open_message(const options& given) {
     return service::message_file::open(given.path.empty() ? "-" : given.path, bounds);
   auto composed = tools::compose(given.draft);
   if (!composed) return composed.error();
-  const auto file = unnamed_file();
-  if (!file) return file.error();
-  if (auto good = composed->write(*file); !good) return good.error();
-  return service::message_file::open(fmt::format("/proc/self/fd/{}", *file), bounds);
+  return service::message_file::of(*composed, bounds);
 }
 
 void print(const retrieval::recipient_outcome& o, bool json) {

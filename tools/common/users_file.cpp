@@ -1,5 +1,6 @@
 #include "users_file.hpp"
 
+#include "descriptor.hpp"
 #include "users.hpp"
 
 #include <ima/small_file.hpp>
@@ -22,20 +23,6 @@ namespace {
 error failed(const std::filesystem::path& path) {
   return {fault::temporary, "storage", path.string(), std::strerror(errno)};
 }
-
-class descriptor {
- public:
-  explicit descriptor(int number) : number_(number) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 // Where lines of a text begin; lines count from 1.
 std::size_t line_begin(std::string_view text, std::size_t line) {
@@ -74,7 +61,7 @@ std::size_t last_line(const toml::table& table) {
 
 result<void> sync_directory(const std::filesystem::path& path) {
   const descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0 || ::fsync(directory.number()) != 0) return failed(path);
+  if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failed(path);
   return {};
 }
 
@@ -191,19 +178,19 @@ result<void> users_file::set(std::string_view user, std::string_view key, std::s
 // one's.
 result<void> users_file::write(const std::filesystem::path& fresh) const {
   const descriptor out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (out.number() < 0) return failed(fresh);
-  if (!give_to_owner_of(path_, out.number())) return failed(fresh);
+  if (out.get() < 0) return failed(fresh);
+  if (!give_to_owner_of(path_, out.get())) return failed(fresh);
   struct stat old {};
-  if (::stat(path_.c_str(), &old) == 0 && ::fchmod(out.number(), old.st_mode & 07777) != 0)
+  if (::stat(path_.c_str(), &old) == 0 && ::fchmod(out.get(), old.st_mode & 07777) != 0)
     return failed(fresh);
   std::string_view left(text_);
   while (!left.empty()) {
-    const ssize_t count = ::write(out.number(), left.data(), left.size());
+    const ssize_t count = ::write(out.get(), left.data(), left.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failed(fresh);
     left.remove_prefix(static_cast<std::size_t>(count));
   }
-  return ::fsync(out.number()) == 0 ? result<void>() : failed(fresh);
+  return ::fsync(out.get()) == 0 ? result<void>() : failed(fresh);
 }
 
 result<void> users_file::commit() {

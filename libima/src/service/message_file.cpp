@@ -1,6 +1,7 @@
 #include "service/spool.hpp"
 #include "support/descriptor.hpp"
 #include "support/try.hpp"
+#include "support/unnamed_file.hpp"
 
 #include <ima/message.hpp>
 #include <ima/service/message_file.hpp>
@@ -126,6 +127,16 @@ result<message_file> message_file::open(const std::string& path, const limits& b
     IMA_TRY(made, spool::create());
     s->aside.emplace(std::move(made));
   }
+  IMA_CHECK(s->check(bounds));
+  return message_file(std::move(s));
+}
+
+result<message_file> message_file::of(composition& message, const limits& bounds) {
+  auto s = std::make_unique<state>();
+  s->path = "the message";
+  IMA_TRY(file, unnamed_file("storage"));
+  IMA_CHECK(message.write(file.get()));
+  s->file = std::move(file);
   IMA_CHECK(s->check(bounds));
   return message_file(std::move(s));
 }

@@ -5,6 +5,7 @@
 #include <ima/export.hpp>
 #include <ima/header.hpp>
 #include <ima/limits.hpp>
+#include <ima/service/compose.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,9 @@ class IMA_API message_file : public body_source {
   /// opened; fault::peer with the rules of docs/message.md, and `trailing` for octets after the
   /// message; fault::temporary, rule `storage`.
   static result<message_file> open(const std::string& path, const limits& bounds = {});
+  /// A message that was just made, which is put aside on disk. Errors: those of
+  /// composition::write; fault::peer and fault::temporary as above.
+  static result<message_file> of(composition& message, const limits& bounds = {});
   message_file(message_file&&) noexcept;
   message_file& operator=(message_file&&) noexcept;
   ~message_file() override;
