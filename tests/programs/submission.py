@@ -14,7 +14,7 @@ with Tests() as t:
     ca = authority(t.work)
     hosts = {}
     a, b = Domain(t, ca, "a.example", hosts), Domain(t, ca, "b.example", hosts)
-    alice, bob = a.add_user("alice"), b.add_user("bob")
+    alice, ann, bob = a.add_user("alice"), a.add_user("ann"), b.add_user("bob")
     full = a.add_user("full")
     a.admin("mailbox", "quota", full, "--octets", "1")
     a.start("server-receive")
@@ -39,6 +39,14 @@ with Tests() as t:
     t.equal("from then on he may send", (sent.code, sent.out), (0, "OK alice@a.example\n"))
     t.equal("it is there", len(stored(alice)), 1)
     t.equal("once", (submit(message=letter).code, len(stored(alice))), (0, 1))
+    # The envelope is outside the digest: another recipient is no repetition.
+    for envelope, told in (("bcc: ann", "OK alice@a.example\nOK ann@a.example\n"),
+                           ("for: ann", "OK ann@a.example\n")):
+        wider = letter.replace(b"\nto:", f"\n{envelope}@a.example\nto:".encode(), 1)
+        sent = submit(message=wider)
+        t.equal(f"the same with {envelope}", (sent.code, "".join(sorted(sent.out.splitlines(True)))),
+                (0, told))
+        t.equal("everybody has it once", (len(stored(alice)), len(stored(ann))), (1, 1))
     other = b.message("--to", "alice@a.example", sender="eve@b.example")
     refused = submit(message=other)
     t.equal("in another's name", refused.code, 1)

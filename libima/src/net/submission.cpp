@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,12 +41,7 @@ class teller : public send_observer {
         tell({what, a, host.problem});
   }
 
-  send_verdict verdict() const {
-    const bool none_lost = !told(kind::fail) && !told(kind::defer);
-    if (none_lost) return told(kind::queued) ? send_verdict::queued : send_verdict::delivered;
-    if (told(kind::ok) || told(kind::queued)) return send_verdict::mixed;
-    return told(kind::fail) ? send_verdict::refused : send_verdict::deferred;
-  }
+  send_verdict verdict() const { return retrieval::verdict_of(told_); }
 
  private:
   kind kind_of(delivery::outcome what) const noexcept {
@@ -64,16 +58,15 @@ class teller : public send_observer {
   }
 
   void tell(const recipient_outcome& what) {
-    told_.insert(what.what);
+    told_.push_back(what);
     outcome_(what);
   }
-  bool told(kind what) const { return told_.contains(what); }
 
   std::vector<address> recipients_;
   const retrieval::submission::tell_outcome& outcome_;
   const retrieval::submission::tell_note& note_;
   kind for_now_ = kind::defer;  // what a problem for now means
-  std::set<kind> told_;
+  std::vector<recipient_outcome> told_;
 };
 
 }  // namespace

@@ -137,6 +137,17 @@ std::optional<send_verdict> send_verdict_from(std::string_view word) noexcept {
   return static_cast<send_verdict>(found - verdict_words.begin());
 }
 
+send_verdict verdict_of(std::span<const recipient_outcome> outcomes) noexcept {
+  using kind = recipient_outcome::kind;
+  const auto any = [&](kind what) {
+    return std::ranges::find(outcomes, what, &recipient_outcome::what) != outcomes.end();
+  };
+  const bool none_lost = !any(kind::fail) && !any(kind::defer);
+  if (none_lost) return any(kind::queued) ? send_verdict::queued : send_verdict::delivered;
+  if (any(kind::ok) || any(kind::queued)) return send_verdict::mixed;
+  return any(kind::fail) ? send_verdict::refused : send_verdict::deferred;
+}
+
 result<void> check_user(std::string_view user) {
   if (user.empty() || user.size() > longest_user || user.find(' ') != std::string_view::npos)
     return malformed("user", "a user name is one word of 1 to 128 octets");

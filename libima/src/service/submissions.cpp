@@ -40,14 +40,14 @@ class spooled_body : public body_source {
 
 class known_submission : public retrieval::submission {
  public:
-  explicit known_submission(std::shared_ptr<const report> r) : report_(std::move(r)) {}
-  const report* known() const noexcept override { return report_.get(); }
+  explicit known_submission(report r) : report_(std::move(r)) {}
+  const report* known() const noexcept override { return &report_; }
   result<void> write(const part_slice&) override { return over(); }
   result<send_end> finish(const tell_outcome&, const tell_note&) override { return over(); }
 
  private:
   static error over() { return {fault::caller, "out-of-turn", "", "the message was sent before"}; }
-  std::shared_ptr<const report> report_;
+  report report_;
 };
 
 // Ends the run of a message, however it ends.
@@ -60,7 +60,7 @@ class running {
   ~running() {
     if (all_ != nullptr) all_->end(what_);
   }
-  void remember(retrieval::submission::report report) { all_->remember(what_, std::move(report)); }
+  void remember(const retrieval::submission::report& report) { all_->remember(what_, report); }
 
  private:
   submissions* all_;
@@ -181,32 +181,47 @@ void submissions::end(const key& what) {
   running_.erase(what);
 }
 
-void submissions::remember(const key& what, retrieval::submission::report report) {
+void submissions::remember(const key& what, const retrieval::submission::report& report) {
   const std::scoped_lock guard(mutex_);
-  auto kept = std::make_shared<const retrieval::submission::report>(std::move(report));
-  if (!known_.emplace(what, kept).second) return;
-  order_.push_back(what);
-  remembered_ += kept->outcomes.size() + 1;
-  while (remembered_ > most_remembered) {
-    const auto oldest = known_.find(order_.front());
-    remembered_ -= oldest->second->outcomes.size() + 1;
-    known_.erase(oldest);
-    order_.pop_front();
-  }
+  const auto [at, fresh] = known_.try_emplace(what);
+  if (fresh) order_.push_back(what);
+  known_message& known = at->second;
+  remembered_ -= fresh ? 0 : known.weight();
+  for (const auto& each : report.outcomes)
+    known.outcomes.insert_or_assign(each.recipient.key(), each);
+  if (!report.end.saved.empty()) known.saved = report.end.saved;
+  remembered_ += known.weight();
+  while (remembered_ > most_remembered) forget_oldest();
 }
 
-std::shared_ptr<const retrieval::submission::report> submissions::find(const key& what) const {
+void submissions::forget_oldest() {
+  const auto oldest = known_.find(order_.front());
+  remembered_ -= oldest->second.weight();
+  known_.erase(oldest);
+  order_.pop_front();
+}
+
+std::optional<retrieval::submission::report> submissions::find(
+    const key& what, std::span<const address> recipients) const {
   const std::scoped_lock guard(mutex_);
-  const auto found = known_.find(what);
-  return found == known_.end() ? nullptr : found->second;
+  const auto known = known_.find(what);
+  if (known == known_.end()) return std::nullopt;
+  retrieval::submission::report told;
+  for (const address& recipient : recipients) {
+    const auto each = known->second.outcomes.find(recipient.key());
+    if (each == known->second.outcomes.end()) return std::nullopt;
+    told.outcomes.push_back(each->second);
+  }
+  told.end = {retrieval::verdict_of(told.outcomes), known->second.saved};
+  return told.end.what == send_verdict::refused ? std::nullopt : std::optional(std::move(told));
 }
 
 result<std::unique_ptr<retrieval::submission>> begin_submission(
     submissions& all, mail_submitter& sender, std::shared_ptr<mailbox::mailbox> mail,
     const submissions::key& what, const send_options& options, const header_block& header) {
-  if (auto known = all.find(what))
+  if (auto known = all.find(what, header.recipients()))
     return std::unique_ptr<retrieval::submission>(
-        std::make_unique<known_submission>(std::move(known)));
+        std::make_unique<known_submission>(*std::move(known)));
   if (!all.begin(what)) return refusal(reason::in_progress, "the same message is being sent");
   running run(all, what);
   IMA_CHECK(check_messages(*mail, options.answered));

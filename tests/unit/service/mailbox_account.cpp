@@ -111,9 +111,11 @@ struct office {
 };
 
 header_block message(const std::string& subject, const std::string& text,
-                     std::string_view from = "bob@b.example") {
+                     std::string_view from = "bob@b.example",
+                     const std::vector<std::string>& envelope = {}) {
   header_builder builder;
   builder.field("from", from).field("to", "alice@a.example").field("cc", "carol@c.example");
+  for (const std::string& recipient : envelope) builder.field("for", recipient);
   builder.field("subject", subject);
   builder.part({text.size(), digest::of(text), "text/plain", "", "", "", ""});
   return builder.build().value();
@@ -335,6 +337,36 @@ TEST_CASE("a message is sent, saved once and marked, and told again when it come
   CHECK(again->known()->end.what == send_verdict::mixed);
   CHECK(again->known()->outcomes.size() == 2);
   CHECK(o.sender.bodies == std::vector<std::string>{"!"});
+}
+
+TEST_CASE("a message that comes again for other people is sent, and for the same ones told again") {
+  office o;
+  const auto send_to = [&](const std::vector<std::string>& recipients) {
+    const header_block header = message("News", "!", "bob@b.example", recipients);
+    const auto s = o.bob->send({"inbox", {}, {}, {}}, header).value();
+    heard h;
+    if (s->known() == nullptr) {
+      office::write(*s, header, "!");
+      REQUIRE(h.finish(*s));
+    } else {
+      h.lines.push_back("known: " + std::string(to_string(s->known()->end.what)));
+      for (const auto& each : s->known()->outcomes)
+        h.lines.push_back(std::string(to_string(each.what)) + " " +
+                          std::string(each.recipient.text()));
+    }
+    return h.lines;
+  };
+  using lines = std::vector<std::string>;
+  const std::string dan = "dan@d.example", alice = "alice@a.example", carol = "carol@c.example";
+  CHECK(send_to({dan}) == lines{"OK dan@d.example", "a.example: taken"});
+  CHECK(send_to({alice}) == lines{"OK alice@a.example", "a.example: taken"});
+  CHECK(send_to({dan}) == lines{"known: delivered", "OK dan@d.example"});
+  CHECK(send_to({dan, alice}) == lines{"known: delivered", "OK dan@d.example", "OK " + alice});
+  CHECK(send_to({dan, carol}) == lines{"OK " + dan, "FAIL " + carol, "a.example: taken"});
+  CHECK(send_to({carol, alice}) == lines{"known: mixed", "FAIL " + carol, "OK " + alice});
+  CHECK(send_to({carol}) == lines{"FAIL " + carol, "a.example: taken"});
+  CHECK(o.sender.bodies.size() == 4);
+  CHECK(o.bob->status("inbox").value().messages == 1);
 }
 
 TEST_CASE("what was not sent is neither saved nor marked nor remembered") {

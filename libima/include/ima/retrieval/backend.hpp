@@ -63,12 +63,12 @@ class submission {
  public:
   virtual ~submission() = default;
 
-  /// What became of a message that was sent before; null where it was not.
+  /// What became of a message that was sent to the same recipients before.
   struct report {
     std::vector<recipient_outcome> outcomes;  ///< One for each recipient, as they were told then.
-    send_end end;                             ///< As it ended then.
+    send_end end;                             ///< Their sum.
   };
-  /// Where it is not null the body does not move, and finish() is not called.
+  /// Null where it was not; otherwise the body does not move, and finish() is not called.
   virtual const report* known() const noexcept { return nullptr; }
 
   /// The next slice of the message's body_reader; parts that the user has already come here, too.

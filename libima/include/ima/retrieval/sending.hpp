@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,9 @@ enum class send_verdict : std::uint8_t {
 IMA_API std::string_view to_string(send_verdict v) noexcept;
 /// The verdict of a word, or nothing.
 IMA_API std::optional<send_verdict> send_verdict_from(std::string_view word) noexcept;
+
+/// The verdict that sums up what became of all recipients.
+IMA_API send_verdict verdict_of(std::span<const recipient_outcome> outcomes) noexcept;
 
 /// The end of a SEND.
 struct send_end {
