@@ -33,7 +33,7 @@ result<void> add_line(std::string& out, std::string_view name, std::string_view 
   return {};
 }
 
-result<void> take_line(record& note, std::string_view name, std::string_view value) {
+result<void> take_value(record& note, std::string_view name, std::string_view value) {
   if (name == "verified-domain") note.verified_domain = value;
   if (name == "peer") note.peer = value;
   if (name == "tls") note.tls = value;
@@ -43,10 +43,18 @@ result<void> take_line(record& note, std::string_view name, std::string_view val
   if (name == "flags") note.flags = split_flags(value);
   if (name == "origin") note.origin = value;
   if (name == "received") {
-    IMA_TRY(when, timestamp::parse(value));
-    note.received = when;
+    const auto when = timestamp::parse(value);
+    if (!when) return damaged("received: is not a time");
+    note.received = *when;
   }
   return {};
+}
+
+result<void> take_line(record& note, octets line) {
+  if (utf8::find_forbidden(line) != octets::npos) return damaged("not UTF-8 without controls");
+  const std::size_t colon = line.find(": ");
+  if (colon == octets::npos) return damaged("a line without a colon");
+  return take_value(note, line.substr(0, colon), line.substr(colon + 2));
 }
 
 }  // namespace
@@ -110,17 +118,15 @@ result<std::string> write_record(const record& note) {
   return out;
 }
 
-result<record> read_record(octets text, std::size_t& size) {
-  const std::size_t end = text.find("\n\n");
-  if (!text.starts_with(first_line) || end == octets::npos) return damaged("no record");
-  size = end + 2;
+result<record> read_record(octets text) {
+  if (!text.starts_with(first_line) || !text.ends_with("\n\n")) return damaged("no record");
+  if (text.size() > record_limit) return damaged("it is too long");
+  if (record_value(text, "received").empty()) return damaged("received: is missing");
   record note;
-  octets lines = text.substr(first_line.size(), end + 1 - first_line.size());
+  octets lines = text.substr(first_line.size(), text.size() - 1 - first_line.size());
   while (!lines.empty()) {
     const octets line = lines.substr(0, lines.find('\n'));
-    const std::size_t colon = line.find(": ");
-    if (colon == octets::npos) return damaged("a line without a colon");
-    IMA_CHECK(take_line(note, line.substr(0, colon), line.substr(colon + 2)));
+    IMA_CHECK(take_line(note, line));
     lines.remove_prefix(line.size() + 1);
   }
   return note;

@@ -15,9 +15,9 @@ inline constexpr std::size_t most_flags = 64;  ///< Of one message.
 /// `folder-name`.
 result<std::string> write_record(const record& note);
 
-/// Reads a record that `text` begins with; `size` gets its length. Error: fault::temporary
-/// `message-damaged`.
-result<record> read_record(octets text, std::size_t& size);
+/// Reads a record, blank line included. Error: fault::temporary `message-damaged`, whatever is
+/// wrong with it.
+result<record> read_record(octets text);
 
 result<void> check_folder_name(std::string_view name);
 result<void> check_flag(std::string_view flag);

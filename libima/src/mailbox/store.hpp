@@ -140,7 +140,8 @@ struct mailbox::state {
 /// A message's text file, its front read: record and header block.
 struct stored_text {
   std::shared_ptr<const file> text;
-  std::string record;
+  std::string record;         ///< As it stands there,
+  ima::mailbox::record note;  ///< and what it says.
   header_block header;
   std::uint64_t inline_offset = 0;  ///< Where the inline parts begin.
 };

@@ -83,8 +83,11 @@ result<stored_text> open_text(file_system& files, const layout::object& what) {
   auto header = header_block::parse(octets(front).substr(ends->record, ends->header - ends->record),
                                     reading_limits());
   if (!header) return damaged(what, header.error().message());
-  return stored_text{std::shared_ptr<const file>(std::move(text)), front.substr(0, ends->record),
-                     *header, ends->header};
+  front.resize(ends->record);
+  auto note = read_record(front);
+  if (!note) return damaged(what, "record: " + note.error().text);
+  return stored_text{std::shared_ptr<const file>(std::move(text)), std::move(front),
+                     *std::move(note), *header, ends->header};
 }
 
 result<std::unique_ptr<part_source>> open_part_of(file_system& files, const layout::object& what,

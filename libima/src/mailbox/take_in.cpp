@@ -66,15 +66,13 @@ bool concerns_one_message(const error& e) {
 result<message_record> describe_message(file_system& files, const layout::object& what,
                                         std::string_view id, index& folders) {
   IMA_TRY(text, open_text(files, what));
-  std::size_t size = 0;
-  IMA_TRY(note, read_record(text.record, size));
-  IMA_TRY(folder, folders.folder(note.folder));
-  std::erase_if(note.flags, [](const std::string& flag) { return !check_flag(flag); });
-  if (note.flags.size() > most_flags) note.flags.resize(most_flags);
-  const std::int64_t arrived = note.received.at.time_since_epoch().count();
+  std::vector<std::string>& flags = text.note.flags;
+  IMA_TRY(folder, folders.folder(text.note.folder));
+  if (flags.size() > most_flags) flags.resize(most_flags);
+  const std::int64_t arrived = text.note.received.at.time_since_epoch().count();
   return message_record{std::string(id), folder ? folder->number : 1,
                         text.header.size() + text.header.body_size(),
-                        std::max<std::int64_t>(arrived, 0), join_flags(std::move(note.flags))};
+                        std::max<std::int64_t>(arrived, 0), join_flags(std::move(flags))};
 }
 
 // new/ is synced first: a deliverer that has not come so far yet may never come, and the journal

@@ -522,6 +522,53 @@ TEST_CASE("a record with a time before 1970 or flags that are none is taken in a
   CHECK(all(box).at(0).flags == std::vector<std::string>{"seen", "x"});
 }
 
+TEST_CASE("a wrong octet anywhere in a record keeps no other message out, and check names it") {
+  forgetful_file_system disk;
+  const std::string path = "/bob";
+  REQUIRE(mb::mailbox::create(disk, path));
+  auto box = mb::mailbox::open(disk, path, in_memory).value();
+  auto t = target_at(path);
+  t.note.recipient = "bob@b.example";
+  t.note.folder = "lists";
+  t.note.flags = {"seen"};
+  const auto m = letter("damaged");
+  const std::string id = deliver(disk, m, {t}).front()->id;
+  const std::string file = path + "/new/" + id + ".ima";
+  std::string text(disk.status(file).value()->size, '\0');
+  REQUIRE(disk.open(file).value()->read_at(0, text));
+  REQUIRE(disk.unlink(file));
+  // One of each kind that a reader may care about.
+  constexpr std::string_view wrong("\0\n\r: 0az?\x7f\xc3\xff", 12);
+  const auto name = [&](std::size_t at, std::size_t i) {
+    return fmt::format("{:062}{:02}", at, i);
+  };
+  const auto waiting = [&](const std::string& variant) {
+    return fmt::format("{}/new/{}.ima", path, variant);
+  };
+  std::size_t kept_out = 0;
+  for (std::size_t at = 0; at < text.find("\n\n") + 2; ++at) {
+    CAPTURE(at);
+    for (std::size_t i = 0; i < wrong.size(); ++i) {
+      std::string changed = text;
+      changed[at] = wrong[i];
+      REQUIRE(disk.create(waiting(name(at, i))).value()->append(changed));
+    }
+    const auto good = letter(fmt::format("good {}", at));
+    REQUIRE(deliver(disk, good, path));
+    REQUIRE(box.take_in());
+    CHECK(whole(box, good.header.id_digest().hex(), good));
+    const auto unreadable = box.check()->unreadable;
+    for (std::size_t i = 0; i < wrong.size(); ++i) {
+      const std::string variant = name(at, i);
+      const bool named = std::ranges::find(unreadable, variant) != unreadable.end();
+      CHECK(named == !box.header("inbox", variant)->has_value());
+      if (named) REQUIRE(disk.unlink(waiting(variant)));
+      kept_out += named ? 1 : 0;
+    }
+  }
+  CHECK(kept_out > 500);
+}
+
 TEST_CASE("a mailbox of another version, none, and a file that is none are told apart") {
   const temporary_directory dir;
   const std::string path = make(dir);
