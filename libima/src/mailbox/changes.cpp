@@ -21,7 +21,8 @@ std::vector<std::string> changed_flags(std::vector<std::string> flags, const fla
   std::erase_if(flags, [&](const std::string& flag) {
     return std::ranges::find(what.remove, flag) != what.remove.end();
   });
-  flags.insert(flags.end(), what.add.begin(), what.add.end());
+  for (const auto& flag : what.add)
+    if (std::ranges::find(flags, flag) == flags.end()) flags.push_back(flag);
   return flags;
 }
 
@@ -37,18 +38,6 @@ result<void> bury(file_system& files, const layout::tree& tree, std::span<const 
   }
   for (const auto& directory : changed) IMA_CHECK(files.sync_directory(directory));
   return {};
-}
-
-// Calls `each(piece, outcomes)` for one batch of ids after the other.
-template <class Outcome, class Each>
-result<std::vector<Outcome>> in_batches(std::span<const std::string> ids, const Each& each) {
-  std::vector<Outcome> outcomes;
-  while (!ids.empty()) {
-    const auto piece = ids.first(std::min(ids.size(), batch));
-    ids = ids.subspan(piece.size());
-    IMA_CHECK(each(piece, outcomes));
-  }
-  return outcomes;
 }
 
 // Gives a message's files other names, and puts these on disk. A directory is made in tmp/, so that
@@ -72,29 +61,31 @@ result<void> link_object(file_system& files, const layout::tree& tree, const lay
 
 }  // namespace
 
+// All that a request names is looked at before the first append, so that one that is refused has
+// changed nothing.
 result<std::vector<outcome>> mailbox::set_flags(std::string_view folder,
                                                 std::span<const std::string> ids,
                                                 const flag_change& what) {
   state& s = *state_;
   IMA_CHECK(check_flags(what.add));
   const std::lock_guard guard(s.mutex);
-  return in_batches<outcome>(ids, [&](auto piece, auto& outcomes) {
-    return s.locked([&]() -> result<void> {
-      IMA_TRY(in, s.folder(folder));
-      std::vector<journal_record> records;
-      for (const auto& id : piece) {
-        IMA_TRY(found, s.cache->find(in.number, id));
-        const bool late = found && what.only_if_seq && found->seq > *what.only_if_seq;
-        outcomes.push_back(!found ? outcome::gone : late ? outcome::changed : outcome::done);
-        if (outcomes.back() != outcome::done) continue;
-        const std::string was = join_flags(found->flags);
-        found->flags = changed_flags(std::move(found->flags), what);
-        IMA_CHECK(check_flags(found->flags));
-        auto changed = record_of(*found, in.number);
-        if (changed.flags != was) records.emplace_back(std::move(changed));
-      }
-      return s.append(records);
-    });
+  return s.locked([&]() -> result<std::vector<outcome>> {
+    IMA_TRY(in, s.folder(folder));
+    std::vector<outcome> outcomes;
+    std::vector<journal_record> records;
+    for (const auto& id : ids) {
+      IMA_TRY(found, s.cache->find(in.number, id));
+      const bool late = found && what.only_if_seq && found->seq > *what.only_if_seq;
+      outcomes.push_back(!found ? outcome::gone : late ? outcome::changed : outcome::done);
+      if (outcomes.back() != outcome::done) continue;
+      const std::string was = join_flags(found->flags);
+      found->flags = changed_flags(std::move(found->flags), what);
+      IMA_CHECK(check_flags(found->flags));
+      auto changed = record_of(*found, in.number);
+      if (changed.flags != was) records.emplace_back(std::move(changed));
+    }
+    IMA_CHECK(s.append(records));
+    return outcomes;
   });
 }
 
@@ -102,20 +93,20 @@ result<std::vector<outcome>> mailbox::move(std::string_view folder, std::string_
                                            std::span<const std::string> ids) {
   state& s = *state_;
   const std::lock_guard guard(s.mutex);
-  return in_batches<outcome>(ids, [&](auto piece, auto& outcomes) {
-    return s.locked([&]() -> result<void> {
-      IMA_TRY(from, s.folder(folder));
-      IMA_TRY(to, s.folder(target));
-      std::vector<journal_record> records;
-      std::unordered_set<std::string> named;
-      for (const auto& id : piece) {
-        IMA_TRY(found, s.cache->find(from.number, id));
-        const bool done = found && named.insert(id).second;
-        outcomes.push_back(done ? outcome::done : outcome::gone);
-        if (done && from.number != to.number) records.emplace_back(record_of(*found, to.number));
-      }
-      return s.append(records);
-    });
+  return s.locked([&]() -> result<std::vector<outcome>> {
+    IMA_TRY(from, s.folder(folder));
+    IMA_TRY(to, s.folder(target));
+    std::vector<outcome> outcomes;
+    std::vector<journal_record> records;
+    std::unordered_set<std::string> named;
+    for (const auto& id : ids) {
+      IMA_TRY(found, s.cache->find(from.number, id));
+      const bool done = found && named.insert(id).second;
+      outcomes.push_back(done ? outcome::done : outcome::gone);
+      if (done && from.number != to.number) records.emplace_back(record_of(*found, to.number));
+    }
+    IMA_CHECK(s.append(records));
+    return outcomes;
   });
 }
 
@@ -125,23 +116,23 @@ result<std::vector<outcome>> mailbox::remove(std::string_view folder,
                                              std::span<const std::string> ids) {
   state& s = *state_;
   const std::lock_guard guard(s.mutex);
-  return in_batches<outcome>(ids, [&](auto piece, auto& outcomes) {
-    return s.locked([&]() -> result<void> {
-      IMA_TRY(from, s.folder(folder));
-      std::vector<journal_record> records;
-      std::vector<std::string> going;
-      std::unordered_set<std::string> named;
-      for (const auto& id : piece) {
-        IMA_TRY(found, s.cache->find(from.number, id));
-        const bool done = found && named.insert(id).second;
-        outcomes.push_back(done ? outcome::done : outcome::gone);
-        if (!done) continue;
-        going.push_back(id);
-        records.emplace_back(removal_record{id});
-      }
-      IMA_CHECK(bury(s.files, s.tree, going));
-      return s.append(records);
-    });
+  return s.locked([&]() -> result<std::vector<outcome>> {
+    IMA_TRY(from, s.folder(folder));
+    std::vector<outcome> outcomes;
+    std::vector<journal_record> records;
+    std::vector<std::string> going;
+    std::unordered_set<std::string> named;
+    for (const auto& id : ids) {
+      IMA_TRY(found, s.cache->find(from.number, id));
+      const bool done = found && named.insert(id).second;
+      outcomes.push_back(done ? outcome::done : outcome::gone);
+      if (!done) continue;
+      going.push_back(id);
+      records.emplace_back(removal_record{id});
+    }
+    IMA_CHECK(bury(s.files, s.tree, going));
+    IMA_CHECK(s.append(records));
+    return outcomes;
   });
 }
 
@@ -163,54 +154,89 @@ result<void> mailbox::forget_deletion(std::span<const std::string> ids) {
   });
 }
 
-// The files come before the record: a crash between leaves a stray, never a record without files.
+// Copies what is there batch by batch, and takes all of it back where something fails.
+class mailbox::state::copier {
+ public:
+  copier(state& s, std::uint64_t target) : state_(s), target_(target) {}
+
+  /// The copies' ids, in order; empty where an original's is.
+  result<std::vector<std::string>> run(std::span<entry> originals) {
+    while (!originals.empty()) {
+      const auto piece = originals.first(std::min(originals.size(), batch));
+      originals = originals.subspan(piece.size());
+      auto done = copy(piece);
+      if (done) continue;
+      (void)state_.append(removals_);  // else the client finds copies that he asked for
+      return std::move(done).error();
+    }
+    return std::move(copies_);
+  }
+
+ private:
+  // The files come before the record: a crash between leaves a stray, never a record without files.
+  result<void> copy(std::span<entry> originals) {
+    std::vector<journal_record> records;
+    auto linked = link(originals, records);
+    if (!linked) unlink(records);
+    IMA_CHECK(std::move(linked));
+    IMA_CHECK(state_.append(records));
+    for (const auto& what : records)
+      removals_.emplace_back(removal_record{std::get<message_record>(what).id});
+    return {};
+  }
+
+  result<void> link(std::span<entry> originals, std::vector<journal_record>& records) {
+    std::set<std::string> changed;
+    for (entry& original : originals) {
+      copies_.emplace_back();
+      if (original.id.empty()) continue;
+      IMA_TRY(object, state_.object_of(original.id));
+      if (!object) continue;
+      original.id = copies_.back() =
+          fmt::format("{}-{}", original.id.substr(0, 64), layout::random_hex(16));
+      const std::string shard = state_.tree.shard(original.id);
+      IMA_CHECK(link_object(state_.files, state_.tree, *object,
+                            shard + "/" + layout::object_name(original.id, object->directory)));
+      records.emplace_back(record_of(original, target_));
+      changed.insert(shard);
+    }
+    for (const auto& shard : changed) IMA_CHECK(state_.files.sync_directory(shard));
+    return {};
+  }
+
+  // What stays comes back as a stray.
+  void unlink(const std::vector<journal_record>& records) {
+    for (const auto& what : records) {
+      const std::string& id = std::get<message_record>(what).id;
+      const auto object = layout::find_object(state_.files, state_.tree.shard(id), id);
+      if (object && *object) (void)layout::remove_object(state_.files, state_.tree, **object);
+    }
+  }
+
+  state& state_;
+  std::uint64_t target_;
+  std::vector<std::string> copies_;
+  std::vector<journal_record> removals_;
+};
+
 result<std::vector<std::string>> mailbox::copy(std::string_view folder, std::string_view target,
                                                std::span<const std::string> ids) {
   state& s = *state_;
   const std::lock_guard guard(s.mutex);
-  const auto link_copy = [&](const std::string& id) -> result<std::string> {
-    IMA_TRY(object, s.object_of(id));
-    if (!object) return std::string();
-    const std::string named = fmt::format("{}-{}", id.substr(0, 64), layout::random_hex(16));
-    const std::string shard = s.tree.shard(named);
-    IMA_CHECK(link_object(s.files, s.tree, *object,
-                          shard + "/" + layout::object_name(named, object->directory)));
-    IMA_CHECK(s.files.sync_directory(shard));
-    return named;
-  };
-  // What was copied before something failed; else it comes back as a stray.
-  const auto unlink_copies = [&](const std::vector<journal_record>& records) {
-    for (const auto& what : records) {
-      const std::string& id = std::get<message_record>(what).id;
-      const auto object = layout::find_object(s.files, s.tree.shard(id), id);
-      if (object && *object) (void)layout::remove_object(s.files, s.tree, **object);
+  return s.locked([&]() -> result<std::vector<std::string>> {
+    IMA_TRY(from, s.folder(folder));
+    IMA_TRY(to, s.folder(target));
+    std::vector<entry> originals;
+    std::uint64_t messages = 0;
+    std::uint64_t octets = 0;
+    for (const auto& id : ids) {
+      IMA_TRY(found, s.cache->find(from.number, id));
+      messages += found ? 1 : 0;
+      octets += found ? found->size : 0;
+      originals.push_back(found ? std::move(*found) : entry());
     }
-  };
-  return in_batches<std::string>(ids, [&](auto piece, auto& copies) {
-    return s.locked([&]() -> result<void> {
-      IMA_TRY(from, s.folder(folder));
-      IMA_TRY(to, s.folder(target));
-      std::vector<entry> found;
-      std::uint64_t octets = 0;
-      for (const auto& id : piece) {
-        IMA_TRY(one, s.cache->find(from.number, id));
-        octets += one ? one->size : 0;
-        found.push_back(one ? std::move(*one) : entry());
-      }
-      IMA_CHECK(s.check_room(found.size(), octets));
-      std::vector<journal_record> records;
-      for (auto& original : found) {
-        copies.emplace_back();
-        if (original.id.empty()) continue;
-        auto copied = link_copy(original.id);
-        if (!copied) unlink_copies(records);
-        IMA_TRY(copy, std::move(copied));
-        if (copy.empty()) continue;
-        original.id = copies.back() = copy;
-        records.emplace_back(record_of(original, to.number));
-      }
-      return s.append(records);
-    });
+    if (messages > 0) IMA_CHECK(s.check_room(messages, octets));
+    return state::copier(s, to.number).run(originals);
   });
 }
 

@@ -130,13 +130,6 @@ class stage {
   bool begun_ = false;
 };
 
-// Whoever put it there may not have synced its name yet, and the answer is as good as a delivery.
-result<bool> find_durable(file_system& files, const std::string& directory, std::string_view id) {
-  IMA_TRY(found, layout::find_object(files, directory, id));
-  if (found) IMA_CHECK(files.sync_directory(directory));
-  return found.has_value();
-}
-
 struct slot {
   target to;
   std::string id;
@@ -149,15 +142,21 @@ struct slot {
 
 }  // namespace
 
-// In this order, as a message goes from new/ to msg/ and not back.
+// In this order, as a message goes from new/ to msg/ and not back. The answer is as good as a
+// delivery.
 result<bool> contains(file_system& files, const std::string& path, const digest& id) {
   const layout::tree tree{path};
   const std::string name = id.hex();
-  IMA_TRY(tombstone, files.status(tree.tombstone(name)));
-  if (tombstone) return true;
-  IMA_TRY(waiting, find_durable(files, tree.incoming(), name));
+  IMA_TRY(deleted, was_deleted(files, path, id));
+  if (deleted) return true;
+  IMA_TRY(waiting, layout::find_durable(files, tree.incoming(), name));
   if (waiting) return true;
-  return find_durable(files, tree.shard(name), name);
+  return layout::find_durable(files, tree.shard(name), name);
+}
+
+result<bool> was_deleted(file_system& files, const std::string& path, const digest& id) {
+  IMA_TRY(tombstone, files.status(layout::tree{path}.tombstone(id.hex())));
+  return tombstone.has_value();
 }
 
 // One target, the writer, gets the parts as they come; the others are made from it at the end, one

@@ -2,6 +2,8 @@
 #include "mailbox/store.hpp"
 #include "wire/words.hpp"
 
+#include <ima/roles.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,14 +15,10 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> roles{"inbox",   "sent", "drafts",
-                                                "archive", "junk", "trash"};
-
 result<void> check_role(std::string_view role, std::string_view name,
                         const std::vector<index::folder_row>& all) {
   if (role.empty()) return {};
-  if (std::ranges::find(roles, role) == roles.end())
-    return caller_error("folder-role", role, "not a role");
+  if (!is_role(role)) return caller_error("folder-role", role, "not a role");
   for (const auto& f : all)
     if (f.role == role && f.name != name)
       return caller_error("folder-role", role, "another has it");
@@ -61,7 +59,7 @@ result<void> mailbox::create_folder(std::string_view name, std::string_view role
     for (const auto& f : all)
       if (f.name == name) return caller_error("folder-exists", name, "there is such a folder");
     IMA_TRY(last, s.cache->last_folder());
-    return s.append({folder_record{last + 1, std::string(role), std::string(name)}});
+    return s.append(folder_record{last + 1, std::string(role), std::string(name)});
   });
 }
 
@@ -74,7 +72,7 @@ result<void> mailbox::rename_folder(std::string_view name, std::string_view to) 
     if (from.role == "inbox") return folder_in_use(name);
     IMA_TRY(taken, s.cache->folder(to));
     if (taken) return caller_error("folder-exists", to, "there is such a folder");
-    return s.append({folder_record{from.number, from.role, std::string(to)}});
+    return s.append(folder_record{from.number, from.role, std::string(to)});
   });
 }
 
@@ -87,7 +85,7 @@ result<void> mailbox::set_folder_role(std::string_view name, std::string_view ro
     IMA_CHECK(check_role(role, name, all));
     if (found.role == role) return {};
     if (found.role == "inbox") return folder_in_use(name);
-    return s.append({folder_record{found.number, std::string(role), found.name}});
+    return s.append(folder_record{found.number, std::string(role), found.name});
   });
 }
 
@@ -98,7 +96,7 @@ result<void> mailbox::delete_folder(std::string_view name) {
     IMA_TRY(found, s.folder(name));
     if (found.role == "inbox" || found.holds.messages > 0)
       return caller_error("folder-in-use", name, "inbox, or not empty");
-    return s.append({folder_removal_record{found.number}});
+    return s.append(folder_removal_record{found.number});
   });
 }
 
@@ -172,6 +170,11 @@ result<std::optional<entry>> mailbox::state::find(std::string_view name, std::st
 
 result<std::optional<entry>> mailbox::find(std::string_view folder, std::string_view id) {
   return state_->find(folder, id);
+}
+
+result<std::optional<search_hit>> mailbox::locate(std::string_view id) {
+  state& s = *state_;
+  return s.reading([&] { return s.cache->locate(id); });
 }
 
 result<std::optional<entry>> mailbox::find(std::string_view folder, const digest& message) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -52,7 +53,7 @@ class mailbox::state::follower {
     IMA_TRY(waiting, layout::find_object(state_.files, state_.tree.incoming(), id));
     if (!waiting) return {};
     const std::string shard = state_.tree.shard(id);
-    IMA_TRY(there, layout::find_object(state_.files, shard, id));
+    IMA_TRY(there, layout::find_durable(state_.files, shard, id));
     if (there) return layout::remove_object(state_.files, state_.tree, *waiting);
     auto moved = state_.files.rename(waiting->path,
                                      shard + "/" + layout::object_name(id, waiting->directory));
@@ -202,8 +203,16 @@ result<void> mailbox::state::refresh() {
   return locked([] { return result<void>(); });
 }
 
-result<void> mailbox::state::append(const std::vector<journal_record>& records) {
-  if (records.empty()) return {};
+result<void> mailbox::state::append(std::span<const journal_record> records) {
+  while (!records.empty()) {
+    const auto some = records.first(std::min(records.size(), batch));
+    records = records.subspan(some.size());
+    IMA_CHECK(append_together(some));
+  }
+  return {};
+}
+
+result<void> mailbox::state::append_together(std::span<const journal_record> records) {
   IMA_TRY(was, cache->where());
   commit_record holds = was.place.holds;
   std::map<std::string, bool> known;  // what this append itself says, by id

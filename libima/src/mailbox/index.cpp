@@ -253,6 +253,18 @@ result<std::optional<entry>> index::find_in(std::string_view folder, std::string
   return found;
 }
 
+result<std::optional<search_hit>> index::locate(std::string_view id) {
+  std::optional<search_hit> found;
+  IMA_CHECK(db_->each(
+      "SELECT id, seq, message.size, arrived, flags, name FROM message"
+      " JOIN folder ON folder = number WHERE id = ?",
+      [&](sqlite3_stmt* row) {
+        found = search_hit{text_at(row, 5), entry_at(row)};
+      },
+      id));
+  return found;
+}
+
 // A copy's id is the digest, `-` and digits, so all of one message lie between these two.
 result<std::optional<entry>> index::find_digest(std::uint64_t folder, std::string_view digest) {
   std::optional<entry> found;

@@ -56,6 +56,7 @@ class index {
   result<std::optional<entry>> find(std::uint64_t folder, std::string_view id);
   /// The same by the folder's name; nothing also where there is no such folder.
   result<std::optional<entry>> find_in(std::string_view folder, std::string_view id);
+  result<std::optional<search_hit>> locate(std::string_view id);
   result<std::optional<entry>> find_digest(std::uint64_t folder, std::string_view digest);
 
   struct folder_row : folder_record {

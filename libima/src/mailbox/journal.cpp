@@ -128,6 +128,10 @@ std::uint32_t crc32(octets text) noexcept {
   return ~sum;
 }
 
+std::string journal_front(std::uint64_t generation) {
+  return fmt::format("{}{}\n", magic, generation);
+}
+
 std::string journal_line(std::uint64_t seq, const journal_record& what) {
   const std::string body = fmt::format("{} {}", seq, std::visit(writer{}, what));
   return fmt::format("{:08x} {}\n", crc32(body), body);
@@ -149,7 +153,7 @@ std::optional<journal_entry> parse_journal_line(std::string_view line) {
 result<void> journal::create(file_system& files, const std::string& path,
                              std::uint64_t generation) {
   IMA_TRY(made, files.create(path));
-  IMA_CHECK(made->append(fmt::format("{}{}\n", magic, generation)));
+  IMA_CHECK(made->append(journal_front(generation)));
   return made->sync();
 }
 

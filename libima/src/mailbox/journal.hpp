@@ -43,6 +43,12 @@ struct commit_record {
 using journal_record = std::variant<message_record, removal_record, folder_record,
                                     folder_removal_record, commit_record>;
 
+/// How many lines one append may hold beside its `c` line, so that whoever follows a crash finishes
+/// no more than this; also what else is done at a time.
+inline constexpr std::size_t batch = 512;
+
+/// The first line, with its LF.
+std::string journal_front(std::uint64_t generation);
 /// One line with its checksum and LF.
 std::string journal_line(std::uint64_t seq, const journal_record& what);
 struct journal_entry {

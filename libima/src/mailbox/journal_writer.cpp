@@ -2,10 +2,7 @@
 
 #include "support/try.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -14,16 +11,12 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr std::size_t page = 512;  // also the most lines that an append may hold
-
 // Writes a journal append by append.
 class journal_writer {
  public:
   explicit journal_writer(std::unique_ptr<file> out) : out_(std::move(out)) {}
 
-  result<void> begin(std::uint64_t generation) {
-    return out_->append(fmt::format("ima-journal 1 {}\n", generation));
-  }
+  result<void> begin(std::uint64_t generation) { return out_->append(journal_front(generation)); }
   result<void> add(const journal_record& what) {
     lines_ += journal_line(++seq_, what);
     ++holds_.lines;
@@ -31,7 +24,7 @@ class journal_writer {
       ++holds_.messages;
       holds_.octets += m->size;
     }
-    return holds_.lines < page ? result<void>() : flush();
+    return holds_.lines < batch ? result<void>() : flush();
   }
   result<void> finish() {
     IMA_CHECK(flush());
@@ -69,7 +62,7 @@ result<void> write_folders(journal_writer& out, index& known) {
 result<void> write_messages(journal_writer& out, index& known,
                             const std::function<result<bool>(const std::string& id)>& keep) {
   for (std::uint64_t born = 0;;) {
-    IMA_TRY(some, known.messages(born, page));
+    IMA_TRY(some, known.messages(born, batch));
     if (some.empty()) return {};
     born = some.back().born;
     for (auto& m : some) {

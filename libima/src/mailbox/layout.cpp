@@ -117,6 +117,12 @@ result<bool> was_deleted(file_system& files, const tree& where, std::string_view
   return status && files.now() - status->changed <= tombstone_age;
 }
 
+result<bool> find_durable(file_system& files, const std::string& directory, std::string_view id) {
+  IMA_TRY(found, find_object(files, directory, id));
+  if (found) IMA_CHECK(files.sync_directory(directory));
+  return found.has_value();
+}
+
 namespace {
 
 result<void> if_there(result<void> done) {

@@ -77,6 +77,9 @@ result<std::optional<object>> find_object(file_system& files, const std::string&
 /// that a crash brought back after the message was delivered again.
 result<bool> was_deleted(file_system& files, const tree& where, std::string_view id);
 
+/// True where it is there, and its name is on disk: whoever put it there may not have come so far.
+result<bool> find_durable(file_system& files, const std::string& directory, std::string_view id);
+
 /// Removes a message's object, in one step for whoever looks: a directory is first renamed into
 /// tmp/, and what cannot be removed there is a leftover. No error where it is not there.
 result<void> remove_object(file_system& files, const tree& where, const object& what);

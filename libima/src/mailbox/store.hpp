@@ -12,15 +12,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace ima::mailbox {
-
-/// What changes one mailbox at most at a time; also how many records one append may hold, so that
-/// whoever follows a crash finishes no more than this.
-inline constexpr std::size_t batch = 512;
 
 /// A mailbox's open files. Every member is called with `mutex` held, unless it says otherwise;
 /// those that say so also with the mailbox's lock.
@@ -67,8 +64,9 @@ struct mailbox::state {
   result<void> follow();
   /// Takes the lock: makes the index anew.
   result<void> renew();
-  /// With the lock: makes records durable, then follows them.
-  result<void> append(const std::vector<journal_record>& records);
+  /// With the lock: makes records durable, then follows them; in as many appends as it takes.
+  result<void> append(std::span<const journal_record> records);
+  result<void> append(const journal_record& one) { return append(std::span(&one, 1)); }
 
   result<index::folder_row> folder(std::string_view name);
   /// Where a live message is: in msg/, or still in new/. Needs no mutex.
@@ -103,6 +101,8 @@ struct mailbox::state {
 
   /// Takes `mutex`, again and again.
   class examination;
+  /// Works with the lock held.
+  class copier;
 
   /// Takes `mutex`.
   result<std::optional<entry>> find(std::string_view folder, std::string_view id);
@@ -124,6 +124,7 @@ struct mailbox::state {
   };
   class follower;
 
+  result<void> append_together(std::span<const journal_record> records);
   result<void> take_lock();
   result<bool> lock_is_ours();
   result<void> open_journal();

@@ -31,11 +31,12 @@ class intake {
 
  private:
   // In the journal, yet in new/: a second copy, unless the first one's files are missing, which
-  // this one then replaces.
+  // this one then replaces. The first one's name is on disk before the second goes, as whoever
+  // renamed it may not have come so far.
   result<bool> had(std::string_view id, const layout::object& waiting) {
     IMA_TRY(live, cache_.message(id));
     if (live) {
-      IMA_TRY(there, layout::find_object(files_, tree_.shard(id), id));
+      IMA_TRY(there, layout::find_durable(files_, tree_.shard(id), id));
       if (!there) return replace_missing(id, waiting);
     }
     IMA_TRY(deleted, layout::was_deleted(files_, tree_, id));

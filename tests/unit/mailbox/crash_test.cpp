@@ -293,6 +293,57 @@ TEST_CASE("what a second process has told of a killed one's work survives a powe
   }
 }
 
+namespace {
+
+// Puts a second copy into new/, as a deliverer does who did not see the first one; nothing where
+// the first is there.
+void deliver_again(forgetful_file_system& files, const message& m) {
+  forgetful_file_system elsewhere = fresh();
+  REQUIRE(deliver(elsewhere, m, path));
+  const std::string name = path + "/new/" + m.header.id_digest().hex() + ".ima";
+  std::string text(elsewhere.status(name).value()->size, '\0');
+  REQUIRE(elsewhere.open(name).value()->read_at(0, text));
+  auto made = files.create(name);
+  if (!made) return;
+  REQUIRE((*made)->append(text));
+  REQUIRE((*made)->sync());
+  REQUIRE(files.sync_directory(path + "/new"));
+}
+
+}  // namespace
+
+TEST_CASE("a second copy goes only when the first one's name is on disk") {
+  const auto made = fresh();
+  const auto m = compose("twice", {{"text"}});
+  const std::string id = m.header.id_digest().hex();
+  bool finished = false;
+  for (std::uint64_t stop = 0; !finished; ++stop)
+    for (const bool followed_before : {false, true}) {
+      CAPTURE(stop);
+      CAPTURE(followed_before);
+      forgetful_file_system files(made);
+      REQUIRE(deliver(files, m, path));
+      mortal_file_system process(files);
+      {
+        auto box = mb::mailbox::open(process, path, in_memory).value();
+        process.die_at = process.changes + stop;
+        finished = box.take_in().has_value();
+      }
+      if (!followed_before) deliver_again(files, m);
+      {
+        auto box = mb::mailbox::open(files, path, in_memory).value();
+        if (followed_before) deliver_again(files, m);
+        REQUIRE(deliver(files, compose("another", {{"text"}}), path));  // new/ will be synced
+        REQUIRE(box.take_in());
+        CHECK(whole(box, id, m));
+      }
+      files.crash(survival::nothing);
+      auto box = mb::mailbox::open(files, path, in_memory).value();
+      REQUIRE(box.take_in());
+      CHECK(whole(box, id, m));
+    }
+}
+
 TEST_CASE("recovery may itself be cut short after any change") {
   const story s;
   const auto made = fresh();

@@ -209,6 +209,11 @@ TEST_CASE("flags, moves, copies and deletions show up after a token, and only th
   const std::vector three{ids[2]};
   CHECK(box.set_flags("inbox", one, {{"seen"}, {}, {}}).value().front() == mb::outcome::done);
   CHECK(box.set_flags("inbox", one, {{"junk"}, {}, 1}).value().front() == mb::outcome::changed);
+  const auto located = box.locate(one[0]).value();
+  REQUIRE(located);
+  CHECK(located->folder == "inbox");
+  CHECK(located->message.flags == box.find("inbox", one[0]).value()->flags);
+  CHECK_FALSE(box.locate(std::string(64, 'f')).value());
   CHECK(box.move("inbox", "old/2026", two).value().front() == mb::outcome::done);
   CHECK(box.move("inbox", "old/2026", two).value().front() == mb::outcome::gone);
   CHECK(box.remove("inbox", three).value().front() == mb::outcome::done);

@@ -1,4 +1,6 @@
 #include "fixture.hpp"
+#include "forgetful_file_system.hpp"
+#include "mortal_file_system.hpp"
 
 #include <fstream>
 
@@ -88,4 +90,92 @@ TEST_CASE("a full mailbox takes no append and no copy, and stays as it was") {
   CHECK(box.append(m.header, target_at("").note).error().rule == "quota");
   CHECK(box.status("inbox")->messages == 1);
   CHECK(box.check()->strays == 0);
+}
+
+namespace {
+
+// A mailbox with many messages, all copies of one, in memory.
+struct crowd {
+  static constexpr std::size_t count = 700;  // more than one append holds
+  forgetful_file_system disk;
+  mortal_file_system process{disk};
+  std::string path = "/bob";
+  std::vector<std::string> ids;
+
+  crowd() {
+    REQUIRE(mb::mailbox::create(disk, path));
+    auto box = open();
+    REQUIRE(box.create_folder("kept"));
+    REQUIRE(deliver(disk, compose("one", {{"text"}}), path));
+    REQUIRE(box.take_in());
+    ids.push_back(all(box).at(0).id);
+    const std::vector<std::string> wanted(count - 1, ids.front());
+    const auto copies = box.copy("inbox", "inbox", wanted).value();
+    ids.insert(ids.end(), copies.begin(), copies.end());
+  }
+  mb::mailbox open() { return mb::mailbox::open(process, path, {":memory:"}).value(); }
+};
+
+}  // namespace
+
+TEST_CASE("a copy of many messages that has no room for all of them leaves none behind") {
+  crowd c;
+  auto box = c.open();
+  REQUIRE(box.set_quota({0, 2 * crowd::count - 1}));
+  CHECK(box.copy("inbox", "kept", c.ids).error().rule == "quota");
+  CHECK(box.status("kept")->messages == 0);
+  CHECK(box.check()->strays == 0);
+  REQUIRE(box.set_quota({0, 2 * crowd::count}));
+  CHECK(box.copy("inbox", "kept", c.ids)->size() == crowd::count);
+  CHECK(box.status("kept")->messages == crowd::count);
+}
+
+TEST_CASE("a copy that fails in the middle takes back what it made") {
+  crowd c;
+  auto box = c.open();
+  const std::uint64_t before = c.process.changes;
+  const auto copies = box.copy("inbox", "kept", c.ids).value();
+  const std::uint64_t steps = c.process.changes - before;
+  REQUIRE(box.remove("kept", copies));
+  for (std::uint64_t tenth = 1; tenth < 10; ++tenth) {
+    CAPTURE(tenth);
+    c.process.fail_at = c.process.changes + steps * tenth / 10;
+    const auto failed = box.copy("inbox", "kept", c.ids);
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().rule == "storage");
+    CHECK(box.status("kept")->messages == 0);
+    CHECK(box.quota()->messages == crowd::count);
+    CHECK(box.check()->missing.empty());
+    CHECK(box.check()->strays == 0);
+  }
+}
+
+TEST_CASE("only messages that are there count where copies are to have room") {
+  crowd c;
+  auto box = c.open();
+  REQUIRE(box.set_quota({0, crowd::count + 1}));
+  const std::string gone(64, 'f');
+  const std::vector both{gone, c.ids[0], gone};
+  const auto copied = box.copy("inbox", "kept", both).value();
+  CHECK(copied[0].empty());
+  CHECK_FALSE(copied[1].empty());
+  CHECK(box.copy("inbox", "kept", std::vector{gone}).value() == std::vector{std::string()});
+  CHECK(box.copy("inbox", "kept", both).error().rule == "quota");
+}
+
+TEST_CASE("a change of flags that one message has no room for changes none") {
+  crowd c;
+  auto box = c.open();
+  mb::flag_change full;
+  for (int i = 0; i < 64; ++i) full.add.push_back(fmt::format("k{}", i));
+  const std::vector last{c.ids.back()};
+  REQUIRE(box.set_flags("inbox", last, full));
+  const std::string before = box.status("inbox")->token;
+  CHECK(box.set_flags("inbox", c.ids, {{"seen"}, {}, {}}).error().rule == "flag");
+  CHECK(box.changes("inbox", before, 10)->entries.empty());
+  // What is set already needs no room.
+  CHECK(box.set_flags("inbox", last, {{"k0", "k63"}, {}, {}}));
+  CHECK(box.set_flags("inbox", last, {{"seen"}, {"k0"}, {}}));
+  CHECK(box.set_flags("inbox", std::vector{c.ids[0]}, {{"seen", "seen"}, {}, {}}));
+  CHECK(box.find("inbox", c.ids[0]).value()->flags == std::vector<std::string>{"seen"});
 }

@@ -52,6 +52,9 @@ struct delivered {
 /// True where the mailbox at `path` has, or had of late, the message with this digest, and that is
 /// on disk. Takes no lock; for the header stage. Errors: those of file_system.
 IMA_API result<bool> contains(file_system& files, const std::string& path, const digest& id);
+/// True where the mailbox at `path` remembers that the message with this digest was deleted
+/// (docs/mailbox.md section 10, tombstone). Takes no lock. Errors: those of file_system.
+IMA_API result<bool> was_deleted(file_system& files, const std::string& path, const digest& id);
 
 /// Stores one message in one or several mailboxes. Takes no lock, so any number of deliveries run
 /// at once; memory and open files do not grow with message or targets; attachments are written once

@@ -162,6 +162,8 @@ class IMA_API mailbox {
   result<change_page> changes(std::string_view folder, std::string_view token, std::size_t limit);
   /// Nothing where the message is not in the folder.
   result<std::optional<entry>> find(std::string_view folder, std::string_view id);
+  /// Where a message is now, and as it is there; nothing where it is in no folder.
+  result<std::optional<search_hit>> locate(std::string_view id);
   /// The newest message in the folder with this digest, delivered, appended or copied.
   result<std::optional<entry>> find(std::string_view folder, const digest& message);
   /// A message's header block and record; nothing where it is not in the folder.
@@ -186,7 +188,11 @@ class IMA_API mailbox {
   /// Closes its files; the next use opens them again. For a mailbox that is kept and not used.
   void rest();
 
-  /// One outcome for each id, in order.
+  // A request for many messages is looked at as a whole: one that is refused has changed nothing.
+  // One that fails otherwise (`disk-full`, `storage`) may have been done in part.
+
+  /// One outcome for each id, in order. Error also: `flag`, where a message would have more
+  /// than 64.
   result<std::vector<outcome>> set_flags(std::string_view folder, std::span<const std::string> ids,
                                          const flag_change& what);
   /// To another folder; ids stay. One outcome for each id, in order.
@@ -196,7 +202,8 @@ class IMA_API mailbox {
   result<std::vector<outcome>> remove(std::string_view folder, std::span<const std::string> ids);
   /// Lets messages come again by delivery though they were deleted of late.
   result<void> forget_deletion(std::span<const std::string> ids);
-  /// The copies' ids, in order; empty where the message is not in the folder. Error also: `quota`.
+  /// The copies' ids, in order; empty where the message is not in the folder. Where it fails no
+  /// copy stays behind, unless the store fails at that, too. Error also: `quota`.
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                         std::span<const std::string> ids);
 
