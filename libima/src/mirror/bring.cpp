@@ -114,15 +114,13 @@ result<bool> mirror::state::adapt(folder_end& end, const retrieval::entry& entry
 
 result<bool> mirror::state::place(const std::string& folder, const std::string& id,
                                   const retrieval::entry& entry) {
-  for (const std::string& name : folders_) {
-    IMA_TRY(found, local_.find(name, id));
-    if (!found) continue;
-    if (name != folder) IMA_CHECK(local_.move(name, folder, std::span(&id, 1)));
-    IMA_CHECK(set_flags(folder, *found, entry));
-    touch(id);
-    return true;
-  }
-  return false;
+  IMA_TRY(here, local_.locate(id));
+  if (!here) return false;
+  IMA_CHECK(claim(here->folder, id));
+  if (here->folder != folder) IMA_CHECK(local_.move(here->folder, folder, std::span(&id, 1)));
+  IMA_CHECK(set_flags(folder, here->message, entry));
+  touch(id);
+  return true;
 }
 
 result<void> mirror::state::set_flags(const std::string& folder, const mailbox::entry& here,

@@ -91,6 +91,7 @@ result<bool> mirror::state::fetch(folder_end& end, const retrieval::entry& entry
   IMA_TRY(wanted, is_wanted(end, entry, *header));
   if (!wanted) return true;
   const mailbox::record note = note_of(got.record, end.folder, entry);
+  IMA_CHECK(notes_.set_origins(entry.id, {}));  // of one that was here long ago
   IMA_TRY(id, store(end.folder, entry, *header, note));
   if (end.compare) end.named.insert(std::hash<std::string>()(id));
   touch(id);
@@ -149,10 +150,13 @@ mailbox::record mirror::state::note_of(octets record, const std::string& folder,
 // Returns the id that the message has here.
 result<std::string> mirror::state::store(const std::string& folder, const retrieval::entry& entry,
                                          const header_block& header, const mailbox::record& note) {
-  IMA_TRY(into, mailbox::delivery::begin(mailbox::posix_file_system(), header,
-                                         {{options_.path, std::nullopt, note, is_copy(entry.id)}}));
-  IMA_CHECK(receive_parts(folder, entry.id, header, into));
-  const auto stored = into.commit();
+  auto into = mailbox::delivery::begin(mailbox::posix_file_system(), header,
+                                       {{options_.path, std::nullopt, note, is_copy(entry.id)}});
+  if (!into && into.error().kind == fault::caller)  // what the post office gave as its record
+    return unavailable_for(entry.id, into.error());
+  if (!into) return into.error();
+  IMA_CHECK(receive_parts(folder, entry.id, header, *into));
+  const auto stored = into->commit();
   if (!stored.front()) return stored.front().error();
   if (is_copy(entry.id)) IMA_CHECK(notes_.pair(entry.id, stored.front()->id));
   downloads_.remove(entry.id, header.parts().size());

@@ -12,11 +12,11 @@ namespace ima::mirror {
 namespace {
 
 constexpr std::size_t page = 1000;
+constexpr std::string_view delivered_here = "-";  // in place of an origin
 
 }  // namespace
 
-// No tombstone is left, as what went there may come back there, or is in a folder that is brought
-// another time.
+// What other mailboxes have stays until the last of them has it no more.
 result<void> mirror::state::remove_gone(folder_end& end) {
   std::vector<std::string> ids;
   for (const std::string& remote_id : end.gone) {
@@ -25,12 +25,24 @@ result<void> mirror::state::remove_gone(folder_end& end) {
   }
   IMA_TRY(more, not_named(end));
   ids.insert(ids.end(), more.begin(), more.end());
-  if (ids.empty()) return {};
-  IMA_TRY(removed, local_.remove(end.folder, ids));
+  IMA_TRY(going, had_nowhere_else(end.folder, ids));
+  for (std::span<const std::string> rest(going); !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), page));
+    rest = rest.subspan(some.size());
+    IMA_CHECK(remove(end.folder, some));
+  }
+  return {};
+}
+
+// No tombstone is left, as what went there may come back there, or is in a folder that is brought
+// another time.
+result<void> mirror::state::remove(const std::string& folder, std::span<const std::string> ids) {
+  IMA_TRY(removed, local_.remove(folder, ids));
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (removed[i] != mailbox::outcome::done) continue;  // it moved to another folder
     touch(ids[i]);
     IMA_CHECK(notes_.unpair(ids[i]));
+    IMA_CHECK(notes_.set_origins(ids[i], {}));
   }
   return local_.forget_deletion(ids);
 }
@@ -56,15 +68,53 @@ result<std::vector<std::string>> mirror::state::not_named(const folder_end& end)
   return left;
 }
 
-// Of one whose file cannot be read nobody knows, and it stays.
+// Which mailboxes a message here came from. Of one whose file cannot be read nobody knows.
+result<std::vector<std::string>> mirror::state::origins(const std::string& folder,
+                                                        const std::string& id) {
+  IMA_TRY(noted, notes_.origins(id));
+  if (!noted.empty()) return noted;
+  const auto stored = local_.header(folder, id);
+  if (!stored || !*stored) return noted;
+  const auto only = mailbox::record_value((*stored)->record, "origin");
+  return std::vector{std::string(only.empty() ? delivered_here : only)};
+}
+
 result<bool> mirror::state::is_from_there(const std::string& folder, const std::string& id) {
   if (is_copy(id)) {
     IMA_TRY(there, notes_.remote_id(id));
     return !there.empty();
   }
-  const auto stored = local_.header(folder, id);
-  if (!stored || !*stored) return false;
-  return mailbox::record_value((*stored)->record, "origin") == notes_.origin(id);
+  IMA_TRY(all, origins(folder, id));
+  return std::ranges::find(all, notes_.origin(id)) != all.end();
+}
+
+// A message that is here from elsewhere, and there as well. A copy has an id for each mailbox.
+result<void> mirror::state::claim(const std::string& folder, const std::string& id) {
+  if (is_copy(id)) return {};
+  IMA_TRY(all, origins(folder, id));
+  const std::string own = notes_.origin(id);
+  if (all.empty() || std::ranges::find(all, own) != all.end()) return {};
+  all.push_back(own);
+  return notes_.set_origins(id, all);
+}
+
+// Those of the messages, which went there, that came from there alone. Of the others it is noted
+// that this mailbox has them no more.
+result<std::vector<std::string>> mirror::state::had_nowhere_else(
+    const std::string& folder, const std::vector<std::string>& ids) {
+  std::vector<std::string> going;
+  for (const std::string& id : ids) {
+    IMA_TRY(here, local_.find(folder, id));
+    IMA_TRY(ours, is_from_there(folder, id));
+    if (!here || !ours) continue;
+    IMA_TRY(noted, notes_.origins(id));
+    std::erase(noted, notes_.origin(id));
+    if (noted.empty())
+      going.push_back(id);
+    else
+      IMA_CHECK(notes_.set_origins(id, noted));
+  }
+  return going;
 }
 
 // Which of the messages with these local ids are in any folder there. A change of flags that

@@ -43,6 +43,10 @@ constexpr std::string_view about(subject what) {
 constexpr std::array of_folder{subject::there,    subject::here,   subject::listed, subject::missed,
                                subject::unlisted, subject::paired, subject::emptied};
 
+std::string origins_name(std::string_view id) {
+  return digest::of(fmt::format("origins\n{}", id)).hex();
+}
+
 }  // namespace
 
 bool is_copy(std::string_view id) noexcept { return id.size() != digest_digits; }
@@ -131,6 +135,19 @@ std::string notes::origin(std::string_view remote_id) const {
   std::string text = source_;
   std::ranges::replace(text, '\n', ' ');
   return fmt::format("{} {}", text, remote_id);
+}
+
+result<std::vector<std::string>> notes::origins(std::string_view local_id) {
+  IMA_TRY(text, local_.sync_state(origins_name(local_id)));
+  std::vector<std::string> all;
+  for (std::string_view rest = text; !rest.empty();) all.emplace_back(wire::take_up_to(rest, '\n'));
+  return all;
+}
+
+result<void> notes::set_origins(std::string_view local_id, const std::vector<std::string>& all) {
+  IMA_TRY(were, origins(local_id));
+  if (were == all) return {};
+  return local_.set_sync_state(origins_name(local_id), fmt::format("{}", fmt::join(all, "\n")));
 }
 
 }  // namespace ima::mirror

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace ima::mirror {
 
@@ -60,6 +61,12 @@ class notes {
   result<void> unpair(const std::string& local_id);
   /// What the record of a message from there says of its origin.
   std::string origin(std::string_view remote_id) const;
+
+  /// The origins of a message that is here, where there was more than one. The note is common to
+  /// all sources.
+  result<std::vector<std::string>> origins(std::string_view local_id);
+  /// Keeps them; none: the message's record tells its only one.
+  result<void> set_origins(std::string_view local_id, const std::vector<std::string>& all);
 
  private:
   std::string name(std::string_view about, std::string_view what) const;

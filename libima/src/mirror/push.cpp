@@ -4,7 +4,7 @@
 #include <ima/mailbox/delivery.hpp>
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -16,16 +16,18 @@ namespace {
 
 constexpr std::size_t page = 1000;
 
-// Flags that one side may know and the other not (docs/retrieval.md section 5.8). A user's own
-// keyword is only ever added: that it is missing here does not say that it was taken away.
-constexpr std::array<std::string_view, 6> system_flags{"seen",  "answered",  "flagged",
-                                                       "draft", "forwarded", "junk"};
-
-retrieval::flag_change flags_as(const std::vector<std::string>& here) {
-  retrieval::flag_change what{here, {}, std::nullopt};
-  for (const std::string_view flag : system_flags)
-    if (std::ranges::find(here, flag) == here.end()) what.remove.emplace_back(flag);
-  return what;
+// A user's own keyword is only ever added: that it is missing here does not say that it was taken
+// away. One request names so many flags at most, and what goes makes room for what comes.
+std::vector<retrieval::flag_change> flags_as(const std::vector<std::string>& here) {
+  retrieval::flag_change first;
+  for (const std::string_view flag : retrieval::system_flags)
+    if (std::ranges::find(here, flag) == here.end()) first.remove.emplace_back(flag);
+  const auto fits = std::min(here.size(), retrieval::most_flags - first.remove.size());
+  const auto middle = here.begin() + static_cast<std::ptrdiff_t>(fits);
+  first.add.assign(here.begin(), middle);
+  std::vector<retrieval::flag_change> changes{std::move(first)};
+  if (middle != here.end()) changes.push_back({{middle, here.end()}, {}, std::nullopt});
+  return changes;
 }
 
 template <class T>
@@ -70,9 +72,6 @@ result<mirror::state::local_changes> mirror::state::changes_here(folder_end& end
   std::string from = end.here;
   IMA_TRY(now, local_.status(end.folder));
   end.here = now.token;
-  IMA_TRY(folders, local_.folders());  // people make folders while a run is at work
-  folders_.clear();
-  for (const auto& folder : folders) folders_.push_back(folder.name);
   while (!from.empty()) {
     const auto got = local_.changes(end.folder, from, page);
     if (!got && got.error().rule == "resync") return local_changes();
@@ -88,17 +87,16 @@ result<mirror::state::local_changes> mirror::state::changes_here(folder_end& end
   return changes;
 }
 
-// What left the folder was moved or deleted; where it is now tells.
+// What left the folder was moved or deleted; where it is now tells, as people work here meanwhile.
 result<mirror::state::local_change> mirror::state::describe(const std::string& folder,
                                                             const mailbox::entry& here) {
   local_change change{here.flags, {}, here.gone};
-  for (const std::string& name : folders_) {
-    if (!here.gone || name == folder) continue;
-    IMA_TRY(found, local_.find(name, here.id));
-    if (!found) continue;
-    change.moved_to = name;
-    change.flags = found->flags;
-  }
+  if (!here.gone) return change;
+  IMA_TRY(now, local_.locate(here.id));
+  if (!now) return change;
+  change.flags = std::move(now->message.flags);
+  change.gone = now->folder != folder;
+  if (change.gone) change.moved_to = std::move(now->folder);
   return change;
 }
 
@@ -121,8 +119,8 @@ result<void> mirror::state::push(const std::string& folder, const local_changes&
   IMA_CHECK(push_deletions(folder, deleted));
   for (const auto& [where, ids] : flagged) {
     const auto& [name, flags] = where;
-    auto outcome = without_value(remote_.flag(name, ids, flags_as(flags)));
-    IMA_CHECK(answered(name, std::move(outcome)));
+    for (const auto& change : flags_as(flags))
+      IMA_CHECK(answered(name, without_value(remote_.flag(name, ids, change))));
   }
   return {};
 }
@@ -151,11 +149,12 @@ result<void> mirror::state::push_deletions(const std::string& folder,
 }
 
 // By a person, not by a run without `two_way` that saw it go there: such a one leaves no tombstone,
-// and no note of a copy.
+// and no note of a copy. Nothing that is in any folder here goes there.
 result<bool> mirror::state::was_deleted_here(const std::string& id) {
-  if (is_copy(id)) return true;
+  IMA_TRY(here, local_.locate(id));
+  if (here || is_copy(id)) return !here;
   IMA_TRY(name, digest::parse(id));
-  return mailbox::contains(mailbox::posix_file_system(), options_.path, name);
+  return mailbox::was_deleted(mailbox::posix_file_system(), options_.path, name);
 }
 
 // A folder that is only here, and that something was moved to.

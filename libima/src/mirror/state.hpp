@@ -129,8 +129,13 @@ struct mirror::state {
 
   // gone.cpp: what is there no more.
   result<void> remove_gone(folder_end& end);
+  result<void> remove(const std::string& folder, std::span<const std::string> ids);
   result<std::vector<std::string>> not_named(const folder_end& end);
+  result<std::vector<std::string>> had_nowhere_else(const std::string& folder,
+                                                    const std::vector<std::string>& ids);
+  result<std::vector<std::string>> origins(const std::string& folder, const std::string& id);
   result<bool> is_from_there(const std::string& folder, const std::string& id);
+  result<void> claim(const std::string& folder, const std::string& id);
   result<std::set<std::string>> still_there(const std::vector<std::string>& ids);
   result<void> delete_there(const folder_end& end);
 

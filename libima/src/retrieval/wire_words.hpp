@@ -16,7 +16,6 @@
 namespace ima::retrieval {
 
 /// The most flags one FLAG may name, and one message may have.
-inline constexpr std::size_t most_flags = 64;
 
 /// Any text without controls as one word: space and `%` are written `%20` and `%25`.
 std::string text_to_wire(std::string_view text);

@@ -53,8 +53,6 @@ constexpr std::array reasons{
     reason_row{reason::in_progress, "in-progress", true},
 };
 
-constexpr std::array<std::string_view, 6> roles{"inbox",   "sent", "drafts",
-                                                "archive", "junk", "trash"};
 constexpr std::array<std::string_view, 4> outcome_words{"OK", "QUEUED", "FAIL", "DEFER"};
 constexpr std::array<std::string_view, 5> verdict_words{"delivered", "queued", "mixed", "refused",
                                                         "deferred"};
@@ -111,16 +109,6 @@ secret::~secret() { wipe(); }
 
 void secret::wipe() noexcept {
   if (!value_.empty()) OPENSSL_cleanse(value_.data(), value_.size());
-}
-
-bool is_system_flag(std::string_view flag) noexcept {
-  constexpr std::array<std::string_view, 6> words{"seen",  "answered",  "flagged",
-                                                  "draft", "forwarded", "junk"};
-  return std::ranges::find(words, flag) != words.end();
-}
-
-bool is_role(std::string_view role) noexcept {
-  return std::ranges::find(roles, role) != roles.end();
 }
 
 std::string_view to_string(recipient_outcome::kind k) noexcept {

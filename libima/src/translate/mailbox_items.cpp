@@ -6,6 +6,7 @@
 
 #include <ima/mailbox/delivery.hpp>
 #include <ima/mailbox/mailbox.hpp>
+#include <ima/roles.hpp>
 
 #include <algorithm>
 #include <set>
@@ -85,9 +86,7 @@ std::string role_of(const std::string& folder) {
   std::string name = folder;
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  for (const char* role : {"sent", "drafts", "archive", "junk", "trash"})
-    if (name == role) return name;
-  return {};
+  return name != "inbox" && is_role(name) ? name : std::string();
 }
 
 class mailbox_target : public item_target {

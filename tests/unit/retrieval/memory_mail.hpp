@@ -24,6 +24,7 @@ struct message {
   std::vector<std::string> parts;
   std::vector<std::string> flags;
   std::uint64_t seq = 0;
+  std::string record = "ima-record: 1\ndomain: a.example\n\n";
 };
 
 struct store {
@@ -233,8 +234,7 @@ class mail : public account {
   result<std::optional<stored_header>> header(std::string_view, std::string_view id) override {
     const auto found = store_.inbox.find(std::string(id));
     if (found == store_.inbox.end()) return std::optional<stored_header>();
-    return std::optional(
-        stored_header{found->second.header, "ima-record: 1\ndomain: a.example\n\n"});
+    return std::optional(stored_header{found->second.header, found->second.record});
   }
 
   result<std::unique_ptr<part_source>> open_part(std::string_view, std::string_view id,

@@ -4,7 +4,9 @@
 #include <ima/digest.hpp>
 #include <ima/error.hpp>
 #include <ima/export.hpp>
+#include <ima/roles.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -206,9 +208,12 @@ struct watched_folder {
 /// The state token from which `CHANGES` lists a whole folder.
 inline constexpr std::string_view first_token = "0";
 
-/// Flags that mean the same everywhere (docs/retrieval.md section 5.8): seen, answered, flagged,
-/// draft, forwarded, junk. Every other flag is the user's own keyword.
-IMA_API bool is_system_flag(std::string_view flag) noexcept;
+/// Flags that mean the same everywhere (docs/retrieval.md section 5.8). Every other flag is the
+/// user's own keyword.
+inline constexpr std::array<std::string_view, 6> system_flags{"seen",  "answered",  "flagged",
+                                                              "draft", "forwarded", "junk"};
+/// How many flags one FLAG names at most, and one message has (docs/retrieval.md section 9).
+inline constexpr std::size_t most_flags = 64;
 
 /// Capabilities of docs/retrieval.md sections 5.10 to 5.17, as they stand in the greeting.
 namespace capability {
@@ -222,9 +227,6 @@ inline constexpr std::string_view watch = "watch";        ///< WATCH (5.15).
 inline constexpr std::string_view send = "send";          ///< SEND (5.16).
 inline constexpr std::string_view queue = "queue";        ///< QUEUE (5.17).
 }  // namespace capability
-
-/// True for the six roles a folder may have: inbox, sent, drafts, archive, junk, trash.
-IMA_API bool is_role(std::string_view role) noexcept;
 
 /// Checks the grammar of each kind of word (docs/retrieval.md section 4). Error: fault::peer, with
 /// the rule `user`, `folder`, `id`, `token` or `flag`.
