@@ -50,12 +50,6 @@ void accounts::each(
   for (const auto& [user, account] : users_) what(user, account);
 }
 
-bool accounts::may_send_from(std::string_view user, const address& from) const {
-  const user_account* const account = find(user);
-  return account != nullptr && std::any_of(account->addresses.begin(), account->addresses.end(),
-                                           [&](const address& a) { return a.key() == from.key(); });
-}
-
 result<std::string> accounts::by_password(std::string_view user, octets password) {
   const user_account* const account = find(user);
   if (account == nullptr || !account->password) {

@@ -225,9 +225,12 @@ class mailbox_account : public retrieval::account {
                                         std::uint64_t page,
                                         const retrieval::search_query& query) override {
     IMA_CHECK(mail().take_in());
-    IMA_TRY(found, mail().search(folder, describe(query), cursor, static_cast<std::size_t>(page)));
-    retrieval::search_page out{{}, std::move(found.next)};
-    for (mailbox::search_hit& hit : found.hits) out.ids.push_back(std::move(hit.message.id));
+    auto found = mail().search(folder, describe(query), cursor, static_cast<std::size_t>(page));
+    if (!found && found.error().rule == "search-text")  // it will not help to try again
+      return refusal(reason::syntax, found.error().text);
+    if (!found) return std::move(found).error();
+    retrieval::search_page out{{}, std::move(found->next)};
+    for (mailbox::search_hit& hit : found->hits) out.ids.push_back(std::move(hit.message.id));
     return out;
   }
 
@@ -260,8 +263,7 @@ class mailbox_account : public retrieval::account {
  private:
   // The display name is the user's own business.
   result<void> check_sender(const named_address& sender) const {
-    const auto own = parts_.users.addresses_of(user_.name);
-    if (std::ranges::find(own, sender.addr) != own.end()) return {};
+    if (parts_.users.may_send_from(user_.name, sender.addr)) return {};
     return refusal(reason::from, std::string(sender.addr.text()) + " is not an address of yours");
   }
 

@@ -3,6 +3,7 @@
 
 #include <ima/service/post_office.hpp>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -76,6 +77,11 @@ bool user_directory::admits(std::string_view, const std::string&,
 }
 
 std::vector<address> user_directory::addresses_of(std::string_view) const { return {}; }
+
+bool user_directory::may_send_from(std::string_view user, const address& from) const {
+  const auto own = addresses_of(user);
+  return std::ranges::find(own, from) != own.end();
+}
 
 post_office::post_office(mailbox::file_system& disk, user_directory& users,
                          post_office_options options)

@@ -231,6 +231,9 @@ TEST_CASE("a search finds by every kind of criterion, page by page") {
     if (c.id == ids[2]) size.min_size = size.max_size = c.present->size;
   CHECK(o.bob->search("inbox", "", 5, size).value().ids == std::vector{ids[2]});
   CHECK(o.bob->search("nowhere", "", 5, {}).error().rule == "no-folder");
+  search_query no_word;
+  no_word.text = {"..."};
+  CHECK(reason_for(o.bob->search("inbox", "", 5, no_word).error()) == reason::syntax);
 }
 
 TEST_CASE("a change is told to whoever watches, whoever made it, and not after the watch") {

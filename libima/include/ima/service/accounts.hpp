@@ -76,8 +76,6 @@ class IMA_API accounts : public user_directory {
   const user_account* find(std::string_view user) const;
   /// Calls `what` for every user, by name.
   void each(const std::function<void(std::string_view user, const user_account&)>& what) const;
-  /// True where `from` is among the user's addresses.
-  bool may_send_from(std::string_view user, const address& from) const;
 
   result<std::string> by_password(std::string_view user, octets password) override;
   /// By a listed key, or a name that the operator's own authority signed.

@@ -38,6 +38,8 @@ class IMA_API user_directory {
                                        octets new_password);
   /// What the user may send from.
   virtual std::vector<address> addresses_of(std::string_view user) const;
+  /// True where `from` is among these.
+  bool may_send_from(std::string_view user, const address& from) const;
 };
 
 /// What a post office can do.
