@@ -139,7 +139,14 @@ struct run {
   }
 };
 
-// With --watch what fails for now is tried again, later each time.
+// A post office ends each connection at its age, and networks do so as they like.
+bool is_connection_lost(const error& why) {
+  return why.rule == "connection" || why.rule == "connection-lost" || why.rule == "tls-truncated" ||
+         why.rule == "shutdown";
+}
+
+// With --watch what fails for now is tried again, later each time; without, where a connection that
+// was of use ends.
 result<void> fetch(options& given) {
   auto local = open_directory(given.directory);
   if (!local) return local.error();
@@ -160,10 +167,11 @@ result<void> fetch(options& given) {
     const bool went = good.error().rule == "no-folder" && given.mirror.folders.empty();
     const bool for_now =
         went || good.error().kind == fault::temporary || good.error().kind == fault::unknown;
-    if (!given.watch || !for_now) return good;
+    const bool lasted = std::chrono::steady_clock::now() - began > std::chrono::minutes(5);
+    const bool go_on = given.watch || (lasted && is_connection_lost(good.error()));
+    if (!go_on || !for_now) return good;
     tools::print_error("{}: {}\n", program, good.error().message());
-    if (std::chrono::steady_clock::now() - began > std::chrono::minutes(5))
-      pause = std::chrono::seconds(1);
+    if (lasted) pause = std::chrono::seconds(1);
     std::this_thread::sleep_for(pause);
   }
 }

@@ -2,6 +2,9 @@
 messages go, the journal is written anew, the mailbox is emptied by the copy itself. And what never was
 there stays here."""
 
+import subprocess
+import time
+
 from harness import FULL, Domain, Tests, authority, run, stored
 from imrp import Client, Copy, give
 
@@ -109,6 +112,26 @@ def emptied(t, b, bob, there):
     t.equal("nor one that compares", len(stored(copy.place)), count)
 
 
+def connections_that_end(t, b, bob):
+    """A watch goes on over another connection where the post office ends one at its age."""
+    office = b.start("server-post-office", sections='[limits]\nconnection-time = "300ms"\n')
+    copy = Copy(t, b, "watching")
+    config = b.write("watch.toml", b.fetch_settings("bob"))
+    watching = t.started(subprocess.Popen(
+        [t.program("fetch-mail"), "--config", config, "--watch", copy.place],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    t.true("it connects again", office.wait_for(r"(?s)( user-proved .*){2}"), office.text())
+    give(t, b, bob, "comes while it watches")
+    for _ in range(600):
+        if stored(copy.place):
+            break
+        time.sleep(0.05)
+    t.equal("and brings what comes", len(stored(copy.place)), 1)
+    t.equal("it stays", watching.poll(), None)
+    watching.kill()
+    t.equal("an orderly end", office.stop(), 0)
+
+
 def there_ids(there, folder):
     return [line.split()[1] for line in there.ask(f"CHANGES {folder} 0 10000")]
 
@@ -132,3 +155,4 @@ with Tests() as t:
     emptied(t, b, bob, there)
     for server in (office, copy.server):
         t.equal("an orderly end", server.stop(), 0)
+    connections_that_end(t, b, bob)

@@ -35,6 +35,7 @@ void read_limits(config_table& config, limits& bounds, const config_table::reade
     read_time(table, "handshake-time", bounds.handshake);
     read_time(table, "line-time", bounds.line);
     read_time(table, "idle-time", bounds.idle);
+    read_time(table, "watching-time", bounds.watching);
     read_time(table, "accept-time", bounds.accept_lapse);
     read_time(table, "body-time", bounds.body_grace);
     table.read("body-rate", bounds.body_rate);

@@ -36,6 +36,7 @@ retrieval_service::retrieval_service(connection c, std::shared_ptr<retrieval_off
                                      asio::thread_pool& workers)
     : connection_(std::move(c)),
       executor_(connection_.executor()),
+      age_(executor_),
       office_(std::move(office)),
       workers_(workers) {}
 
@@ -83,6 +84,7 @@ awaitable<void> retrieval_service::serve() {
                                              office_->options.bounds,
                                              office_->users.capabilities()});
   responder_.emplace(*session_, office_->users, client_certificate(), hooks());
+  limit_age();
   for (bool open = true; open;) {
     if (dismissed_) co_return;
     if (stopping_) session_->shut_down();
@@ -94,12 +96,28 @@ awaitable<void> retrieval_service::serve() {
   co_await flush();
 }
 
+// An old connection ends as all do when the server stops; but its client is told, as there is time.
+void retrieval_service::limit_age() {
+  age_.expires_after(office_->options.bounds.connection);
+  age_.async_wait([weak = weak_from_this()](const asio::error_code& cancelled) {
+    const auto self = weak.lock();
+    if (!self || cancelled || !self->end_session()) return;
+    self->too_old_ = true;
+    self->connection_.interrupt();
+  });
+}
+
 void retrieval_service::stop() {
+  if (end_session()) connection_.close();
+}
+
+// True where nothing is in hand.
+bool retrieval_service::end_session() {
   stopping_ = true;
-  if (!reading_) return;  // serve() sees it before the next request
+  if (!reading_) return false;  // serve() sees it before the next request
   session_->shut_down();
   const auto event = session_->next_event();
-  if (event && std::holds_alternative<retrieval::closed>(*event)) connection_.close();
+  return event && std::holds_alternative<retrieval::closed>(*event);
 }
 
 // What other threads have to say comes to the connection's strand. A hook holds nothing of the
@@ -181,6 +199,7 @@ awaitable<bool> retrieval_service::handle(retrieval::need_input) {
   reading_ = true;
   auto got = co_await connection_.read();
   reading_ = false;
+  if (!got && too_old_) co_return false;
   if (!got) {
     log(log_level::info, "connection-lost",
         {{"rule", std::string(got.error().rule)}, {"text", got.error().text}});

@@ -73,6 +73,8 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   retrieval::responder_hooks hooks();
   void tell(const retrieval::watched_folder& now);
   void dismiss();
+  void limit_age();
+  bool end_session();
   void pump();
   awaitable<bool> flush();
   void watch();
@@ -80,6 +82,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
 
   connection connection_;
   asio::any_io_executor executor_;
+  asio::steady_timer age_;
   std::shared_ptr<retrieval_office> office_;
   asio::thread_pool& workers_;
   std::string peer_;
@@ -93,6 +96,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   std::string_view failed_rule_;                   // of the request that was worked on last
   bool stopping_ = false;
+  bool too_old_ = false;
   bool dismissed_ = false;  // the user may not go on
 };
 

@@ -102,6 +102,22 @@ TEST_CASE("what was set up for the other protocol is refused before anything is 
   CHECK(server.error().rule == "tls-protocol");
 }
 
+TEST_CASE("a connection ends at its age, between requests, also while a watch is on") {
+  limits bounds;
+  bounds.connection = std::chrono::milliseconds(200);
+  office o(bounds);
+  auto asking = o.connect().value();
+  auto watching = o.connect().value();
+  REQUIRE(asking.authenticate("bob", "swordfish"));
+  REQUIRE(watching.authenticate("bob", "swordfish"));
+  REQUIRE(watching.watch(std::vector<watched_folder>{{"inbox", "0"}}));
+  CHECK(watching.wait_for_change(std::chrono::minutes(1)).error().rule == "connection");
+  auto status = asking.status("inbox");
+  while (status) status = asking.status("inbox");
+  const std::string rule(status.error().rule);
+  CHECK((rule == "shutdown" || rule == "connection" || rule == "connection-lost"));
+}
+
 TEST_CASE("a user proves himself and reads his mail over TLS") {
   office o;
   const std::string large(3'000'000, 'x');
