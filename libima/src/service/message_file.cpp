@@ -4,6 +4,7 @@
 #include "support/unnamed_file.hpp"
 
 #include <ima/message.hpp>
+#include <ima/service/compose.hpp>
 #include <ima/service/message_file.hpp>
 
 #include <fcntl.h>

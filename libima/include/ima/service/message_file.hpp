@@ -5,13 +5,14 @@
 #include <ima/export.hpp>
 #include <ima/header.hpp>
 #include <ima/limits.hpp>
-#include <ima/service/compose.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
 namespace ima::service {
+
+class composition;
 
 /// A whole message in a file, or from a stream that is put aside on disk first. Checked as it is
 /// opened: every rule of docs/message.md, every part's digest, and nothing behind the last part.
