@@ -19,8 +19,8 @@ namespace ima::tools {
 class users_file {
  public:
   /// Waits for the lock that editors hold, a file of the same name with `.lock` and the same owner;
-  /// it goes with the object. A file that does not exist is empty. Errors: fault::caller `config-file`;
-  /// fault::temporary `storage`; those of read_users().
+  /// it goes with the object. A file that does not exist is empty. Errors: fault::caller
+  /// `config-file`; fault::temporary `storage`; those of read_users().
   static result<users_file> open(const std::filesystem::path& path);
   users_file(users_file&& other) noexcept;
   users_file& operator=(users_file&&) = delete;

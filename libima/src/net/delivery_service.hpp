@@ -94,7 +94,7 @@ class delivery_service : public std::enable_shared_from_this<delivery_service> {
   asio::steady_timer stop_patience_;
   bool stopping_ = false;
   bool finishing_ = false;  // the handler has the whole message
-  bool over_ = false;  // nothing is left to stop
+  bool over_ = false;       // nothing is left to stop
 };
 
 }  // namespace ima::net

@@ -30,8 +30,8 @@ class IMA_API outgoing_mail : public body_source {
 
   /// The values of To, Cc and Bcc, or, in mail that was sent on by a person, of Resent-To,
   /// Resent-Cc and Resent-Bcc alone (RFC 5322 section 3.6.6). Valid as long as this. Error:
-  /// fault::caller, rule `header-limit` (they are more than 512 KiB, or a line of theirs is more than
-  /// 64 KiB).
+  /// fault::caller, rule `header-limit` (they are more than 512 KiB, or a line of theirs is more
+  /// than 64 KiB).
   result<std::span<const std::string>> recipient_fields() const;
 
  private:
