@@ -114,6 +114,9 @@ with Tests() as t:
     for place in (bob, copy):
         given = run(t.program("server-give-recipient"), place, "-", "bob@b.example", stdin=four)
         t.equal("give Four", given.code, 0)
+    left = next((copy / "new").glob("*.ima"))
+    left.write_bytes(left.read_bytes().replace(
+        b"\n\n", f"\norigin: b.example bob {left.stem}\n\n".encode(), 1))
 
     # A deletion goes the other way, and --delete-after empties the post office.
     other = b.place / "other"

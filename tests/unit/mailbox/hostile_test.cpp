@@ -95,6 +95,7 @@ TEST_CASE("an index made anew never takes a message that came again for the one 
     disk.clock += std::chrono::hours(24 * 14) - std::chrono::seconds(1);
     CHECK(box.recover()->tombstones == 0);
     CHECK(deliver(disk, m, path)->already);  // for 14 days
+    CHECK(mb::was_deleted(disk, path, m.header.id_digest()).value());
     disk.clock += std::chrono::hours(48);
     CHECK(box.recover()->tombstones == 1);
     CHECK_FALSE(deliver(disk, m, path)->already);
