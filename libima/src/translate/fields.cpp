@@ -44,9 +44,13 @@ bool is_id(std::string_view id) { return fit_line(id, id.size()).text == id; }
 std::optional<address> address_of(std::string_view mail_address) {
   const std::size_t at = mail_address.rfind('@');
   if (at == std::string_view::npos) return std::nullopt;
-  const auto host = hostpart_from_unicode(mail_address.substr(at + 1));
+  const std::string local = unquoted(mail_address.substr(0, at)) + "@";
+  const std::string_view domain = mail_address.substr(at + 1);
+  // What a message says already, it says again, though it be no name that IDNA knows.
+  if (auto made = address::parse(local + lower(domain))) return *made;
+  const auto host = hostpart_from_unicode(domain);
   if (!host) return std::nullopt;
-  auto made = address::parse(unquoted(mail_address.substr(0, at)) + "@" + *host);
+  auto made = address::parse(local + *host);
   return made ? std::optional(std::move(*made)) : std::nullopt;
 }
 

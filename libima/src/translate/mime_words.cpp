@@ -75,6 +75,23 @@ void add_mailboxes(InternetAddressList* list, mailbox_list& into) {
   }
 }
 
+constexpr std::string_view a_label = "xn--";
+
+// Something of the form of an A-label's beginning that the text does not hold, if there is one.
+std::string unused_label_prefix(std::string_view text) {
+  for (char c = 'a'; c <= 'z'; ++c) {
+    std::string prefix = {'x', c, '-', '-'};
+    if (prefix != a_label && text.find(prefix) == std::string_view::npos) return prefix;
+  }
+  return std::string(a_label);
+}
+
+std::string with_other_labels(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 4))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
 // Whether every "@" of the value is one of theirs: a parser that goes on after a mistake passes
 // over what it cannot read. More than a message may name are not looked at, as each may be searched
 // for.
@@ -200,9 +217,15 @@ mailbox_list parse_mailboxes(std::string_view value) {
   const std::string joined = join_encoded_words(value);
   const std::string bare = without_comments(joined);
   out.comments = bare.size() != joined.size();
+  // GMime would make of an A-label what it says, and of one that says nothing another.
+  const std::string other = unused_label_prefix(bare);
+  const std::string plain = with_other_labels(bare, a_label, other);
   const g_object<InternetAddressList> list(
-      internet_address_list_parse(options(), without_nul(bare).c_str()));
+      internet_address_list_parse(options(), without_nul(plain).c_str()));
   if (list) add_mailboxes(list.get(), out);
+  for (mailbox_text& each : out.mailboxes)
+    for (std::string* text : {&each.name, &each.addr})
+      *text = with_other_labels(*text, other, a_label);
   out.complete = names_all(bare, out.mailboxes);
   return out;
 }
