@@ -33,7 +33,6 @@ constexpr const char* program = "ima-sendmail";
 
 struct settings {
   std::vector<std::string> command;
-  std::string domain;
   translate::submission_rules rules;
   std::uint64_t max_size = limits{}.body;
 };
@@ -88,11 +87,11 @@ void read_command(tools::config_table& config, settings& s) {
 
 void read_author(tools::config_table& config, settings& s) {
   config.read("author", s.rules.author);
-  config.read("domain", s.domain);
+  config.read("domain", s.rules.host);
   if (s.rules.author.empty()) config.require("domain");
   if (!s.rules.author.empty() && !service::address_from_person(s.rules.author))
     config.reject("author", "is no address");
-  if (!s.domain.empty()) s.rules.domains.push_back(s.domain);
+  if (!s.rules.host.empty()) s.rules.domains.push_back(s.rules.host);
 }
 
 std::string caller() {
@@ -110,7 +109,7 @@ result<settings> read_settings(const std::string& file) {
     read_author(config, s);
   });
   if (!good) return good.error();
-  if (s.rules.author.empty()) s.rules.author = caller() + "@" + s.domain;
+  if (s.rules.author.empty()) s.rules.author = caller() + "@" + s.rules.host;
   return s;
 }
 

@@ -87,8 +87,10 @@ def options(t, s):
     s.send("-i", "Dan <dan@B.example>", stdin=b"Subject: x\n\ny\n")
     t.equal("a recipient may have a name", len(s.news("dan")), 1)
 
+    bare = s.a.write("bare.toml", s.config.read_text().replace(
+        'domain = "a.example"', 'author = "alice@a.example"'))
     for to in ('"a b"@b.example', "x@[192.0.2.1]", "root", "dan@c_d.example", "dan@b.example eve@"):
-        done = s.send("-t", "-i", stdin=f"From: alice@a.example\nTo: bob@b.example\n"
+        done = s.send("-C", bare, "-t", "-i", stdin=f"From: alice@a.example\nTo: bob@b.example\n"
                                         f"Cc: carol@b.example, {to}\n\nx\n".encode())
         t.equal(f"-t with {to[:20]}", done.code, 67)
         t.contains(f"-t with {to[:20]}: why", done.err, "[recipient-address]")
@@ -101,8 +103,16 @@ def options(t, s):
                              b"Cc: nobody: ;\n\nx\n")
     t.equal("-t with a group", (len(s.news("bob")), len(s.news("carol"))), (1, 1))
 
+    # As cron and mailx name people: without a host.
+    home = s.a.write("home.toml", bare.read_text() + 'domain = "b.example"\n')
+    done = s.send("-C", home, "-i", "-FCronDaemon", "-B8BITMIME", "-oem", "-t",
+                  stdin=b"From: root (Cron Daemon)\nTo: bob\n\nx\n")
+    t.equal("-t with a name without a host", done.code, 0)
+    t.equal("and an argument", s.send("-C", home, "-i", "carol", stdin=b"Subject: x\n\nx\n").code, 0)
+    t.equal("are at the domain of the settings", (len(s.news("bob")), len(s.news("carol"))), (1, 1))
+
     for words, code in ((["-bs"], 64), (["-bd"], 64), (["-bp"], 64), (["--nonsense"], 64),
-                        (["-f"], 64), (["-t"], 64), ([], 64), (["nobody"], 67),
+                        (["-f"], 64), (["-t"], 64), ([], 64), (["-C", bare, "nobody"], 67),
                         (["x@[192.0.2.1]"], 67), (["nobody@b.example"], 69),
                         (["x@c.example"], 75), (["-C", "none", "x@b.example"], 78)):
         done = s.send(*words, stdin=b"From: a@a.example\n\nx\n")

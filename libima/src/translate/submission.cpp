@@ -19,12 +19,18 @@ error no_address(const std::string& text) {
   return {fault::caller, "recipient-address", text, "is no address that a message can be sent to"};
 }
 
-// An address as a program or a mail system gives it: bare, or with a display name.
-result<address> recipient_address(const std::string& text) {
-  const mailbox_list list = parse_mailboxes(text);
-  if (list.mailboxes.size() == 1 && list.complete)
-    if (auto addr = address_of(list.mailboxes[0].addr)) return std::move(*addr);
+// Whoever is named without a host is at ours.
+result<address> address_at(const std::string& text, const std::string& host) {
+  const bool whole = host.empty() || text.find('@') != std::string::npos;
+  if (auto addr = address_of(whole ? text : text + "@" + host)) return std::move(*addr);
   return no_address(text);
+}
+
+// An address as a program or a mail system gives it: bare, or with a display name.
+result<address> recipient_address(const std::string& text, const std::string& host) {
+  const mailbox_list list = parse_mailboxes(text);
+  if (list.mailboxes.size() != 1 || !list.complete) return no_address(text);
+  return address_at(list.mailboxes[0].addr, host);
 }
 
 struct recipient_list {
@@ -37,25 +43,25 @@ struct recipient_list {
 };
 
 // Everybody whom a field names, or nobody.
-result<void> add_field(const std::string& value, recipient_list& out) {
+result<void> add_field(const std::string& value, const std::string& host, recipient_list& out) {
   const mailbox_list list = parse_mailboxes(value);
   for (const mailbox_text& each : list.mailboxes) {
-    const auto addr = address_of(each.addr);
-    if (!addr) return no_address(each.addr);
-    out.add(*addr);
+    IMA_TRY(addr, address_at(each.addr, host));
+    out.add(addr);
   }
   return list.complete ? result<void>() : no_address(value);
 }
 
-result<recipient_list> recipients_of(const outgoing_mail& mail, const sendmail_request& request) {
+result<recipient_list> recipients_of(const outgoing_mail& mail, const sendmail_request& request,
+                                     const std::string& host) {
   recipient_list out;
   for (const std::string& text : request.recipients) {
-    IMA_TRY(one, recipient_address(text));
+    IMA_TRY(one, recipient_address(text, host));
     out.add(one);
   }
   if (request.from_fields) {
     IMA_TRY(fields, mail.recipient_fields());
-    for (const std::string& value : fields) IMA_CHECK(add_field(value, out));
+    for (const std::string& value : fields) IMA_CHECK(add_field(value, host, out));
   }
   if (out.all.empty())
     return error{fault::caller, "no-recipients", "", "nobody is named to send the mail to"};
@@ -75,7 +81,7 @@ result<named_address> author_of(const header_block& mail, const sendmail_request
   named_address from = mail.from();
   if (from.addr.text() != unknown_author) return from;
   if (!request.sender.empty() && request.sender != "<>") {
-    IMA_TRY(addr, recipient_address(request.sender));
+    IMA_TRY(addr, recipient_address(request.sender, rules.host));
     from.addr = addr;
   } else {
     IMA_TRY(author, service::address_from_person(rules.author));
@@ -109,7 +115,7 @@ result<header_block> submission_header(const header_block& translated, const out
                                        const limits& bounds) {
   if (translated.count("received") >= bounds.received)
     return error{fault::refused, "mail-loop", "", "the mail has come round too often"};
-  IMA_TRY(recipients, recipients_of(mail, request));
+  IMA_TRY(recipients, recipients_of(mail, request, rules.host));
   IMA_TRY(from, author_of(translated, request, rules));
   header_builder builder;
   if (!translated.first("id")) {

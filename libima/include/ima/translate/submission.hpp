@@ -36,6 +36,8 @@ struct submission_rules {
   std::string author;  ///< Who calls, maybe with a name, where the mail does not name an author.
   std::string mailer;  ///< Address that sends for authors of other domains; or empty.
   std::vector<std::string> domains;  ///< Hostparts whose authors send for themselves.
+  std::string
+      host;  ///< The hostpart of names without one, as cron's root; empty: they are refused.
 };
 
 /// The header block with which `mail` is submitted, made of what it was translated to: an author,
