@@ -35,6 +35,7 @@ with Tests() as t:
     t.equal("an unknown recipient", sent.code, 1)
     t.contains("an unknown recipient is named", sent.out, "NORECIPIENT nobody@b.example")
     t.equal("nobody gets it then", len(stored(bob)), 1)
+    t.equal("a draft is for nobody", a.send(a.message()).code, 65)
 
     sent = a.send(a.message("--to", "bob@b.example"), hosts={},
                   sections='[dns]\nservers = ["127.0.0.1:1"]\ntimeout = "100ms"\n')

@@ -130,9 +130,11 @@ def receiver(world, photo):
 
 
 def waits_for_input(pid):
-    """Until it reads its standard input."""
+    """Until it reads its standard input, or a copy of it."""
+    proc = pathlib.Path(f"/proc/{pid}")
     for _ in range(1000):
-        if pathlib.Path(f"/proc/{pid}/syscall").read_text().startswith("0 0x0 "):
+        call = (proc / "syscall").read_text().split()
+        if call[0] == "0" and os.path.samefile(proc / "fd" / str(int(call[1], 16)), proc / "fd/0"):
             return
         time.sleep(0.01)
     raise RuntimeError("it does not read")

@@ -206,7 +206,7 @@ with Tests() as t:
     t.contains("the runner logs results", log.read_text(), "recipient=carol@c.example result=OK")
     open_to_all = a.write("open.toml", 'metrics = "0.0.0.0:0"\n' + a.send_settings(everyone, sections=QUEUE))
     refused = run(t.program("server-send-mail"), "--config", open_to_all, "--run-queue")
-    t.equal("counters are for loopback alone", refused.code, 64)
+    t.equal("counters are for loopback alone", refused.code, 78)
     t.contains("and it says so", refused.err, "metrics-address")
 
     # The limits of docs/delivery.md section 9 are the sender's too.

@@ -20,8 +20,8 @@ def name_server():
     """Starts a DNS server that knows these records; returns where it listens."""
     running = []
 
-    def start(*records):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+    def attempt(*records):
+        with socket.socket() as free:  # a program may have the number for TCP and not for UDP
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         running.append(subprocess.Popen(
@@ -29,12 +29,18 @@ def name_server():
              "--no-poll", "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={port}",
              "--local=/example/", "--user=", "--pid-file=", *records],
             stderr=subprocess.DEVNULL))
-        for _ in range(200):  # it listens on TCP, too
+        while running[-1].poll() is None:  # it listens on TCP, too
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 return f"127.0.0.1:{port}"
             except OSError:
                 time.sleep(0.05)
+        return None
+
+    def start(*records):
+        for _ in range(5):  # somebody may have taken the port meanwhile
+            if where := attempt(*records):
+                return where
         pytest.fail("dnsmasq does not start")
 
     yield start

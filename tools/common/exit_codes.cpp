@@ -27,6 +27,7 @@ bool is_of_settings(std::string_view rule) {
 exit_code exit_code_of(const error& problem) {
   if (problem.rule == "no-input" || problem.rule == "part-file") return exit_no_input;
   if (problem.rule == "incomplete") return exit_mixed;
+  if (problem.rule == "recipients-missing") return exit_bad_input;  // it came in a file
   switch (problem.kind) {
     case fault::peer:
       return exit_bad_input;

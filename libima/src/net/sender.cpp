@@ -118,7 +118,7 @@ result<send_report> send_message(const header_block& header, body_source& body,
                                  const tls::context& tls, const sender_options& options) {
   const auto hosts = recipient_hosts(header);
   if (hosts.empty())
-    return error{fault::peer, "recipients-missing", "", "the message names no recipient"};
+    return error{fault::caller, "recipients-missing", "", "the message names no recipient"};
   const std::string sender(header.originator().host());
   IMA_CHECK(check_own_certificate(tls, sender, std::chrono::system_clock::now()));
   asio::io_context loop(1);
