@@ -220,7 +220,7 @@ result<void> folder_mirror::write_file(const mailbox::entry& entry, const header
   }
   outcome.remarks.assign(mail->remarks().begin(), mail->remarks().end());
   IMA_CHECK(remove_draft(draft));
-  const auto drafted = write_draft(draft, *mail);
+  auto drafted = write_draft(draft, *mail);
   if (!drafted) {
     if (!body.failed()) return drafted;
     outcome.problem = drafted.error();
