@@ -112,7 +112,7 @@ result<std::optional<object>> find_object(file_system& files, const std::string&
   return std::optional<object>();
 }
 
-result<bool> was_deleted(file_system& files, const tree& where, std::string_view id) {
+result<bool> was_deleted_of_late(file_system& files, const tree& where, std::string_view id) {
   IMA_TRY(status, files.status(where.tombstone(id)));
   return status && files.now() - status->changed <= tombstone_age;
 }

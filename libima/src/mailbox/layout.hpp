@@ -75,7 +75,7 @@ result<std::optional<object>> find_object(file_system& files, const std::string&
 
 /// Whether it was deleted of late. An old tombstone says nothing: it may be one that had gone, and
 /// that a crash brought back after the message was delivered again.
-result<bool> was_deleted(file_system& files, const tree& where, std::string_view id);
+result<bool> was_deleted_of_late(file_system& files, const tree& where, std::string_view id);
 
 /// True where it is there, and its name is on disk: whoever put it there may not have come so far.
 result<bool> find_durable(file_system& files, const std::string& directory, std::string_view id);

@@ -156,7 +156,7 @@ class mailbox::state::examination {
 
   result<bool> is_unwanted(const std::string& id) {
     IMA_TRY(waiting, layout::find_durable(state_.files, state_.tree.incoming(), id));
-    IMA_TRY(deleted, layout::was_deleted(state_.files, state_.tree, id));
+    IMA_TRY(deleted, layout::was_deleted_of_late(state_.files, state_.tree, id));
     if (waiting || deleted) return true;
     return state_.cache->was_removed(id);
   }

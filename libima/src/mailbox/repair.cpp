@@ -72,7 +72,7 @@ class salvage {
 
   result<void> adopt(const std::string& shard, std::string_view id) {
     IMA_TRY(live, known_.message(id));
-    IMA_TRY(deleted, layout::was_deleted(files_, tree_, id));
+    IMA_TRY(deleted, layout::was_deleted_of_late(files_, tree_, id));
     IMA_TRY(removed, known_.was_removed(id));
     IMA_TRY(object, layout::find_object(files_, shard, id));
     if (live || !object) return {};

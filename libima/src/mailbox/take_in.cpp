@@ -39,7 +39,7 @@ class intake {
       IMA_TRY(there, layout::find_durable(files_, tree_.shard(id), id));
       if (!there) return replace_missing(id, waiting);
     }
-    IMA_TRY(deleted, layout::was_deleted(files_, tree_, id));
+    IMA_TRY(deleted, layout::was_deleted_of_late(files_, tree_, id));
     if (!live && !deleted) return false;
     IMA_CHECK(layout::remove_object(files_, tree_, waiting));
     return true;
