@@ -47,9 +47,13 @@ bool names_original(std::string_view line, std::size_t number, std::size_t parts
   return original > number && original <= parts;
 }
 
-bool is_made(const part_info& part, const made_part& made) {
-  return made.size == part.size && made.sum == part.sha256 &&
-         made.words.media_type == part.media_type;
+// `before` parts stand before the first that was made with this one.
+bool is_made(const part_info& part, std::string_view line, const made_part& made,
+             std::size_t before) {
+  return made.original != 0 && original_of(line) == before + made.original &&
+         made.size == part.size && made.sum == part.sha256 &&
+         made.words.media_type == part.media_type && made.words.params == part.params &&
+         made.words.cid == part.cid && made.words.name == part.name;
 }
 
 // How many parts translating an original gives before the original itself.
@@ -68,9 +72,7 @@ void mark_made(std::size_t number, std::span<const part_info> parts,
   if (count >= number) return;
   const std::size_t first = number - 1 - count;
   for (std::size_t i = 0; i < count; ++i)
-    if (!is_made(parts[first + i], made[i]) ||
-        !names_original(lines[first + i], first + i + 1, parts.size()))
-      return;
+    if (!is_made(parts[first + i], lines[first + i], made[i], first)) return;
   for (std::size_t i = 0; i < count; ++i) out[first + i] = true;
 }
 

@@ -5,6 +5,7 @@
 #include "translate/escape.hpp"
 #include "translate/leaf.hpp"
 #include "translate/part_builder.hpp"
+#include "translate/part_writer.hpp"
 #include "translate/structure.hpp"
 
 #include <algorithm>
@@ -37,19 +38,22 @@ std::vector<said> sayings(const header_block& block) {
   return out;
 }
 
+// The parameters as mail says them, but for what it says in another place.
 std::vector<said> params_of(const part_info& part) {
+  const parametrised type{std::string(part.media_type), written_params(part)};
   std::vector<said> out;
-  const bool text = part.media_type.starts_with("text/");
-  for (const parameter& p : read_params(part.params))
-    if (!p.value.empty() && (!text || p.name != "charset"))
-      out.emplace_back(p.name, p.value);  // it is UTF-8 anyway
+  for (const parameter& p : parse_parametrised(write_parametrised(type)).params)
+    if (p.name != "name" || p.value != part.name) out.emplace_back(p.name, p.value);
   std::sort(out.begin(), out.end());
   return out;
 }
 
-bool same_part(const part_info& a, const part_info& b) {
-  return a.size == b.size && a.sha256 == b.sha256 && a.media_type == b.media_type &&
-         a.cid == b.cid && a.name == b.name && params_of(a) == params_of(b);
+// Names and ids are compared as mail can say them.
+bool same_part(const part_info& made, const part_info& meant) {
+  const std::string_view cid = is_content_id(meant.cid) ? meant.cid : std::string_view();
+  return made.size == meant.size && made.sha256 == meant.sha256 &&
+         made.media_type == meant.media_type && made.cid == cid &&
+         made.name == fit_name(meant.name).text && params_of(made) == params_of(meant);
 }
 
 // How the parts nest that mail has: those that `derived` does not name.

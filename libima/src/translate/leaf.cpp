@@ -2,7 +2,6 @@
 
 #include "message/header_grammar.hpp"
 #include "support/try.hpp"
-#include "translate/escape.hpp"
 
 #include <fmt/format.h>
 
@@ -50,16 +49,14 @@ void keep(part_words& into, std::string_view name, std::string_view value) {
 void describe_id(part_words& into, std::string_view value) {
   if (value.empty()) return;
   const id_list list = parse_ids(value);
-  const bool one = list.clean && list.ids.size() == 1 && list.ids[0].size() < 500 &&
-                   fit_line(list.ids[0], 500).text == list.ids[0];
-  if (one)
+  if (list.clean && list.ids.size() == 1 && is_content_id(list.ids[0]))
     into.cid = list.ids[0];
   else
     keep(into, "content-id", value);
 }
 
 void describe_name(part_words& into, std::string_view value) {
-  fitted made = fit_line(value, 1000);
+  fitted made = fit_name(value);
   into.name = std::move(made.text);
   if (made.changed) keep(into, "filename", value);
 }
@@ -102,6 +99,15 @@ void describe_type(part_words& into, const entity& e) {
 }
 
 }  // namespace
+
+fitted fit_name(std::string_view value) { return fit_line(value, 1000); }
+
+bool is_content_id(std::string_view cid) {
+  constexpr std::size_t longest = 499;
+  if (cid.size() > longest || fit_line(cid, longest).text != cid) return false;
+  const id_list back = parse_ids(fmt::format("<{}>", cid));
+  return back.clean && back.ids.size() == 1 && back.ids[0] == cid;
+}
 
 bool shapes_body(std::string_view name) {
   return name == "content-type" || name == "content-transfer-encoding" || name == "mime-version" ||
@@ -175,15 +181,11 @@ std::string write_params(const std::vector<parameter>& params) {
   return out;
 }
 
-// A name may be escaped, too; what no mail could call a parameter stays as it is.
+// A name may be escaped, too; what no mail could call a parameter stays as it is. Mail does not
+// tell upper case from lower in names (RFC 2045 section 5.1).
 std::string param_name(std::string_view text) {
   const auto name = unescape(text);
-  const bool token =
-      name && !name->empty() && std::all_of(name->begin(), name->end(), [](char c) {
-        return c > ' ' && c < 0x7f &&
-               std::string_view("()<>@,;:\\\"/[]?=").find(c) == std::string_view::npos;
-      });
-  return token ? *name : std::string(text);
+  return lower(name && is_parameter_name(*name) ? *name : text);
 }
 
 std::vector<parameter> read_params(std::string_view text) {

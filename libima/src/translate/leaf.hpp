@@ -2,6 +2,7 @@
 
 #include "translate/codec.hpp"
 #include "translate/entity.hpp"
+#include "translate/escape.hpp"
 #include "translate/structure.hpp"
 
 #include <ima/digest.hpp>
@@ -38,6 +39,12 @@ bool repeats_body_fields(const entity& e);
 
 /// Adds a field as an attribute, escaped. False where not all of it could be added.
 bool keep_field(std::vector<parameter>& into, std::string_view name, std::string_view value);
+
+/// A file name as a part line has it, which is one line and not endless.
+fitted fit_name(std::string_view value);
+
+/// Whether `Content-ID` can say this `cid=`.
+bool is_content_id(std::string_view cid);
 
 /// What the entity's own fields make of its part line. `root` fields other than those about the
 /// body belong to the message.

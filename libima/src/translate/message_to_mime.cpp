@@ -132,6 +132,8 @@ result<void> message_to_mime::state::look_at_parts() {
   }
   // A CR at the end would become one with the LF before a boundary.
   crlf = (whole && crlf_only) || open_end;
+  for (std::size_t i = 0; i < traits.size(); ++i)
+    traits[i].foreign_ends = crlf && traits[i].lf && !header.parts()[i].name.empty();
   return {};
 }
 

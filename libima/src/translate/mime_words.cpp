@@ -237,6 +237,10 @@ std::string write_mailbox(const named_address& who) {
   return phrase(who.display_name) + " <" + addr + ">";
 }
 
+bool is_parameter_name(std::string_view name) noexcept {
+  return !name.empty() && std::all_of(name.begin(), name.end(), is_token);
+}
+
 parametrised parse_parametrised(std::string_view value) {
   const std::size_t semicolon = std::min(value.find(';'), value.size());
   parametrised out{lower(trim(value.substr(0, semicolon))), {}};
@@ -251,8 +255,7 @@ parametrised parse_parametrised(std::string_view value) {
     if (made.value.empty()) continue;
     // A name that is no token has no form to be written in again; of a name's values the first
     // counts.
-    const bool token = std::all_of(made.name.begin(), made.name.end(), is_token);
-    if (token && names.insert(made.name).second)
+    if (is_parameter_name(made.name) && names.insert(made.name).second)
       out.params.push_back(std::move(made));
     else
       out.complete = false;
@@ -263,8 +266,9 @@ parametrised parse_parametrised(std::string_view value) {
 std::string write_parametrised(const parametrised& what) {
   start_gmime();
   const g_object<GMimeParamList> list(g_mime_param_list_new());
+  std::set<std::string_view> names;
   for (const parameter& p : what.params)
-    if (!p.value.empty())
+    if (!p.value.empty() && is_parameter_name(p.name) && names.insert(p.name).second)
       g_mime_param_list_set_parameter(list.get(), p.name.c_str(), p.value.c_str());
   GString* text = g_string_new(what.value.c_str());
   g_mime_param_list_encode(list.get(), nullptr, FALSE, text);

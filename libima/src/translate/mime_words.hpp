@@ -57,8 +57,12 @@ std::string seven_bit_text(const std::string& text);
 mailbox_list parse_mailboxes(std::string_view value);
 std::string write_mailbox(const named_address& who);
 
+/// Whether mail can say a parameter of this name: RFC 2045 section 5.1, a token.
+bool is_parameter_name(std::string_view name) noexcept;
+
 parametrised parse_parametrised(std::string_view value);
-/// `value; name=value…`, seven-bit, by RFC 2231 where needed.
+/// `value; name=value…`, seven-bit, by RFC 2231 where needed; without what mail cannot say. Of a
+/// name that stands twice the first counts, as when it is read.
 std::string write_parametrised(const parametrised& what);
 
 std::optional<timestamp> parse_date(std::string_view value);

@@ -24,7 +24,7 @@ class observer {
     end_line();
     out_.ends_in_cr = last_ == '\r';
     out_.ended = last_ == '\n' || !any_;
-    out_.only_crlf = out_.only_crlf && lines_ > 0;
+    out_.only_crlf = out_.only_crlf && out_.lf;
     return out_;
   }
 
@@ -35,7 +35,7 @@ class observer {
     out_.cr = out_.cr || c == '\r';
     if (static_cast<unsigned char>(c) >= 0x80) ++out_.high;
     if (c == '\n') {
-      ++lines_;
+      out_.lf = true;
       out_.only_crlf = out_.only_crlf && last_ == '\r';
       end_line();
     } else {
@@ -50,7 +50,6 @@ class observer {
 
   octet_traits out_;
   std::uint64_t line_ = 0;
-  std::uint64_t lines_ = 0;
   char last_ = 0;
   bool any_ = false;
 };
@@ -63,7 +62,8 @@ std::string_view find(const std::vector<parameter>& list, std::string_view name)
 
 // The encoding that carries the octets and needs no extension of anybody's.
 transfer encoding_for(const part_info& part, const octet_traits& traits, bool text) {
-  if (!text || traits.nul || !traits.utf8 || traits.cr) return transfer::base64;
+  if (!text || traits.nul || !traits.utf8 || traits.cr || traits.foreign_ends)
+    return transfer::base64;
   const bool plain = traits.high == 0 && traits.longest_line <= longest_line && traits.ended;
   if (plain) return transfer::identity;
   return traits.high * 4 > part.size ? transfer::base64 : transfer::quoted_printable;
@@ -91,6 +91,12 @@ std::string kind_of(const std::vector<parameter>& kept) {
   return plain ? *kind : std::string();
 }
 
+// The name that the line could not say in full, if it is that.
+std::string file_name(const part_info& part, const std::vector<parameter>& kept) {
+  const auto exact = field_value(find(kept, "filename"));
+  return exact && fit_name(*exact).text == part.name ? *exact : std::string(part.name);
+}
+
 std::string disposition_of(const part_info& part, std::string_view role,
                            const std::vector<parameter>& kept) {
   if (part.media_type.starts_with("multipart/") && part.name.empty()) return {};
@@ -100,26 +106,22 @@ std::string disposition_of(const part_info& part, std::string_view role,
   const bool said = role == "inline" || role == "attachment" || !kind.empty();
   if (!said && part.name.empty() && more.empty()) return {};
   parametrised value{attached ? "attachment" : kind.empty() ? "inline" : kind, more};
-  const auto exact = field_value(find(kept, "filename"));
-  if (exact || !part.name.empty())
-    value.params.push_back({"filename", exact.value_or(std::string(part.name))});
+  const std::string name = file_name(part, kept);
+  if (!name.empty()) value.params.push_back({"filename", name});
   return write_parametrised(value);
 }
 
 std::string type_of(const part_info& part, const octet_traits& traits) {
   parametrised value{std::string(part.media_type), {}};
-  const bool text = part.media_type.starts_with("text/");
-  if (text) value.params.push_back({"charset", traits.high > 0 ? "utf-8" : "us-ascii"});
-  for (parameter& p : read_params(part.params))
-    if (!text || p.name != "charset") value.params.push_back(std::move(p));
+  if (part.media_type.starts_with("text/"))
+    value.params.push_back({"charset", traits.high > 0 ? "utf-8" : "us-ascii"});
+  for (parameter& p : written_params(part)) value.params.push_back(std::move(p));
   return write_parametrised(value);
 }
 
 void add_id(written_part& into, std::string_view cid, const std::vector<parameter>& kept) {
-  const std::string value = "<" + std::string(cid) + ">";
-  const id_list back = parse_ids(value);
-  if (!cid.empty() && back.clean && back.ids.size() == 1 && back.ids[0] == cid)
-    into.fields.push_back({"Content-ID", value});
+  if (is_content_id(cid))
+    into.fields.push_back({"Content-ID", fmt::format("<{}>", cid)});
   else if (const auto other = field_value(find(kept, "content-id")))
     into.fields.push_back({"Content-ID", *other});
 }
@@ -154,6 +156,16 @@ result<octet_traits> traits_of(body_source& body, const part_info& part, std::si
   return out;
 }
 
+std::vector<parameter> written_params(const part_info& part) {
+  const bool text = part.media_type.starts_with("text/");
+  auto out = read_params(part.params);
+  std::erase_if(out, [&](const parameter& p) {
+    // Text is UTF-8 whatever it says here; and mail would read this name as that of a file.
+    return (text && p.name == "charset") || (part.name.empty() && p.name == "name");
+  });
+  return out;
+}
+
 std::optional<std::string> field_value(std::string_view attribute) {
   auto value = unescape(attribute);
   if (!value || value->empty() || fit_line(*value, value->size()).text != *value)
@@ -180,9 +192,10 @@ written_part entity_of(const part_info& part, const std::vector<parameter>& kept
   written_part out;
   const auto type = field_value(find(kept, "content-type"));
   const auto coding = field_value(find(kept, "content-transfer-encoding"));
-  const bool foreign =
-      type && is_readable_type(*type) && part.media_type == "application/octet-stream" &&
-      !lower(*type).starts_with("multipart/") && !lower(*type).starts_with("message/");
+  const bool foreign = type && is_readable_type(*type) && part.params.empty() &&
+                       part.media_type == "application/octet-stream" &&
+                       !lower(*type).starts_with("multipart/") &&
+                       !lower(*type).starts_with("message/");
   const bool text = part.media_type.starts_with("text/");
   out.whole = part.media_type.starts_with("multipart/") ||
               part.media_type.starts_with("message/") || (foreign && coding);

@@ -23,8 +23,10 @@ struct octet_traits {
   bool only_crlf = true;  ///< Every LF has a CR before it, and there is one.
   bool utf8 = true;
   bool ends_in_cr = false;
-  bool ended = true;       ///< Empty, or the last octet is LF.
-  std::uint64_t high = 0;  ///< Octets above 127.
+  bool ended = true;          ///< Empty, or the last octet is LF.
+  bool lf = false;            ///< There is an LF.
+  bool foreign_ends = false;  ///< Its line ends count, and are not those of the mail.
+  std::uint64_t high = 0;     ///< Octets above 127.
   std::uint64_t longest_line = 0;
 };
 
@@ -37,6 +39,9 @@ struct written_part {
   transfer encoding = transfer::identity;
   bool whole = false;  ///< Written as it is, line ends included.
 };
+
+/// The parameters of a part's type that mail gets, but for `charset`.
+std::vector<parameter> written_params(const part_info& part);
 
 /// The entity of a part. `kept` are the attributes of its `part:` line that the specification does
 /// not name, `role` is not empty; a `root` has no fields but those about the body.

@@ -106,6 +106,9 @@ TEST_CASE("parts come back from mail with the same octets and words") {
       {" params=broken", "text/plain", "x\n"},
       {" cid=1@x role=inline colour=red", "image/png", std::string("\0\xff\r\n", 4)},
       {" role=attachment name=a\"b\\c; d.txt", "text/plain", "x\r\n"},
+      {" role=attachment name=unix.txt", "text/plain", "x\n"},
+      {" params=Colour=red;name=x;a?b=c", "text/plain", "x\n"},
+      {" cid=<1> filename=other name= indented.txt", "text/plain", "x\n"},
       {" role=attachment original=1", "text/plain", "x\n"},
       {" role=attachment", "message/rfc822", "Subject: x\r\n\r\nbody\r\n"},
       {" role=attachment", "message/rfc822", "no end"},
@@ -115,6 +118,8 @@ TEST_CASE("parts come back from mail with the same octets and words") {
   for (const draft_part& one : parts) {
     check_round_trip(make("from: a@a.example\n", {one}));
     check_round_trip(make("from: a@a.example\n", {{"", "text/plain", "text\n"}, one, one}));
+    for (const draft_part& other : parts)
+      check_round_trip(make("from: a@a.example\n", {one, other}));
   }
   check_round_trip(make("from: a@a.example\n", {}));
   check_round_trip(make("from: a@a.example\n", {{" role=alternative", "text/html", "h"},
