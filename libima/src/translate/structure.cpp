@@ -70,10 +70,21 @@ struct reading {
   std::vector<node> shown;
 
   bool empty() const noexcept { return forms.empty(); }
+  // Parts stay in their order, so what is shown before another form belongs to the form before it.
+  void add_form(node form) {
+    if (!shown.empty()) forms.back() = with_shown(std::move(forms.back()));
+    forms.push_back(std::move(form));
+  }
   node finish() {
-    std::vector<node> all{joined("alternative", std::move(forms))};
-    std::move(shown.begin(), shown.end(), std::back_inserter(all));
+    node all = with_shown(joined("alternative", std::move(forms)));
     forms.clear();
+    return all;
+  }
+
+ private:
+  node with_shown(node first) {
+    std::vector<node> all{std::move(first)};
+    std::move(shown.begin(), shown.end(), std::back_inserter(all));
     shown.clear();
     return joined("related", std::move(all));
   }
@@ -228,12 +239,12 @@ node structure_by_roles(std::span<const leaf_traits> leaves) {
   for (const leaf_traits& leaf : leaves) {
     const std::string_view role = role_or_default(leaf);
     if (role == "alternative" && !open.empty()) {
-      open.forms.push_back(leaf_node(leaf.part));
+      open.add_form(leaf_node(leaf.part));
     } else if (role == "inline" && !open.empty()) {
       open.shown.push_back(leaf_node(leaf.part));
     } else if (role == "text") {
       close();
-      open.forms.push_back(leaf_node(leaf.part));
+      open.add_form(leaf_node(leaf.part));
     } else {
       close();
       items.push_back(leaf_node(leaf.part));

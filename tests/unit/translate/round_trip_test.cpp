@@ -125,6 +125,11 @@ TEST_CASE("parts come back from mail with the same octets and words") {
   check_round_trip(make("from: a@a.example\n", {{" role=alternative", "text/html", "h"},
                                                 {"", "text/plain", "t"},
                                                 {" role=inline cid=1", "image/png", "p"}}));
+  check_round_trip(make("from: a@a.example\n", {{"", "text/plain", "t"},
+                                                {" role=inline cid=1", "image/png", "p"},
+                                                {" role=alternative", "text/html", "h"},
+                                                {" role=inline cid=2", "image/png", "q"},
+                                                {" role=alternative", "text/html", "i"}}));
 }
 
 TEST_CASE("a hint that says anything else than the mail is not believed") {
