@@ -163,7 +163,7 @@ field_translator::lines field_translator::automatic(const mime_field& field) {
   if (!value.value.starts_with("auto-")) return other(field);
   if (!first("auto")) return {as_it_was(field)};
   const std::string_view word = value.param("ima");
-  if (is_line_name(word)) return {{"auto", std::string(word)}};
+  if (!word.empty() && grammar::value({"auto", word})) return {{"auto", std::string(word)}};
   const bool reply = value.value == "auto-replied";
   lines out{{"auto", reply ? "reply" : "generated"}};
   const bool exact = value.params.empty() && (reply || value.value == "auto-generated");
