@@ -218,7 +218,7 @@ mailbox_list parse_mailboxes(std::string_view value) {
   const std::string bare = without_comments(joined);
   out.comments = bare.size() != joined.size();
   // GMime would make of an A-label what it says, and of one that says nothing another.
-  const std::string other = unused_label_prefix(bare);
+  const std::string other = unused_label_prefix(bare + decode_text(bare));
   const std::string plain = with_other_labels(bare, a_label, other);
   const g_object<InternetAddressList> list(
       internet_address_list_parse(options(), without_nul(plain).c_str()));

@@ -76,6 +76,7 @@ TEST_CASE("messages come back from mail with the same digest") {
       "to: a@a.example\nsubject: first\nfrom: b@b.example\ncc: c@c.example\nto: d@d.example\n",
       "from: a,b;c@a.example\nfrom-x: 1\n",
       "from: a@a.example\nauto: 8-\n",
+      "from: xa--\u00fc xn--x <a@a.example>\n",
       "from: a@a.example\nsubject: =?utf-8?q?not_encoded?=\n",
       "from: a@a.example\nsubject: two  spaces ä  ö\n",
       "from: a@a.example\nsubject: " + std::string(3000, 'x') + "\n",
