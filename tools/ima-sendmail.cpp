@@ -113,14 +113,15 @@ result<settings> read_settings(const std::string& file) {
   return s;
 }
 
-// What a command's exit code means to a caller of sendmail.
-int exit_for(int status) {
+// What a command's exit code means to a caller of sendmail. Nobody's failure is final while
+// somebody else's is for now.
+int exit_for(int status, bool deferred) {
   switch (status) {
     case 0:
       return EX_OK;
     case tools::exit_failed:
     case tools::exit_mixed:
-      return EX_UNAVAILABLE;
+      return deferred ? EX_TEMPFAIL : EX_UNAVAILABLE;
     case EX_USAGE:
       return EX_CONFIG;
     case EX_DATAERR:
@@ -136,6 +137,7 @@ timestamp now() {
   return {std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()), {}};
 }
 
+// The exit code.
 result<int> send(const translate::sendmail_request& request, const settings& s) {
   limits bounds;
   bounds.body = s.max_size;
@@ -150,9 +152,13 @@ result<int> send(const translate::sendmail_request& request, const settings& s) 
   const auto header =
       translate::submission_header(made->header(), *mail, request, s.rules, now(), bounds);
   if (!header) return header.error();
-  return translate::submit(s.command, *header, *made, [](std::string_view line) {
+  bool deferred = false;
+  const auto status = translate::submit(s.command, *header, *made, [&](std::string_view line) {
+    deferred = deferred || line.starts_with("DEFER ");
     tools::print_error("{}\n", printable(line));
   });
+  if (!status) return status.error();
+  return exit_for(*status, deferred);
 }
 
 constexpr const char* usage =
@@ -172,5 +178,5 @@ int main(int argc, char** argv) {
   const auto s = read_settings(settings_file(*request));
   if (!s) return complain(s.error());
   const auto status = send(*request, *s);
-  return status ? exit_for(*status) : complain(status.error());
+  return status ? *status : complain(status.error());
 }

@@ -53,7 +53,7 @@ virtual_minimum_uid = 1
 hopcount_limit = 12
 maillog_file = {self.place}/postfix.log
 maillog_file_prefixes = {t.work}
-ima_destination_recipient_limit = 50
+ima_destination_recipient_limit = 1
 minimal_backoff_time = 1s
 queue_run_delay = 1s
 disable_dns_lookups = yes
@@ -75,11 +75,13 @@ proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ima unix - n n - 4 pipe
-  user=nobody argv={gateway} -i -f ${{sender}} -- ${{recipient}}
+  -o pipe_delivery_status_filter=regexp:{self.place}/ima-faults
+  null_sender=<> user=nobody argv={gateway} -i -f ${{sender}} -- ${{recipient}}
 """)
+        (self.place / "ima-faults").write_text(documented("/etc/postfix/ima-faults"))
         done = run(POSTFIX, "-c", self.place, "start", timeout=60)
         if done.code != 0:
-            raise RuntimeError(done.err + (self.place / "postfix.log").read_text())
+            raise RuntimeError(done.err + self.log())
         self.sendmail = t.work / "to-smtp"
         self.sendmail.write_text(f'#!/bin/sh\nexec /usr/sbin/sendmail -C {self.place} "$@"\n')
         self.sendmail.chmod(0o755)
@@ -87,9 +89,12 @@ ima unix - n n - 4 pipe
     def stop(self):
         run(POSTFIX, "-c", self.place, "stop", timeout=60)
 
-    def send(self, sender, recipient, text):
+    def send(self, sender, recipients, text):
         with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as smtp:
-            smtp.sendmail(sender, [recipient], text.encode())
+            smtp.sendmail(sender, recipients, text.encode())
+
+    def log(self):
+        return (self.place / "postfix.log").read_text()
 
     def wait_for(self, good, seconds=40):
         """What `good` gives, once it gives something."""
@@ -109,6 +114,18 @@ ima unix - n n - 4 pipe
         found = [email.message_from_bytes(bytes(m)) for m in box]
         box.clear()
         return found
+
+
+def documented(file):
+    """A file as docs/gateways.md has it."""
+    page = (pathlib.Path(__file__).parents[2] / "docs/gateways.md").read_text()
+    return page.split(f"In `{file}`:\n\n```\n")[1].split("```")[0]
+
+
+def message_in(box, subject):
+    """The text of the one message with this subject, or None."""
+    found = [next(p for p in box.rglob(f"{one}*")).read_text() for one in stored(box)]
+    return next((text for text in found if f"\nsubject: {subject}\n" in text), None)
 
 
 def text_of(message):
@@ -150,6 +167,46 @@ def failures(t, postfix):
         if bounce:
             t.equal(f"{recipient}: a bounce", bounce[0].get_content_type(), "multipart/report")
             t.contains(f"{recipient}: says why", text_of(bounce[0]), reason)
+
+
+def to_several(t, postfix, box):
+    """What becomes of one recipient is no other's business."""
+    mail = "From: eve@smtp.example\nTo: x\nSubject: several\n\nx\n"
+    postfix.send("eve@smtp.example", ["bob@b.example", "nobody@b.example", "later@b.example"], mail)
+    t.true("one of several has it", postfix.wait_for(lambda: message_in(box, "several")))
+    bounce = postfix.wait_for(postfix.news)
+    t.equal("one of several: one bounce", len(bounce or []), 1)
+    if bounce:
+        text = text_of(bounce[0])
+        t.equal("one of several: for the unknown one", [who for who in ("bob", "nobody", "later")
+                                                        if f"<{who}@b.example>:" in text], ["nobody"])
+    t.true("one of several: the third waits",
+           postfix.wait_for(lambda: "to=<later@b.example>" in postfix.log()))
+    t.true("one of several: and is tried again", postfix.wait_for(
+        lambda: postfix.log().count("to=<later@b.example>") > 1))
+    t.true("one of several: never returned", "status=bounced" not in "".join(
+        line for line in postfix.log().splitlines() if "to=<later@b.example>" in line))
+
+
+def without_sender(t, postfix, box):
+    """A bounce that does not say that it is one."""
+    postfix.send("", "bob@b.example", "From: postmaster@smtp.example\nSubject: a report\n\nfailed\n")
+    text = postfix.wait_for(lambda: message_in(box, "a report"))
+    t.contains("mail without a sender is automatic", text or "", "\nauto: report\n")
+
+
+def own_faults(t, postfix, box, config):
+    """What is wrong with the gateway itself can be mended, and nobody hears of it."""
+    good = config.read_text()
+    config.write_text(good + "oops = 1\n")
+    postfix.send("eve@smtp.example", "bob@b.example",
+                 "From: eve@smtp.example\nSubject: waited\n\nx\n")
+    t.true("with wrong settings mail waits", postfix.wait_for(
+        lambda: "status=deferred (local configuration error" in postfix.log()))
+    config.write_text(good)
+    t.true("and comes when they are mended",
+           postfix.wait_for(lambda: message_in(box, "waited")))
+    t.equal("nobody heard of it", postfix.news(), [])
 
 
 def ima_to_smtp(t, b):
@@ -200,6 +257,10 @@ def main(t):
     a, b = Domain(t, ca, "a.example", hosts), Domain(t, ca, "b.example", hosts)
     smtp, ring = Domain(t, ca, "smtp.example", hosts), Domain(t, ca, "loop.example", hosts)
     box = b.add_user("bob")
+    deferring = t.work / "deferring"
+    deferring.write_text("#!/bin/sh\ncat > /dev/null\nexit 75\n")
+    deferring.chmod(0o755)
+    b.routes.append(f'"later@b.example" = {{ command = ["{deferring}"] }}')
     b.start("server-receive")
     to_smtp = t.work / "to-smtp"
     for domain, users in ((smtp, ("eve", "jürgen")), (ring, ("x",))):
@@ -220,6 +281,9 @@ def main(t):
     try:
         smtp_to_ima(t, postfix, box)
         failures(t, postfix)
+        to_several(t, postfix, box)
+        without_sender(t, postfix, box)
+        own_faults(t, postfix, box, config)
         ima_to_smtp(t, b)
         smtp_has(t, postfix)
         refusals(t, b)

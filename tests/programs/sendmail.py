@@ -17,6 +17,7 @@ class Setting:
         self.a = Domain(t, ca, "a.example", hosts)
         self.b = Domain(t, ca, "b.example", hosts)
         self.boxes = {user: self.b.add_user(user) for user in ("bob", "carol", "dan", "hidden")}
+        self.b.routes.append('"later@b.example" = { command = ["/bin/sh", "-c", "exit 75"] }')
         self.b.start("server-receive")
         send = self.a.write("send.toml", self.a.send_settings())
         self.config = self.a.write("sendmail.toml", self.settings(
@@ -118,6 +119,8 @@ def options(t, s):
         done = s.send(*words, stdin=b"From: a@a.example\n\nx\n")
         t.equal(f"exit code of {words}", done.code, code)
         t.true(f"{words}: a reason is given", done.err, done.err)
+    done = s.send("-i", "bob@b.example", "later@b.example", stdin=b"From: a@a.example\n\nx\n")
+    t.equal("one has it, and another may later", (done.code, len(s.news("bob"))), (75, 1))
     t.contains("-bs is refused clearly", s.send("-bs").err, "SMTP on standard input")
     t.equal("--help", s.send("--help").code, 0)
     loop = b"Received: from x\n" * 60 + mail

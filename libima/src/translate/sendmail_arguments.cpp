@@ -49,7 +49,7 @@ class argument_reader {
         return flags(word);
       case 'f':
       case 'r':
-        return value(word, rest, out_.sender);
+        return sender(word, rest);
       case 'F':
         return value(word, rest, out_.author_name);
       case 'C':
@@ -84,6 +84,13 @@ class argument_reader {
   result<void> value(const std::string& word, const std::string& rest, std::string& into) {
     if (rest.empty() && at_ == all_.size()) return refused(word, "needs a value");
     into = rest.empty() ? all_[at_++] : rest;
+    return {};
+  }
+
+  // Nobody is the sender of a report, and may be written as nothing.
+  result<void> sender(const std::string& word, const std::string& rest) {
+    if (auto good = value(word, rest, out_.sender); !good) return good;
+    if (out_.sender.empty()) out_.sender = "<>";
     return {};
   }
 

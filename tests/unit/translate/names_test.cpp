@@ -84,6 +84,10 @@ TEST_CASE("sendmail's options are read as programs give them") {
   CHECK(read({}).dot_ends);
   CHECK_FALSE(read({"-oi"}).dot_ends);
   CHECK(read({"-bm", "-v", "-C", "file"}).settings == "file");
+  CHECK(read({"x@x.example"}).sender.empty());
+  for (const std::vector<std::string>& nobody :
+       {std::vector<std::string>{"-f", ""}, {"-f", "<>"}, {"-f<>"}, {"-r", ""}})
+    CHECK(read(nobody).sender == "<>");
 }
 
 TEST_CASE("what sendmail does and we do not is refused") {
