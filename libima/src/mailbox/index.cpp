@@ -12,7 +12,7 @@ namespace ima::mailbox {
 
 namespace {
 
-constexpr int schema_version = 3;
+constexpr int schema_version = 4;
 
 // A message's `born` is the seq of the line that brought it: the same on every host, whoever made
 // the index, and so what a search pages by. The word index keeps no texts: the files have them.
@@ -34,7 +34,7 @@ constexpr const char* schema = R"(
   CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(sender, recipient, subject, header,
     attachment, body, content = '', columnsize = 0,
     tokenize = "unicode61 remove_diacritics 2 categories 'L* M* N* Co'");
-  PRAGMA user_version = 3;
+  PRAGMA user_version = 4;
   COMMIT;
 )";
 

@@ -3,6 +3,8 @@
 #include "mailbox/store.hpp"
 #include "support/utf8.hpp"
 
+#include <ima/html_text.hpp>
+
 #include <algorithm>
 #include <array>
 
@@ -29,6 +31,8 @@ constexpr std::array<range, 11> unspaced{{{0x0e00, 0x0fff},
                                           {0xac00, 0xd7ff},
                                           {0xf900, 0xfaff},
                                           {0xff66, 0xffdc}}};
+
+constexpr range wide{0xff01, 0xff5e};  // ASCII again, as wide as a Han character
 
 bool is_unspaced(char32_t c) noexcept {
   if (c >= 0x20000 && c <= 0x3ffff) return true;
@@ -59,8 +63,12 @@ result<void> read_part(const stored_text& message, file_system& files, const lay
   std::string text(std::min<std::uint64_t>(source->size(), most_text - body.size()), '\0');
   IMA_TRY(count, source->read_at(0, text));
   text.resize(count);
-  const bool html = message.header.parts()[part].media_type == "text/html";
-  add(body, html ? without_tags(text) : text);
+  if (message.header.parts()[part].media_type == "text/html") {
+    html_text shown;
+    text = shown.next(text);
+    text += shown.end();
+  }
+  add(body, text);
   return {};
 }
 
@@ -76,6 +84,8 @@ std::string spaced(std::string_view text) {
     if (alone) out += ' ';
     if (c.length == 0 || c.value == 0)
       out += ' ';
+    else if (c.value >= wide.first && c.value <= wide.last)
+      out += static_cast<char>(c.value - wide.first + '!');
     else
       out += text.substr(0, length);
     if (alone) out += ' ';
@@ -89,18 +99,6 @@ bool has_words(std::string_view text) {
     return static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') ||
            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   });
-}
-
-std::string without_tags(std::string_view html) {
-  std::string text;
-  while (!html.empty()) {
-    const std::size_t tag = html.find('<');
-    text += html.substr(0, tag);
-    text += ' ';
-    const std::size_t end = tag == std::string_view::npos ? tag : html.find('>', tag);
-    html.remove_prefix(end == std::string_view::npos ? html.size() : end + 1);
-  }
-  return text;
 }
 
 result<searchable_text> read_words(file_system& files, const layout::object& what) {

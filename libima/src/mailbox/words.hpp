@@ -11,14 +11,12 @@
 namespace ima::mailbox {
 
 /// `text` with a space around each character of a script that puts none between words, so that
-/// SQLite's tokenizer takes each as a word of its own. What is not UTF-8 becomes a space.
+/// SQLite's tokenizer takes each as a word of its own; and with ASCII in place of its full-width
+/// forms. What is not UTF-8 becomes a space.
 std::string spaced(std::string_view text);
 
 /// True where `text` holds something to look for, not just spaces and marks.
 bool has_words(std::string_view text);
-
-/// HTML without its tags.
-std::string without_tags(std::string_view html);
 
 /// Reads a message's header lines and text parts, and no more than a bound of them.
 result<searchable_text> read_words(file_system& files, const layout::object& what);

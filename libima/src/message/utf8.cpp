@@ -33,6 +33,23 @@ code_point decode(std::string_view text) noexcept {
   return {value, first.length};
 }
 
+void append(std::string& out, char32_t c) {
+  const auto put = [&](char32_t octet) { out += static_cast<char>(octet); };
+  const auto follow = [&](unsigned shift) { put(0x80U | ((c >> shift) & 0x3fU)); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) {
+    put(0xc0U | (c >> 6U));
+  } else if (c < 0x10000) {
+    put(0xe0U | (c >> 12U));
+    follow(6);
+  } else {
+    put(0xf0U | (c >> 18U));
+    follow(12);
+    follow(6);
+  }
+  follow(0);
+}
+
 std::size_t find_forbidden(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {

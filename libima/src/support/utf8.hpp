@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace ima::utf8 {
@@ -14,6 +15,9 @@ struct code_point {
 
 /// Decodes the code point at the front of `text`, which is not empty.
 code_point decode(std::string_view text) noexcept;
+
+/// Appends a code point, which is no surrogate and at most U+10FFFF.
+void append(std::string& out, char32_t c);
 
 /// The category Cc: C0, DEL and C1.
 constexpr bool is_control(char32_t c) noexcept { return c < 0x20 || (c >= 0x7f && c < 0xa0); }

@@ -20,22 +20,6 @@ std::u16string utf16_of(char32_t c) {
   return {static_cast<char16_t>(0xd800 + (c >> 10U)), static_cast<char16_t>(0xdc00 + (c & 0x3ffU))};
 }
 
-void append_utf8(std::string& out, char32_t c) {
-  const auto put = [&](char32_t octet) { out += static_cast<char>(octet); };
-  const auto follow = [&](unsigned shift) { put(0x80U | ((c >> shift) & 0x3fU)); };
-  if (c < 0x800) {
-    put(0xc0U | (c >> 6U));
-  } else if (c < 0x10000) {
-    put(0xe0U | (c >> 12U));
-    follow(6);
-  } else {
-    put(0xf0U | (c >> 18U));
-    follow(12);
-    follow(6);
-  }
-  follow(0);
-}
-
 std::string base64_of(std::u16string_view units) {
   std::string out;
   std::uint32_t bits = 0;
@@ -74,7 +58,7 @@ std::optional<std::string> utf8_of(std::u16string_view units) {
     if (c >= 0xd800 && c < 0xdc00 && i + 1 < units.size() && (units[i + 1] & 0xfc00U) == 0xdc00)
       c = 0x10000 + ((c - 0xd800) << 10U) + (units[++i] - 0xdc00U);
     if (c < 0x80 || (c >= 0xd800 && c < 0xe000)) return std::nullopt;
-    append_utf8(out, c);
+    utf8::append(out, c);
   }
   return out;
 }

@@ -98,8 +98,26 @@ TEST_CASE("a query's operators are words, and one without a word is refused") {
   CHECK(l.with("—").empty());
 }
 
-TEST_CASE("hypertext is searched without its tags") {
+TEST_CASE("case does not count in Greek and Cyrillic, nor width in ASCII") {
   library l;
+  l.add(compose("greek", {{"Στην πόλη"}}));
+  l.add(compose("russian", {{"Привет, МИР"}}));
+  l.add(compose("wide", {{"ＡＢＣ１２３株式会社"}}));
+  CHECK(l.with("ΠΌΛΗ") == names{"greek"});
+  CHECK(l.with("στην") == names{"greek"});
+  CHECK(l.with("привет мир") == names{"russian"});
+  CHECK(l.with("abc123") == names{"wide"});
+  CHECK(l.with("ａｂｃ１２３株式") == names{"wide"});
+}
+
+TEST_CASE("hypertext is searched as a person reads it") {
+  library l;
+  l.add(compose("umlauts", {{"<style>p{color:zebra}</style>Sch&ouml;ne Gr&uuml;&szlig;e aus "
+                             "z&#x00fc;rich, wond<b>er</b>ful",
+                             "text/html"}}));
+  for (const auto* word : {"Schöne Grüße", "ZÜRICH", "wonderful"})
+    CHECK(l.with(word) == names{"umlauts"});
+  for (const auto* word : {"ouml", "zebra", "ful"}) CHECK(l.with(word).empty());
   l.add(compose("web", {{"<p class=\"bold\">plain<br>words</p><unfinished", "text/html"}}));
   CHECK(l.with("plain words") == names{"web"});
   CHECK(l.with("bold").empty());
