@@ -116,9 +116,7 @@ struct run {
   // The rest is done; those that failed are tried again by the next run.
   static result<void> complain_of(const std::vector<error>& failures) {
     for (const error& one : failures) tools::print_error("{}: {}\n", program, one.message());
-    if (failures.empty()) return {};
-    return error{fault::temporary, "incomplete", "",
-                 fmt::format("everything else is done, {} failed", failures.size())};
+    return tools::all_but(failures.size());
   }
 
   // Before an update it takes over the flags that were changed there, and shows what came after it.

@@ -5,6 +5,7 @@
 #include "index_path.hpp"
 #include "output.hpp"
 
+#include <ima/html_text.hpp>
 #include <ima/mailbox/delivery.hpp>
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
@@ -14,7 +15,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,6 +28,8 @@ using namespace ima;
 constexpr const char* program = "ima-read";
 constexpr std::size_t piece_size = 64 * 1024;
 constexpr std::size_t page = 1000;
+constexpr std::size_t short_id = 12;        // digits of an id
+constexpr std::size_t longest_shown = 120;  // octets of a text in a list
 
 struct options {
   std::string directory;
@@ -55,32 +58,49 @@ result<void> show_folders(mailbox::mailbox& mail) {
   return {};
 }
 
-result<void> show_line(mailbox::mailbox& mail, const std::string& folder,
-                       const mailbox::entry& entry) {
-  const auto stored = mail.header(folder, entry.id);
-  if (!stored) return stored.error();
-  if (!*stored) return {};  // it went meanwhile
-  const header_block& header = (*stored)->header;
-  const char* mark = contains(entry.flags, "seen") ? " " : "N";
-  const std::string date = header.date() ? header.date()->text() : std::string("-");
-  tools::print("{} {} {:<25} {:<40} {}\n", mark, entry.id.substr(0, 12), date, sender_of(header),
-               printable(header.subject()));
-  return {};
+// One message's fault, which keeps no other out.
+bool is_of_message(const error& why) {
+  return contains({"message-damaged", "file-missing", "file-unreadable"}, why.rule);
 }
 
-// Oldest first, so that the newest is what stays on the screen.
-result<void> show_list(mailbox::mailbox& mail, const std::string& folder) {
-  std::string token = "0";
-  for (bool more = true; more;) {
-    const auto got = mail.changes(folder, token, page);
+// A stranger's long line shall not fill the screen.
+std::string shortened(std::string text) {
+  if (text.size() <= longest_shown) return text;
+  std::size_t end = longest_shown;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return text.substr(0, end) + "…";
+}
+
+// Oldest first, so that the newest is what stays on the screen. A search gives the newest first, by
+// when they came into this mailbox, which decides where they arrived in the same second.
+result<std::vector<mailbox::entry>> all_of(mailbox::mailbox& mail, const std::string& folder) {
+  std::vector<mailbox::entry> all;
+  std::string from;
+  do {
+    auto got = mail.search(folder, {}, from, page);
     if (!got) return got.error();
-    for (const auto& entry : got->entries)
-      if (!entry.gone)
-        if (auto good = show_line(mail, folder, entry); !good) return good;
-    token = got->token;
-    more = got->more;
-  }
-  return {};
+    for (auto& hit : got->hits) all.push_back(std::move(hit.message));
+    from = got->next;
+  } while (!from.empty());
+  std::ranges::reverse(all);
+  std::ranges::stable_sort(all, {}, &mailbox::entry::arrived);
+  return all;
+}
+
+// Nothing where it went meanwhile. Its id is the digest of its header block.
+result<std::optional<mailbox::stored_header>> read_header(mailbox::mailbox& mail,
+                                                          const std::string& folder,
+                                                          const std::string& id) {
+  auto stored = mail.header(folder, id);
+  if (!stored || !*stored || id.starts_with((*stored)->header.id_digest().hex())) return stored;
+  return error{fault::temporary, "message-damaged", id, "its header block is another"};
+}
+
+void show_line(const mailbox::entry& entry, const header_block& header) {
+  const char* mark = contains(entry.flags, "seen") ? " " : "N";
+  const std::string date = header.date() ? header.date()->text() : std::string("-");
+  tools::print("{} {} {:<25} {:<40} {}\n", mark, entry.id.substr(0, short_id), date,
+               shortened(sender_of(header)), shortened(printable(header.subject())));
 }
 
 // The message with this id, or the only one whose id begins so.
@@ -88,20 +108,13 @@ result<mailbox::entry> find(mailbox::mailbox& mail, const options& given) {
   const auto exact = mail.find(given.folder, given.id);
   if (!exact) return exact.error();
   if (*exact) return **exact;
-  std::map<std::string, mailbox::entry> found;  // by id: one that changes meanwhile comes again
-  std::string token = "0";
-  for (bool more = true; more;) {
-    auto got = mail.changes(given.folder, token, page);
-    if (!got) return got.error();
-    for (auto& entry : got->entries)
-      if (!entry.gone && entry.id.starts_with(given.id)) found.insert_or_assign(entry.id, entry);
-    token = got->token;
-    more = got->more;
-  }
-  if (found.empty()) return error{fault::caller, "no-message", given.id, "no such message"};
-  if (found.size() > 1)
+  auto all = all_of(mail, given.folder);
+  if (!all) return all.error();
+  std::erase_if(*all, [&](const auto& entry) { return !entry.id.starts_with(given.id); });
+  if (all->empty()) return error{fault::caller, "no-message", given.id, "no such message"};
+  if (all->size() > 1)
     return error{fault::caller, "no-message", given.id, "several messages begin so"};
-  return found.begin()->second;
+  return std::move(all->front());
 }
 
 void show_header(const mailbox::stored_header& stored) {
@@ -117,68 +130,131 @@ void show_header(const mailbox::stored_header& stored) {
   tools::print("Subject: {}\n", printable(header.subject()));
 }
 
-result<void> show_text(const mailbox::part_source& part, const std::string& id) {
+// What a person reads of a part: of HTML the text, of any other text all.
+result<void> show_text(const mailbox::part_source& part, bool is_html) {
   std::vector<char> buffer(piece_size);
   terminal_text text;
+  html_text html;
   for (std::uint64_t at = 0; at < part.size();) {
     const auto count = part.read_at(at, buffer);
     if (!count) return count.error();
-    if (*count == 0) return error{fault::temporary, "message-damaged", id, "a part is too short"};
-    tools::print("{}", text.next(octets(buffer.data(), *count)));
+    if (*count == 0) return error{fault::temporary, "message-damaged", "", "a part is too short"};
+    const octets piece(buffer.data(), *count);
+    tools::print("{}", is_html ? text.next(html.next(piece)) : text.next(piece));
     at += *count;
   }
+  if (is_html) tools::print("{}", text.next(html.end()));
   tools::print("{}", text.end());
   return {};
 }
 
+bool is_html(const part_info& part) { return part.media_type == "text/html"; }
+
 bool is_text(const part_info& part) {
-  return part.media_type == "text/plain" && part.role != "attachment";
+  return part.media_type.starts_with("text/") && part.role != "attachment" && part.name.empty();
 }
 
-result<void> show_message(mailbox::mailbox& mail, const options& given, const std::string& id,
-                          const header_block& header) {
-  for (std::size_t i = 0; i < header.parts().size(); ++i) {
-    const part_info& part = header.parts()[i];
-    if (is_text(part)) {
-      tools::print("\n");
-      const auto source = mail.open_part(given.folder, id, i + 1);
-      if (!source) return source.error();
-      if (auto good = show_text(**source, id); !good) return good;
-    } else {
-      tools::print("\n[part {}: {}, {} octets, {}]\n", i + 1, printable(part.media_type), part.size,
-                   part.name.empty() ? "no name" : printable(part.name));
-    }
+// Of several forms of the same text the first one is enough.
+bool is_shown(const header_block& header, const part_info& part) {
+  if (!is_text(part) || part.role != "alternative") return is_text(part);
+  const auto parts = header.parts();
+  return std::ranges::none_of(
+      parts, [](const auto& other) { return is_text(other) && other.role != "alternative"; });
+}
+
+// The message that was asked for. What one part cannot be had for keeps no other out.
+class reading {
+ public:
+  reading(mailbox::mailbox& mail, const options& given, std::string id, const header_block& header)
+      : mail_(mail), given_(given), id_(std::move(id)), header_(header) {}
+
+  result<void> show() {
+    for (std::size_t i = 0; i < header_.parts().size(); ++i)
+      if (auto good = show_part(i); !good) return good;
+    return tools::all_but(failed_);
   }
-  return {};
+
+  // All but what is shown word for word.
+  result<void> save() {
+    for (std::size_t i = 0; i < header_.parts().size(); ++i) {
+      const part_info& part = header_.parts()[i];
+      if (is_shown(header_, part) && !is_html(part)) continue;
+      auto good = save_part(i);
+      if (good) continue;
+      if (!is_of_message(good.error()) && good.error().rule != "file-exists") return good;
+      tools::print_error("{}: part {}: {}\n", program, i + 1, good.error().message());
+      ++failed_;
+    }
+    return tools::all_but(failed_);
+  }
+
+ private:
+  // Nothing of a text is shown before all of it is known to be what was sent.
+  result<void> show_part(std::size_t i) {
+    const part_info& part = header_.parts()[i];
+    tools::print("\n");
+    if (!is_shown(header_, part)) {
+      describe(i, "");
+      return {};
+    }
+    const auto source = mail_.open_part(given_.folder, id_, i + 1);
+    auto good = source ? mailbox::verify_part(**source, part) : source.error();
+    if (good) return show_text(**source, is_html(part));
+    if (!is_of_message(good.error())) return good;
+    describe(i, ": " + good.error().message());
+    ++failed_;
+    return {};
+  }
+
+  void describe(std::size_t i, std::string_view more) const {
+    const part_info& part = header_.parts()[i];
+    tools::print("[part {}: {}, {} octets, {}{}]\n", i + 1, printable(part.media_type), part.size,
+                 part.name.empty() ? "no name" : printable(part.name), more);
+  }
+
+  result<void> save_part(std::size_t i) {
+    const part_info& part = header_.parts()[i];
+    const auto source = mail_.open_part(given_.folder, id_, i + 1);
+    if (!source) return source.error();
+    const std::string name = mailbox::attachment_name(i + 1, part.name);
+    auto good = mailbox::save_part(**source, part, mailbox::posix_file_system(), given_.save, name);
+    if (good) tools::print("{}\n", printable(given_.save + "/" + name));
+    return good;
+  }
+
+  mailbox::mailbox& mail_;
+  const options& given_;
+  const std::string id_;
+  const header_block& header_;
+  std::size_t failed_ = 0;
+};
+
+result<void> show_list(mailbox::mailbox& mail, const std::string& folder) {
+  const auto all = all_of(mail, folder);
+  if (!all) return all.error();
+  std::size_t failed = 0;
+  for (const auto& entry : *all) {
+    const auto stored = read_header(mail, folder, entry.id);
+    if (stored && *stored) show_line(entry, (*stored)->header);
+    if (stored) continue;
+    if (!is_of_message(stored.error())) return stored.error();
+    tools::print("! {} {}\n", entry.id.substr(0, short_id), stored.error().message());
+    ++failed;
+  }
+  return tools::all_but(failed);
 }
 
-result<void> save_part(mailbox::mailbox& mail, const options& given, const std::string& id,
-                       std::size_t number, const part_info& part) {
-  const auto source = mail.open_part(given.folder, id, number);
-  if (!source) return source.error();
-  const std::string name = mailbox::attachment_name(number, part.name);
-  auto good = mailbox::save_part(**source, mailbox::posix_file_system(), given.save, name);
-  if (good) tools::print("{}\n", printable(given.save + "/" + name));
-  return good;
-}
-
-result<void> save(mailbox::mailbox& mail, const options& given, const std::string& id,
-                  const header_block& header) {
-  for (std::size_t i = 0; i < header.parts().size(); ++i)
-    if (!is_text(header.parts()[i]))
-      if (auto good = save_part(mail, given, id, i + 1, header.parts()[i]); !good) return good;
-  return {};
-}
-
+// One that cannot be shown whole stays unseen.
 result<void> read_message(mailbox::mailbox& mail, const options& given) {
   const auto entry = find(mail, given);
   if (!entry) return entry.error();
-  const auto stored = mail.header(given.folder, entry->id);
+  const auto stored = read_header(mail, given.folder, entry->id);
   if (!stored) return stored.error();
   if (!*stored) return error{fault::caller, "no-message", given.id, "it just went"};
-  if (!given.save.empty()) return save(mail, given, entry->id, (*stored)->header);
+  reading message(mail, given, entry->id, (*stored)->header);
+  if (!given.save.empty()) return message.save();
   show_header(**stored);
-  if (auto good = show_message(mail, given, entry->id, (*stored)->header); !good) return good;
+  if (auto good = message.show(); !good) return good;
   if (given.peek || contains(entry->flags, "seen")) return {};
   const auto marked = mail.set_flags(given.folder, std::span(&entry->id, 1), {{"seen"}, {}, {}});
   return marked ? result<void>() : marked.error();

@@ -2,6 +2,8 @@
 
 #include "output.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -40,6 +42,12 @@ exit_code exit_code_of(const error& problem) {
       return exit_temporary;
   }
   return exit_internal;
+}
+
+result<void> all_but(std::size_t failed) {
+  if (failed == 0) return {};
+  return error{fault::temporary, "incomplete", "",
+               fmt::format("everything else is done, {} failed", failed)};
 }
 
 exit_code complain(std::string_view program, const error& problem) {

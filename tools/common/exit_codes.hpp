@@ -2,6 +2,7 @@
 
 #include <ima/error.hpp>
 
+#include <cstddef>
 #include <string_view>
 
 namespace ima::tools {
@@ -21,6 +22,10 @@ enum exit_code : int {
 
 /// The exit code that says whose fault `problem` is.
 exit_code exit_code_of(const error& problem);
+
+/// What a program ends with that did everything but what it named before: `incomplete` where that
+/// was anything.
+result<void> all_but(std::size_t failed);
 
 /// Prints "program: problem" to standard error, escaped, and returns exit_code_of(problem).
 exit_code complain(std::string_view program, const error& problem);

@@ -1,6 +1,8 @@
 #include "mailbox/record.hpp"
 #include "mailbox/store.hpp"
 
+#include <ima/mailbox/save_part.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +15,6 @@ namespace ima::mailbox {
 namespace {
 
 constexpr std::size_t first_read = 16 * 1024;
-constexpr std::size_t read_together = 64 * 1024;
 constexpr std::size_t longest_front = 64 * 1024 * 1024;
 
 // What was delivered under larger limits stays readable.
@@ -110,23 +111,12 @@ result<std::unique_ptr<part_source>> open_part_of(file_system& files, const layo
 
 namespace {
 
-result<void> verify_part(file_system& files, const layout::object& what, const stored_text& message,
-                         std::size_t part) {
+result<void> verify_part_of(file_system& files, const layout::object& what,
+                            const stored_text& message, std::size_t part) {
   const part_info& wanted = message.header.parts()[part];
   const error wrong = damaged(what, fmt::format("part {} is not what its line says", part + 1));
   auto source = open_part_of(files, what, message, part);
-  if (!source) return wrong;
-  hasher sum;
-  std::string buffer(read_together, '\0');
-  std::uint64_t offset = 0;
-  while (true) {
-    auto count = (*source)->read_at(offset, buffer);
-    if (!count) return wrong;
-    if (*count == 0) break;
-    sum.update(octets(buffer).substr(0, *count));
-    offset += *count;
-  }
-  if (offset != wanted.size || sum.finish() != wanted.sha256) return wrong;
+  if (!source || !verify_part(**source, wanted)) return wrong;
   return {};
 }
 
@@ -140,7 +130,7 @@ result<void> verify_message(file_system& files, const layout::object& what, std:
   if (message->header.id_digest().hex() != id.substr(0, 64))
     return damaged(what, "its header block is another");
   for (std::size_t i = 0; i < message->header.parts().size(); ++i)
-    IMA_CHECK(verify_part(files, what, *message, i));
+    IMA_CHECK(verify_part_of(files, what, *message, i));
   return {};
 }
 

@@ -23,6 +23,13 @@ class cut_part : public mb::part_source {
   std::uint64_t size_;
 };
 
+ima::part_info line_of(const std::string& text) {
+  ima::part_info line;
+  line.size = text.size();
+  line.sha256 = ima::digest::of(text);
+  return line;
+}
+
 std::string content(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -44,16 +51,26 @@ TEST_CASE("a part is saved whole under its name, or not at all") {
   const std::string to = place / "to";
   REQUIRE(files.make_directory(to));
   const std::string text(200'000, 'x');
-  const auto cut = mb::save_part(cut_part(text, text.size() + 1), files, to, "2-a.bin");
+  const ima::part_info line = line_of(text);
+  const auto save = [&](const cut_part& part, const ima::part_info& what, const char* name) {
+    return mb::save_part(part, what, files, to, name);
+  };
+  const auto cut = save(cut_part(text, text.size() + 1), line, "2-a.bin");
   REQUIRE_FALSE(cut);
   CHECK(cut.error().rule == "message-damaged");
+  const auto other = save(cut_part(std::string(200'000, 'y'), text.size()), line, "2-a.bin");
+  REQUIRE_FALSE(other);
+  CHECK(other.error().rule == "message-damaged");
+  const auto shorter = save(cut_part(text, 5), line, "2-a.bin");
+  REQUIRE_FALSE(shorter);
+  CHECK(shorter.error().rule == "message-damaged");
   CHECK(names(to).empty());
-  REQUIRE(mb::save_part(cut_part(text, text.size()), files, to, "2-a.bin"));
+  REQUIRE(save(cut_part(text, text.size()), line, "2-a.bin"));
   CHECK(content(to + "/2-a.bin") == text);
-  const auto again = mb::save_part(cut_part("other", 5), files, to, "2-a.bin");
+  const auto again = save(cut_part("other", 5), line_of("other"), "2-a.bin");
   REQUIRE_FALSE(again);
   CHECK(again.error().rule == "file-exists");
   CHECK(content(to + "/2-a.bin") == text);
-  REQUIRE(mb::save_part(cut_part("", 0), files, to, "3"));
+  REQUIRE(save(cut_part("", 0), line_of(""), "3"));
   CHECK(names(to) == std::vector<std::string>{"2-a.bin", "3"});
 }
