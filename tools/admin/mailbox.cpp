@@ -45,13 +45,15 @@ void print(const mailbox::report& found) {
   print_names("missing", found.missing);
   print_names("unreadable", found.unreadable);
   print_names("odd", found.odd);
+  print_names("absent", found.absent);
   print_names("damaged", found.damaged);
 }
 
 // Leftovers and old tombstones are no fault: the next recovery clears them.
 bool is_sound(const mailbox::report& found) {
   return found.torn == 0 && found.strays == 0 && found.missing.empty() &&
-         found.unreadable.empty() && found.odd.empty() && found.damaged.empty();
+         found.unreadable.empty() && found.odd.empty() && found.absent.empty() &&
+         found.damaged.empty();
 }
 
 result<int> create(const settings& s) {

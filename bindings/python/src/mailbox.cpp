@@ -87,7 +87,8 @@ void add_records(py::module_& m) {
       .field("tombstones", &report::tombstones, "Tombstones older than 15 days.")
       .field("missing", &report::missing, "Ids that the journal names and no file holds.")
       .field("unreadable", &report::unreadable, "Ids that cannot be taken in.")
-      .field("odd", &report::odd, "Names that are no message's.");
+      .field("odd", &report::odd, "Names that are no message's.")
+      .field("absent", &report::absent, "Directories that are not there.");
   py::class_<entry_iterator>(m, "EntryIterator", "Gives the entries of a folder, one by one.")
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__", &entry_iterator::next);

@@ -162,6 +162,24 @@ result<void> remove_object(file_system& files, const tree& where, const object& 
   return {};
 }
 
+result<std::vector<std::string>> make_directories(file_system& files, const tree& where) {
+  std::vector<std::string> names{"tmp", "new", "sync", "msg", "gone"};
+  for (const auto* above : {"msg", "gone"})
+    for (int i = 0; i < 256; ++i) names.push_back(fmt::format("{}/{:02x}", above, i));
+  std::vector<std::string> made;
+  for (auto& name : names) {
+    const std::string path = where.root + "/" + name;
+    IMA_TRY(there, files.status(path));
+    if (there) continue;
+    IMA_CHECK(files.make_directory(path));
+    made.push_back(std::move(name));
+  }
+  if (made.empty()) return made;
+  for (const auto& directory : {where.root, where.messages(), where.tombstones()})
+    IMA_CHECK(files.sync_directory(directory));
+  return made;
+}
+
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to) {
   auto linked = files.link(from, to);
   if (!linked && linked.error().rule == "file-link") return copy_file(files, from, to);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The names of docs/mailbox.md section 3, in one place.
 
@@ -85,6 +86,10 @@ result<bool> find_durable(file_system& files, const std::string& directory, std:
 result<void> remove_object(file_system& files, const tree& where, const object& what);
 /// Removes what is in tmp/, file by file.
 result<void> remove_leftover(file_system& files, const object& what);
+
+/// Makes every directory of section 3 that is missing, but the mailbox's own; returns their names
+/// in it.
+result<std::vector<std::string>> make_directories(file_system& files, const tree& where);
 
 /// Gives a file a second name, or copies it where the file system cannot.
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to);

@@ -16,45 +16,43 @@ namespace {
 
 constexpr std::size_t longest_sync_name = 100;
 
-result<void> make_if_missing(file_system& files, const std::string& path) {
-  auto made = files.make_directory(path);
-  if (!made && made.error().rule != "file-exists") return made;
-  return {};
-}
-
-result<void> make_shards(file_system& files, const std::string& directory) {
-  IMA_CHECK(make_if_missing(files, directory));
-  for (int i = 0; i < 256; ++i)
-    IMA_CHECK(make_if_missing(files, fmt::format("{}/{:02x}", directory, i)));
-  return files.sync_directory(directory);
-}
-
 std::string sync_path(const layout::tree& tree, std::string_view name) {
   std::string path = tree.sync() + "/";
   for (const char c : name) path += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return path;
 }
 
-result<void> make_journal(file_system& files, const layout::tree& tree) {
+std::string first_append() {
+  return journal_line(1, folder_record{1, "inbox", "inbox"}) +
+         journal_line(2, commit_record{1, 0, 0});
+}
+
+// What a making that was cut short left says nothing; anything longer does.
+result<void> check_unused(file_system& files, const layout::tree& tree, std::uint64_t generation) {
+  IMA_TRY(format, files.status(tree.format()));
+  if (format) return caller_error("mailbox-exists", tree.root, "there is a mailbox already");
+  IMA_TRY(journal, files.status(tree.journal()));
+  if (journal && journal->size > journal_front(generation).size() + first_append().size())
+    return caller_error("mailbox-exists", tree.root,
+                        "there is a mailbox's journal without its file 'format': repair it");
+  return {};
+}
+
+result<void> make_journal(file_system& files, const layout::tree& tree, std::uint64_t generation) {
   auto cleared = files.unlink(tree.journal());
   if (!cleared && cleared.error().rule != "file-missing") return cleared;
-  const auto generation = static_cast<std::uint64_t>(files.now().time_since_epoch().count());
   IMA_CHECK(journal::create(files, tree.journal(), generation));
   IMA_TRY(log, journal::open(files, tree.journal()));
-  return log.append(journal_line(1, folder_record{1, "inbox", "inbox"}) +
-                    journal_line(2, commit_record{1, 0, 0}));
+  return log.append(first_append());
 }
 
 // `format` comes last: without it there is no mailbox, and the next create() begins again.
 result<void> make_tree(file_system& files, const layout::tree& tree) {
-  IMA_TRY(there, files.status(tree.format()));
-  if (there) return caller_error("mailbox-exists", tree.root, "there is a mailbox already");
-  for (const auto& directory : {tree.tmp(), tree.incoming(), tree.sync()})
-    IMA_CHECK(make_if_missing(files, directory));
-  IMA_CHECK(make_shards(files, tree.messages()));
-  IMA_CHECK(make_shards(files, tree.tombstones()));
-  IMA_CHECK(make_journal(files, tree));
-  IMA_CHECK(replace_small(files, tree, layout::format_line, tree.format(), tree.root));
+  const auto generation = static_cast<std::uint64_t>(files.now().time_since_epoch().count());
+  IMA_CHECK(check_unused(files, tree, generation));
+  IMA_CHECK(layout::make_directories(files, tree));
+  IMA_CHECK(make_journal(files, tree, generation));
+  IMA_CHECK(write_format(files, tree));
   return files.sync_directory(parent_of(tree.root));
 }
 
@@ -72,7 +70,8 @@ mailbox::~mailbox() = default;
 // With the lock held, as two that make the same mailbox at once must not both make its journal.
 result<void> mailbox::create(file_system& files, const std::string& path) {
   const layout::tree tree{path};
-  IMA_CHECK(make_if_missing(files, path));
+  auto made = files.make_directory(path);
+  if (!made && made.error().rule != "file-exists") return made;
   IMA_TRY(lock, files.open_append(tree.lock()));
   IMA_CHECK(lock->lock());
   return make_tree(files, tree);

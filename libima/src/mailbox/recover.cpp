@@ -31,6 +31,7 @@ class mailbox::state::examination {
 
   result<report> run() {
     IMA_CHECK(in_turn([this] { return leftovers(); }));
+    IMA_CHECK(in_turn([this] { return notes(); }));
     IMA_CHECK(in_turn([this] { return waiting(); }));
     for (int next = 0; next < 256;) {
       IMA_CHECK(in_turn([&] { return some_shards(next); }));
@@ -59,13 +60,22 @@ class mailbox::state::examination {
     return told ? result<void>() : good;
   }
 
+  // Lists a directory of the mailbox, if it is there.
+  template <class Each>
+  result<void> list(const std::string& path, const Each& each) {
+    IMA_TRY(there, state_.files.status(path));
+    if (there) return state_.files.list(path, each);
+    name(found_.absent, path.substr(state_.tree.root.size() + 1));
+    return {};
+  }
+
   bool older(const file_status& s, std::chrono::seconds age) {
     return state_.files.now() - s.changed > age;
   }
 
   result<void> leftovers() {
     file_system& disk = state_.files;
-    return disk.list(state_.tree.tmp(), [&](const std::string& each) -> result<void> {
+    return list(state_.tree.tmp(), [&](const std::string& each) -> result<void> {
       const std::string path = state_.tree.tmp() + "/" + each;
       IMA_TRY(status, disk.status(path));
       if (!status || !older(*status, layout::leftover_age)) return {};
@@ -74,11 +84,15 @@ class mailbox::state::examination {
     });
   }
 
+  result<void> notes() {
+    return list(state_.tree.sync(), [](const std::string&) -> result<void> { return {}; });
+  }
+
   // What take-in passes over, for whatever reason, would stay unseen.
   result<void> waiting() {
     file_system& disk = state_.files;
     const std::string& incoming = state_.tree.incoming();
-    return disk.list(incoming, [&](const std::string& each) -> result<void> {
+    return list(incoming, [&](const std::string& each) -> result<void> {
       const auto id = layout::id_in(each);
       IMA_TRY(object, id ? layout::find_object(disk, incoming, *id)
                          : result<std::optional<layout::object>>(std::nullopt));
@@ -102,10 +116,9 @@ class mailbox::state::examination {
   }
 
   result<void> messages(const std::string& digits) {
-    file_system& disk = state_.files;
     const std::string directory = state_.tree.messages() + "/" + digits;
     std::set<std::string> there;
-    IMA_CHECK(disk.list(directory, [&](const std::string& each) -> result<void> {
+    IMA_CHECK(list(directory, [&](const std::string& each) -> result<void> {
       ++seen_;
       const auto id = layout::id_in(each);
       if (id)
@@ -163,7 +176,7 @@ class mailbox::state::examination {
 
   result<void> tombstones(const std::string& directory) {
     file_system& disk = state_.files;
-    return disk.list(directory, [&](const std::string& each) -> result<void> {
+    return list(directory, [&](const std::string& each) -> result<void> {
       ++seen_;
       IMA_TRY(status, disk.status(directory + "/" + each));
       if (!status || !older(*status, layout::tombstone_kept)) return {};

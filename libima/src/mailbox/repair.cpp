@@ -111,24 +111,44 @@ result<std::vector<std::string>> renew_journal(file_system& files, const layout:
   return found.missing();
 }
 
+// A journal of version 1 says what its mailbox is, should `format` be missing.
+result<bool> has_lost_format(file_system& files, const layout::tree& tree) {
+  IMA_TRY(there, files.status(tree.format()));
+  return !there && journal::open(files, tree.journal());
+}
+
+// Returns the names of the directories that were missing, as after a backup that leaves empty ones
+// out.
+result<std::vector<std::string>> complete_tree(file_system& files, const layout::tree& tree) {
+  IMA_TRY(lost, has_lost_format(files, tree));
+  if (!lost) IMA_CHECK(check_format(files, tree));
+  IMA_TRY(lock, files.open_append(tree.lock()));
+  IMA_CHECK(lock->lock());
+  IMA_TRY(made, layout::make_directories(files, tree));
+  if (lost) IMA_CHECK(write_format(files, tree));
+  return std::move(made);
+}
+
 }  // namespace
 
 result<report> mailbox::repair(file_system& files, const std::string& path, options o) {
   const layout::tree tree{path};
-  IMA_CHECK(check_format(files, tree));
+  IMA_TRY(absent, complete_tree(files, tree));
   const auto recover_all = [&]() -> result<report> {
     IMA_TRY(box, open(files, path, o));
     IMA_TRY(found, box.recover());
     IMA_CHECK(box.take_in());  // with what recovery gave back
     return std::move(found);
   };
-  auto first = recover_all();
-  if (!first && first.error().rule != "journal-damaged") return first;
-  if (first && first->missing.empty()) return first;
-  IMA_TRY(missing, renew_journal(files, tree));
-  IMA_TRY(found, recover_all());
-  found.missing = missing;
-  return std::move(found);
+  auto found = recover_all();
+  if (!found && found.error().rule != "journal-damaged") return found;
+  if (!found || !found->missing.empty()) {
+    IMA_TRY(missing, renew_journal(files, tree));
+    found = recover_all();
+    if (found) found->missing = std::move(missing);
+  }
+  if (found) found->absent = std::move(absent);
+  return found;
 }
 
 }  // namespace ima::mailbox

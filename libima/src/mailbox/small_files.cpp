@@ -34,6 +34,10 @@ result<void> replace_small(file_system& files, const layout::tree& tree, octets 
   return files.sync_directory(directory);
 }
 
+result<void> write_format(file_system& files, const layout::tree& tree) {
+  return replace_small(files, tree, layout::format_line, tree.format(), tree.root);
+}
+
 result<void> check_format(file_system& files, const layout::tree& tree) {
   IMA_TRY(format, read_small(files, tree.format()));
   if (format == layout::format_line) return {};

@@ -20,6 +20,8 @@ result<void> replace_small(file_system& files, const layout::tree& tree, octets 
 /// Reads a small file; nothing where there is none.
 result<std::optional<std::string>> read_small(file_system& files, const std::string& path);
 
+/// Writes `format`, for version 1.
+result<void> write_format(file_system& files, const layout::tree& tree);
 /// That there is a mailbox, of the version that this program knows. Error: `mailbox-format`.
 result<void> check_format(file_system& files, const layout::tree& tree);
 

@@ -158,3 +158,41 @@ TEST_CASE("an index is made anew when asked") {
   REQUIRE(box.rebuild());
   w.check_all(box);
 }
+
+TEST_CASE("a repair makes every directory that a backup left out, and mail comes in again") {
+  for (const std::string name : {"tmp", "new", "sync", "gone", "msg/00", "gone/ff"}) {
+    CAPTURE(name);
+    const wreck w;
+    std::filesystem::remove_all(w.path + "/" + name);
+    const auto found = mb::mailbox::open(files, w.path)->check().value();
+    CHECK(found.absent.front() == (name == "gone" ? "gone/00" : name));
+    CHECK(mb::mailbox::repair(files, w.path)->absent.front() == name);
+    auto box = mb::mailbox::open(files, w.path).value();
+    w.check_all(box);
+    CHECK(box.check()->absent.empty());
+    REQUIRE(deliver(files, compose("late", {{"3"}}), w.path));
+    CHECK(box.take_in().value() == 1);
+  }
+}
+
+TEST_CASE("a mailbox that lost its file 'format' is not made anew, and a repair gives it back") {
+  const wreck w;
+  const std::string before = w.journal();
+  std::filesystem::remove(w.path + "/format");
+  CHECK(mb::mailbox::open(files, w.path).error().rule == "mailbox-format");
+  CHECK(mb::mailbox::create(files, w.path).error().rule == "mailbox-exists");
+  CHECK(w.journal() == before);
+  REQUIRE(mb::mailbox::repair(files, w.path));
+  CHECK(w.journal() == before);
+  auto box = mb::mailbox::open(files, w.path).value();
+  w.check_all(box);
+}
+
+TEST_CASE("a repair makes no mailbox where there is none, nor of another version") {
+  const temporary_directory dir;
+  CHECK(mb::mailbox::repair(files, dir / "none").error().rule == "mailbox-format");
+  CHECK_FALSE(std::filesystem::exists(dir / "none"));
+  const wreck w;
+  std::ofstream(w.path + "/format") << "ima-mailbox 2\n";
+  CHECK(mb::mailbox::repair(files, w.path).error().rule == "mailbox-format");
+}

@@ -64,6 +64,7 @@ struct flag_change {
 enum class outcome : std::uint8_t { done, gone, changed };
 
 /// What recover() or check() found. recover() puts right what is counted; what is named it cannot.
+/// repair() makes what is absent, too.
 struct report {
   std::uint64_t torn = 0;        ///< Octets of a torn journal tail that were cut off.
   std::uint64_t unfinished = 0;  ///< Leftovers of deliveries in tmp/, older than 36 hours.
@@ -73,6 +74,7 @@ struct report {
   std::vector<std::string> missing;     ///< Ids that the journal names and no file holds.
   std::vector<std::string> unreadable;  ///< Ids in new/ that cannot be taken in.
   std::vector<std::string> odd;         ///< Names in new/ or msg/ that are no message's.
+  std::vector<std::string> absent;      ///< Directories of the mailbox that are not there.
   std::vector<std::string> damaged;     ///< Ids whose content is not what it was (check() alone).
 };
 
@@ -128,7 +130,8 @@ IMA_API std::string index_in(const std::string& directory, const std::string& pa
 /// `quota-damaged`.
 class IMA_API mailbox {
  public:
-  /// Makes an empty mailbox with the folder `inbox`. The directory itself may exist.
+  /// Makes an empty mailbox with the folder `inbox`. The directory itself may exist. Error:
+  /// `mailbox-exists`, also where only its `format` is missing.
   static result<void> create(file_system& files, const std::string& path);
   /// Opens a mailbox that is there; its index is made where there is none.
   static result<mailbox> open(file_system& files, const std::string& path, options o = {});
@@ -226,12 +229,13 @@ class IMA_API mailbox {
   /// otherwise only grows. All state tokens are `resync` then. Others may have the mailbox open;
   /// they wait for as long as it takes.
   result<void> compact();
-  /// Recovers; and where the journal is damaged or names messages that no file holds, writes a new
-  /// one before: from the lines of the old that are whole, in order, and from the messages in msg/
-  /// that none of them names. The old one stays beside it as `journal.damaged-` and digits. All
-  /// state tokens are `resync` then, and what only damaged lines said (flags, moves, deletions) is
-  /// lost. Others may have the mailbox open. Errors: those of file_system, `index`,
-  /// `mailbox-format`.
+  /// Makes the directories that are missing, and `format` where the journal is there, as a backup
+  /// may have left them out. Recovers; and where the journal is damaged or names messages that no
+  /// file holds, writes a new one before: from the lines of the old that are whole, in order, and
+  /// from the messages in msg/ that none of them names. The old one stays beside it as
+  /// `journal.damaged-` and digits. All state tokens are `resync` then, and what only damaged lines
+  /// said (flags, moves, deletions) is lost. Others may have the mailbox open. Errors: those of
+  /// file_system, `index`, `mailbox-format`.
   static result<report> repair(file_system& files, const std::string& path, options o = {});
 
  private:
