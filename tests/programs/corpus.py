@@ -9,6 +9,7 @@ translated without a crash and within time and memory, and must survive a round 
 import binascii
 import collections
 import concurrent.futures
+import email
 import hashlib
 import json
 import os
@@ -231,6 +232,19 @@ def compare(message, wanted):
     return problems
 
 
+def dispositions(octets):
+    """What each leaf says of it."""
+    return [str(p.get("content-disposition", "")).partition(";")[0].strip().lower()
+            for p in email.message_from_bytes(octets).walk() if not p.is_multipart()]
+
+
+def compare_dispositions(before, after, complain):
+    """None is given to a part that had none. What is kept beside the parts is no part."""
+    had, has = dispositions(before), dispositions(after)
+    if len(had) == len(has) and any(new and not old for old, new in zip(had, has)):
+        complain("disposition", had, has)
+
+
 def try_one(corpus, wanted):
     octets = (corpus / wanted["file"]).read_bytes()
     try:
@@ -241,6 +255,7 @@ def try_one(corpus, wanted):
     except (RuntimeError, AssertionError, subprocess.TimeoutExpired) as problem:
         return wanted, [("broken", "", str(problem))], 0
     problems = compare(message, wanted)
+    compare_dispositions(octets, back, lambda *what: problems.append(what))
     if Message(again).digest() != message.digest():
         problems.append(("round-trip", "", ""))
     return wanted, problems, max(memory, memory_back)

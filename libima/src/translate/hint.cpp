@@ -43,7 +43,7 @@ std::vector<said> params_of(const part_info& part) {
   const parametrised type{std::string(part.media_type), written_params(part)};
   std::vector<said> out;
   for (const parameter& p : parse_parametrised(write_parametrised(type)).params)
-    if (p.name != "name" || p.value != part.name) out.emplace_back(p.name, p.value);
+    if (p.name != "name" || fit_name(p.value).text != part.name) out.emplace_back(p.name, p.value);
   std::sort(out.begin(), out.end());
   return out;
 }

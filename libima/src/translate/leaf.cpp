@@ -19,10 +19,10 @@ bool is_about_body(std::string_view name) {
 
 // Names of attributes that say something else than a field of this name.
 bool has_own_meaning(std::string_view name) {
-  static constexpr std::string_view names[] = {
-      "role",     "cid",      "params",   "name",
-      "sha256",   "original", "filename", "disposition-params",
-      "preamble", "epilogue"};
+  static constexpr std::string_view names[] = {"role",     "cid",         "params",
+                                               "name",     "sha256",      "original",
+                                               "filename", "disposition", "disposition-params",
+                                               "preamble", "epilogue"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
@@ -73,7 +73,7 @@ void describe_disposition(part_words& into, const parametrised& disposition) {
   into.complete = into.complete && added && disposition.complete;
 }
 
-// The parameters that the part line does not say in another way.
+// The parameters that the part line does not say in another way; `name` is the whole name.
 std::vector<parameter> remaining_params(const entity& e, std::string_view name) {
   std::vector<parameter> out;
   for (const parameter& p : e.type.params) {
@@ -84,9 +84,9 @@ std::vector<parameter> remaining_params(const entity& e, std::string_view name) 
   return out;
 }
 
-void describe_type(part_words& into, const entity& e) {
+void describe_type(part_words& into, const entity& e, std::string_view name) {
   into.media_type = e.type.value;
-  into.params = write_params(fitting_params(remaining_params(e, into.name), into.complete));
+  into.params = write_params(fitting_params(remaining_params(e, name), into.complete));
   const bool understood = e.typed || e.field("content-type").empty();
   into.complete = into.complete && understood && e.type.complete && !repeats_body_fields(e);
   if (!grammar::media_type(into.media_type)) {
@@ -146,7 +146,7 @@ part_words describe(const entity& e, bool root) {
   std::string_view name = disposition.param("filename");
   if (name.empty()) name = e.type.param("name");
   describe_name(out, name);
-  describe_type(out, e);
+  describe_type(out, e, name);
   describe_id(out, e.field("content-id"));
   describe_disposition(out, disposition);
   for (const mime_field& f : e.fields) {
@@ -155,6 +155,11 @@ part_words describe(const entity& e, bool root) {
     out.complete = keep_field(out.kept, field, f.value) && out.complete;
   }
   return out;
+}
+
+bool is_disposed(std::string_view media_type, std::string_view role, bool named) {
+  if (named) return true;
+  return !media_type.starts_with("multipart/") && (role == "inline" || role == "attachment");
 }
 
 std::string part_line(std::uint64_t size, const digest& sum, const part_words& words,

@@ -50,6 +50,10 @@ bool is_content_id(std::string_view cid);
 /// body belong to the message.
 part_words describe(const entity& e, bool root);
 
+/// Whether mail gives a part with these words and this role, which is not empty, a disposition if
+/// nothing says that there is none.
+bool is_disposed(std::string_view media_type, std::string_view role, bool named);
+
 /// The value of a `part:` line. `original` is the number of the part it was made from, or 0.
 std::string part_line(std::uint64_t size, const digest& sum, const part_words& words,
                       std::string_view role, std::size_t original);

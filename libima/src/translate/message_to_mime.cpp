@@ -201,8 +201,9 @@ std::string message_to_mime::state::said_back() const {
     if (line.name != "bcc" && line.name != "received") out += line.name + ": " + line.value + "\n";
   std::vector<part_words> words;
   std::vector<leaf_traits> leaves;
+  std::vector<entity> entities(parts.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    entity e;
+    entity& e = entities[i];
     e.fields = parts[i].fields;
     e.type = parse_parametrised(e.field("content-type"));
     const bool root = structure.subtype.empty();
@@ -212,10 +213,8 @@ std::string message_to_mime::state::said_back() const {
     leaves.back().attached = disposition.value == "attachment";
   }
   assign_roles(structure, leaves);
-  for (leaf_traits& leaf : leaves) {
-    const std::string role = std::exchange(leaf.role, {});
-    if (role_or_default(leaf) != role || role != "text") leaf.role = role;
-  }
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    leaves[i].role = settle_role(words[i], leaves[i], entities[i]);
   if (structure_by_roles(leaves) != structure)
     out += "mime-structure: " + write_structure(structure) + "\n";
   for (const std::string& line : write_around(structure)) out += "mime-multipart: " + line + "\n";

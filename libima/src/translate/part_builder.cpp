@@ -276,11 +276,7 @@ void builder::give_roles(const node& shown) {
   assign_roles(shown, traits);
   for (std::size_t i = 0; i < out_.parts.size(); ++i) {
     made_part& part = out_.parts[i];
-    const auto disposition = parse_parametrised(at(entities_[i]).field("content-disposition"));
-    if (part.role.empty() && traits[i].role == "attachment" && disposition.value == "inline")
-      part.words.kept.push_back({"content-disposition", "inline"});
-    part.role = std::exchange(traits[i].role, {});
-    if (role_or_default(traits[i]) == "text" && part.role == "text") part.role.clear();
+    if (part.role.empty()) part.role = settle_role(part.words, traits[i], at(entities_[i]));
   }
 }
 
@@ -306,6 +302,19 @@ bool is_one_part(const entity& e) {
 
 result<made_parts> build_parts(body_source& mail, const entity_tree& tree, bool keep_header) {
   return builder(mail, tree, keep_header).run();
+}
+
+std::string settle_role(part_words& words, leaf_traits leaf, const entity& e) {
+  const std::string_view disposition = e.field("content-disposition");
+  const std::string kind = parse_parametrised(disposition).value;
+  const bool other = leaf.role != "text" && kind != leaf.role;
+  if (other && (kind == "inline" || kind == "attachment"))
+    words.kept.push_back({"content-disposition", kind});
+  if (disposition.empty() && is_disposed(words.media_type, leaf.role, leaf.named))
+    words.kept.push_back({"disposition", "none"});
+  std::string role = std::exchange(leaf.role, {});
+  if (role_or_default(leaf) == "text" && role == "text") role.clear();
+  return role;
 }
 
 leaf_traits traits_of(std::size_t number, const part_words& words, std::string_view role) {

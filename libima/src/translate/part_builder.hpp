@@ -41,6 +41,10 @@ bool is_one_part(const entity& e);
 /// With `keep_header` the message's own header becomes one more part. Errors: the source's.
 result<made_parts> build_parts(body_source& mail, const entity_tree& tree, bool keep_header);
 
+/// The `role=` of a part whose role by its place is `leaf.role`; empty where the line need not say
+/// it. Adds to the part's words what the role does not say of its disposition.
+std::string settle_role(part_words& words, leaf_traits leaf, const entity& e);
+
 /// What remains of a part's line for structure and roles.
 leaf_traits traits_of(std::size_t number, const part_words& words, std::string_view role);
 

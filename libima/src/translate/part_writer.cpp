@@ -85,9 +85,9 @@ bool is_readable_type(std::string_view text) {
 }
 
 // A disposition that is not what the role says.
-std::string kind_of(const std::vector<parameter>& kept) {
+std::string kind_of(const std::vector<parameter>& kept, std::string_view role) {
   const auto kind = field_value(find(kept, "content-disposition"));
-  const bool plain = kind && *kind != "attachment" && parse_parametrised(*kind).value == *kind;
+  const bool plain = kind && *kind != role && parse_parametrised(*kind).value == *kind;
   return plain ? *kind : std::string();
 }
 
@@ -97,25 +97,33 @@ std::string file_name(const part_info& part, const std::vector<parameter>& kept)
   return exact && fit_name(*exact).text == part.name ? *exact : std::string(part.name);
 }
 
+// Without a disposition the type has the name.
+bool lacks_disposition(const std::vector<parameter>& kept) {
+  return find(kept, "disposition") == "none";
+}
+
 std::string disposition_of(const part_info& part, std::string_view role,
-                           const std::vector<parameter>& kept) {
-  if (part.media_type.starts_with("multipart/") && part.name.empty()) return {};
-  const std::string kind = kind_of(kept);
+                           const std::vector<parameter>& kept, std::string_view type) {
+  const std::string name = file_name(part, kept);
+  if (lacks_disposition(kept) && parse_parametrised(type).param("name") == name) return {};
+  const bool multipart = part.media_type.starts_with("multipart/");
+  const std::string kind = kind_of(kept, role);
   const bool attached = role == "attachment" && kind.empty();
   const auto more = read_params(find(kept, "disposition-params"));
-  const bool said = role == "inline" || role == "attachment" || !kind.empty();
-  if (!said && part.name.empty() && more.empty()) return {};
+  const bool said = !multipart && (!kind.empty() || !more.empty());
+  if (!said && !is_disposed(part.media_type, role, !part.name.empty())) return {};
   parametrised value{attached ? "attachment" : kind.empty() ? "inline" : kind, more};
-  const std::string name = file_name(part, kept);
   if (!name.empty()) value.params.push_back({"filename", name});
   return write_parametrised(value);
 }
 
-std::string type_of(const part_info& part, const octet_traits& traits) {
+std::string type_of(const part_info& part, const octet_traits& traits,
+                    const std::vector<parameter>& kept) {
   parametrised value{std::string(part.media_type), {}};
   if (part.media_type.starts_with("text/"))
     value.params.push_back({"charset", traits.high > 0 ? "utf-8" : "us-ascii"});
   for (parameter& p : written_params(part)) value.params.push_back(std::move(p));
+  if (lacks_disposition(kept)) value.params.push_back({"name", file_name(part, kept)});
   return write_parametrised(value);
 }
 
@@ -128,8 +136,9 @@ void add_id(written_part& into, std::string_view cid, const std::vector<paramete
 
 bool is_said_elsewhere(std::string_view name) {
   return name == "content-type" || name == "content-transfer-encoding" || name == "content-id" ||
-         name == "content-disposition" || name == "disposition-params" || name == "filename" ||
-         name == "original" || name == "content-ima" || name == "mime-version";
+         name == "content-disposition" || name == "disposition" || name == "disposition-params" ||
+         name == "filename" || name == "original" || name == "content-ima" ||
+         name == "mime-version";
 }
 
 }  // namespace
@@ -200,10 +209,11 @@ written_part entity_of(const part_info& part, const std::vector<parameter>& kept
   out.whole = part.media_type.starts_with("multipart/") ||
               part.media_type.starts_with("message/") || (foreign && coding);
   out.encoding = out.whole ? transfer::identity : encoding_for(part, traits, text);
-  out.fields.push_back({"Content-Type", foreign ? *type : type_of(part, traits)});
+  std::string written_type = foreign ? *type : type_of(part, traits, kept);
+  const std::string disposition = disposition_of(part, role, kept, written_type);
+  out.fields.push_back({"Content-Type", std::move(written_type)});
   const bool exact = text && traits.utf8 && traits.cr && part.name.empty();
   if (exact) out.fields.push_back({"Content-IMA", "exact"});
-  const std::string disposition = disposition_of(part, role, kept);
   if (!disposition.empty()) out.fields.push_back({"Content-Disposition", disposition});
   add_id(out, part.cid, kept);
   const std::string_view made = name_of(out.encoding, traits);

@@ -80,8 +80,9 @@ TEST_CASE("alternatives, what they show and attachments get their roles") {
   CHECK(words_of(message, 1) == "text/plain");
   CHECK(words_of(message, 2) == "text/html role=alternative");
   CHECK(words_of(message, 3) == "image/png role=inline cid=1");
-  CHECK(words_of(message, 4) == "text/calendar role=attachment params=method=REQUEST");
-  CHECK(words_of(message, 5) == "message/rfc822 role=attachment");
+  CHECK(words_of(message, 4) ==
+        "text/calendar role=attachment params=method=REQUEST disposition=none");
+  CHECK(words_of(message, 5) == "message/rfc822 role=attachment disposition=none");
   CHECK(message.part(5) == "Subject: in\n\ninner");
   CHECK_FALSE(message.header.first("mime-structure"));
 }
@@ -104,7 +105,8 @@ TEST_CASE("what was signed is there octet for octet beside what is read") {
       "From: a@a.example\r\nContent-Type: multipart/signed; boundary=s; micalg=x\r\n\r\n" + body);
   REQUIRE(message.header.parts().size() == 3);
   CHECK(words_of(message, 1) == "text/plain original=3");
-  CHECK(words_of(message, 2) == "application/pgp-signature role=attachment original=3 name=s.asc");
+  CHECK(words_of(message, 2) ==
+        "application/pgp-signature role=attachment disposition=none original=3 name=s.asc");
   CHECK(words_of(message, 3) == "multipart/signed role=attachment params=boundary=s;micalg=x");
   CHECK(message.part(3) == body);
   const auto mail = to_mail(message).text;
@@ -130,18 +132,21 @@ TEST_CASE("what was broken stands in mail again where it stood, and as it was ca
   const std::string fields = "Content-Description: a picture\nX-Note: 1\n";
   const std::vector<std::pair<std::string, std::string>> types{{"related", "inline"},
                                                                {"mixed", "attachment"}};
-  for (const auto& [type, disposition] : types) {
-    const auto message =
-        to_message(author + "Content-Type: multipart/" + type +
-                   "; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>\n"
-                   "--b\nContent-Type: image/png; name=x.png\nContent-Transfer-Encoding: base64\n" +
-                   fields + "\nAAEC*Aw==\n--b--\n");
-    CHECK(message.header.parts()[1].role == disposition);
-    const auto mail = to_mail(message).text;
-    CHECK(mail.find("\nContent-Disposition: " + disposition + "; filename=x.png\n") !=
-          std::string::npos);
-    CHECK(mail.find("\n" + fields) != std::string::npos);
-    CHECK(to_message(mail).header.text() == message.header.text());
+  for (const auto& [type, role] : types) {
+    for (const std::string& disposition :
+         {"Content-Disposition: " + role + "; filename=x.png\n", std::string()}) {
+      const auto message = to_message(author + "Content-Type: multipart/" + type +
+                                      "; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>\n"
+                                      "--b\nContent-Type: image/png; name=x.png\n" +
+                                      disposition + "Content-Transfer-Encoding: base64\n" + fields +
+                                      "\nAAEC*Aw==\n--b--\n");
+      CHECK(message.header.parts()[1].role == role);
+      const auto mail = to_mail(message).text;
+      CHECK(mail.find("Content-Type: image/png; name=x.png\n" + disposition) != std::string::npos);
+      CHECK((mail.find("Content-Disposition") == std::string::npos) == disposition.empty());
+      CHECK(mail.find("\n" + fields) != std::string::npos);
+      CHECK(to_message(mail).header.text() == message.header.text());
+    }
   }
 }
 
@@ -224,6 +229,54 @@ TEST_CASE("what a disposition says beside role and name is kept") {
   CHECK(mail.find("\nContent-Disposition: form-data; name=f\n") != std::string::npos);
   CHECK(mail.find("; size=2; creation-date=\"Mon,") != std::string::npos);
   CHECK(to_message(mail).header.text() == message.header.text());
+}
+
+TEST_CASE("a part has in mail the disposition that it had, or none") {
+  std::string name;
+  for (int i = 0; i < 60; ++i) name += "long name of a file ";
+  const std::vector<std::string> fields{
+      "Content-Type: text/calendar; method=REQUEST\n",
+      "Content-Type: text/calendar; method=REQUEST; name=invite.ics\n",
+      "Content-Type: message/rfc822\n",
+      "Content-Type: message/delivery-status\n",
+      "Content-Type: image/png\nContent-ID: <1@x>\n",
+      "Content-Type: image/png\nContent-Disposition: attachment\n",
+      "Content-Type: image/png\nContent-Disposition: inline\n",
+      "Content-Type: image/png; name*=utf-8''Ky%C5%8Dto.png\n",
+      "Content-Type: text/plain; charset=us-ascii; name=notes.txt\n",
+      "Content-Type: application/pdf\nContent-Disposition: attachment; filename=a.pdf\n",
+      "Content-Type: image/png; name=\"" + name + "end\"\n"};
+  const auto is_in = [](const std::string& mail, const std::string& text) {
+    return mail.find("\n" + text) != std::string::npos;
+  };
+  for (const std::string type : {"mixed", "related", "alternative", "report"}) {
+    for (const std::string& one : fields) {
+      CAPTURE(type);
+      CAPTURE(one);
+      const auto message =
+          to_message(author + "Content-Type: multipart/" + type + "; boundary=b\n\n--b\n\ntext\n" +
+                     "--b\n" + one + "\nX: y\n\n--b--\n");
+      CHECK(message.header.parts().size() == 2);
+      const auto mail = to_mail(message).text;
+      const bool disposed = is_in(one, "Content-Disposition");
+      CHECK(is_in(mail, "Content-Disposition") == disposed);
+      CHECK_MESSAGE(is_in(mail, one.substr(0, one.find_first_of(";\n"))), mail);
+      if (disposed) CHECK_MESSAGE(is_in(mail, one.substr(one.find('\n') + 1)), mail);
+      CHECK(to_message(mail).header.text() == message.header.text());
+    }
+  }
+}
+
+TEST_CASE("a part line that says nothing of a disposition has the one of its role") {
+  for (const char* role : {"attachment", "inline"}) {
+    const auto message =
+        to_message(author + "Content-Type: image/png\nContent-Disposition: attachment\n\nx");
+    std::string text(message.header.text());
+    text.replace(text.find("role=attachment") + 5, 10, role);
+    const whole_message other{ima::header_block::parse(text).value(), message.body, {}};
+    CHECK(to_mail(other).text.find("\nContent-Disposition: " + std::string(role) + "\n") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("the header is kept where something about the body stands twice or is nothing") {
