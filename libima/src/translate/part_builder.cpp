@@ -91,6 +91,7 @@ class builder {
   body_source& mail_;
   const entity_tree& tree_;
   bool keep_header_;
+  bool in_signed_ = false;
   made_parts out_;
   std::vector<std::size_t> entities_;    // of each part
   std::vector<std::size_t> incomplete_;  // entities whose headers become parts, behind the others
@@ -101,7 +102,7 @@ class builder {
 result<subtree> builder::add(std::size_t index) {
   const entity& e = at(index);
   if (is_one_part(e)) return add_leaf(index);
-  if (e.type.value == "multipart/signed") return add_signed(index);
+  if (e.type.value == "multipart/signed" && !in_signed_) return add_signed(index);
   return add_multipart(index);
 }
 
@@ -173,12 +174,15 @@ result<void> builder::add_outside(const outside& where) {
   return {};
 }
 
-// What a person reads, and behind it the whole as it was signed.
+// What a person reads, and behind it the whole as it was signed. Another that is signed inside
+// needs no octets of its own: they are in this one's.
 result<subtree> builder::add_signed(std::size_t index) {
   const std::size_t first = out_.parts.size();
   const std::size_t headers = incomplete_.size();
   const std::size_t outsides = outsides_.size();
+  in_signed_ = true;
   IMA_TRY(made, add_multipart(index));
+  in_signed_ = false;
   incomplete_.resize(headers);  // they are in the whole
   outsides_.resize(outsides);
   IMA_CHECK(add_whole(index, first));

@@ -114,6 +114,31 @@ TEST_CASE("what was signed is there octet for octet beside what is read") {
   CHECK(to_message(mail).header.id_digest() == message.header.id_digest());
 }
 
+TEST_CASE("what is signed in what is signed is kept once") {
+  std::string inner = "--s49\n\ntruth\n";
+  for (int i = 48; i >= 0; --i) {
+    const std::string boundary = "s" + std::to_string(i);
+    inner = "--" + boundary + "\nContent-Type: multipart/signed; boundary=s" +
+            std::to_string(i + 1) + "\n\n" + inner;
+  }
+  const auto message =
+      to_message(author + "Content-Type: multipart/signed; boundary=s0\n\n" + inner);
+  REQUIRE(message.header.parts().size() == 2);
+  CHECK(message.part(2) == inner);
+  const auto mail = to_mail(message);
+  CHECK(mail.remarks.empty());
+  CHECK(mail.text.ends_with(inner));
+  CHECK(to_message(mail.text).header.text() == message.header.text());
+
+  const auto both =
+      to_message(author +
+                 "Content-Type: multipart/mixed; boundary=m\n\n"
+                 "--m\nContent-Type: multipart/signed; boundary=s\n\n--s\n\na\n--s--\n"
+                 "--m\nContent-Type: multipart/signed; boundary=t\n\n--t\n\nb\n--t--\n"
+                 "--m--\n");
+  CHECK(both.header.parts().size() == 4);
+}
+
 TEST_CASE("text that its charset does not allow is read as far as possible and kept") {
   const auto message = to_message(author + "Content-Type: text/plain; charset=utf-8\n\na\xff z\n");
   CHECK(message.part(1) == "a\xef\xbf\xbd z\n");
