@@ -63,12 +63,11 @@ result<int> create(const settings& s) {
 
 result<int> check(const settings& s) {
   auto box = mailbox::mailbox::open(disk(), s.path, options_of(s));
-  if (!box && box.error().rule == "journal-damaged") {
-    tools::print("journal {}\n", printable(box.error().place));
+  const auto found = box ? box->check(s.contents) : result<mailbox::report>(box.error());
+  if (!found && found.error().rule == "journal-damaged") {
+    tools::print("journal {}\n", printable(found.error().place));
     return exit_failed;
   }
-  if (!box) return box.error();
-  const auto found = box->check(s.contents);
   if (!found) return found.error();
   print(*found);
   return is_sound(*found) ? exit_ok : exit_failed;

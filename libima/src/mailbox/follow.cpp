@@ -72,14 +72,29 @@ class mailbox::state::follower {
   std::deque<std::string> ids_;
 };
 
-// What a write began that never came to its end: nobody was told that it is there.
+result<std::string> mailbox::state::keep_torn_tail(std::uint64_t end) {
+  const std::string name = "journal.torn-" + layout::random_hex(8);
+  const std::string path = tree.root + "/" + name;
+  IMA_TRY(kept, files.create(path));
+  if (auto copied = log->copy_tail(end, *kept); !copied) {
+    (void)files.unlink(path);
+    return copied.error();
+  }
+  IMA_CHECK(files.sync_directory(tree.root));
+  return name;
+}
+
+// What a write began that never came to its end: nobody was told that it is there. Yet a disk may
+// have changed what was written whole, so its octets are kept beside.
 result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size) {
+  IMA_TRY(kept, keep_torn_tail(end));
   IMA_CHECK(log->cut(end));
   torn += size - end;
   if (events != nullptr)
-    events->write({log_level::warning,
-                   "journal-torn",
-                   {{"mailbox", tree.root}, {"octets", std::to_string(size - end)}}});
+    events->write(
+        {log_level::warning,
+         "journal-torn",
+         {{"mailbox", tree.root}, {"octets", std::to_string(size - end)}, {"kept", kept}}});
   return {};
 }
 
@@ -88,6 +103,9 @@ result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size
 result<void> mailbox::state::follow_once(bool own) {
   IMA_TRY(size, log->size());
   IMA_TRY(was, cache->where());
+  // An index is never ahead of its journal, so what it has seen there was whole.
+  const std::uint64_t seen =
+      was.generation == log->generation() && was.place.offset <= size ? was.place.offset : 0;
   bool fresh = was.generation != log->generation() || was.place.offset > size;
   if (!fresh) {
     IMA_TRY(continues, log->continues(was.place));
@@ -102,6 +120,7 @@ result<void> mailbox::state::follow_once(bool own) {
   }
   follower records(*this);
   IMA_TRY(end, log->read(was.place, [&](const journal_entry& e) { return records.take(e); }));
+  if (end.offset < seen) return journal_damaged(end.offset);
   IMA_CHECK(records.finish());
   if (end.offset < size) IMA_CHECK(cut_torn_tail(end.offset, size));
   return cache->move_to({log->generation(), end});
@@ -132,8 +151,40 @@ result<void> mailbox::state::rebuild_index() {
 result<void> mailbox::state::renew() {
   IMA_CHECK(take_lock());
   const unlock_at_end guard{lock_file};
+  if (index::is_at(index_path)) return renew_beside();
   IMA_CHECK(rebuild_index());
   return follow();
+}
+
+// The old index may know what a damaged journal no longer says.
+result<void> mailbox::state::renew_beside() {
+  const std::string fresh = index_path + ".new";
+  index::remove(fresh);
+  IMA_TRY(begun, index::open(fresh));
+  cache.emplace(std::move(begun));
+  auto made = follow_once(false);
+  if (!made) cache->roll_back();
+  cache.reset();  // all of it is in one file then
+  if (made) made = index::replace(index_path, fresh);
+  if (made) return open_index();
+  index::remove(fresh);
+  return made;
+}
+
+result<void> mailbox::state::verify_journal() {
+  std::optional<journal> opened;
+  journal_place until;
+  {
+    const std::lock_guard guard(mutex);
+    IMA_CHECK(locked([&]() -> result<void> {
+      IMA_TRY(now, cache->where());
+      IMA_TRY(own, journal::open(files, tree.journal()));
+      until = now.place;
+      opened.emplace(std::move(own));
+      return {};
+    }));
+  }
+  return opened->verify(until);  // without the lock, as it takes long
 }
 
 result<bool> mailbox::state::lock_is_ours() {

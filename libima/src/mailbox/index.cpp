@@ -6,7 +6,9 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <system_error>
 
 namespace ima::mailbox {
 
@@ -114,6 +116,15 @@ bool index::in_place() const { return path_.empty() || identity_of(path_) == ide
 void index::remove(const std::string& path) {
   // What cannot be removed shows itself when the index is opened again.
   for (const char* suffix : {"", "-wal", "-shm"}) (void)std::remove((path + suffix).c_str());
+}
+
+bool index::is_at(const std::string& path) { return identity_of(path) != 0; }
+
+// The old one's write-ahead log must not be taken for the new one's.
+result<void> index::replace(const std::string& path, const std::string& fresh) {
+  remove(path);
+  if (std::rename(fresh.c_str(), path.c_str()) == 0) return {};
+  return error{fault::temporary, "index", path, std::generic_category().message(errno)};
 }
 
 result<index::position> index::where() {

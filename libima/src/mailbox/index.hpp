@@ -28,6 +28,10 @@ class index {
   /// One that goes when it is closed, for where none can be at its place.
   static result<index> open_temporary();
   static void remove(const std::string& path);
+  /// True where a file is there that may be one.
+  static bool is_at(const std::string& path);
+  /// Puts the closed index at `fresh` in the place of another, which may be open elsewhere.
+  static result<void> replace(const std::string& path, const std::string& fresh);
   /// False where another file, or none, is at its path now.
   bool in_place() const;
   /// False for one that goes when it is closed.

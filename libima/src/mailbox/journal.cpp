@@ -95,11 +95,6 @@ std::optional<journal_record> parse_record(std::string_view word, std::string_vi
   return std::nullopt;
 }
 
-error damaged(std::uint64_t offset) {
-  return {fault::temporary, "journal-damaged", fmt::format("journal octet {}", offset),
-          "something is damaged or missing, and whole records follow it"};
-}
-
 // The last line of a text that ends with one.
 std::optional<journal_entry> last_line(octets text) {
   if (!text.ends_with('\n')) return std::nullopt;
@@ -126,6 +121,11 @@ std::uint32_t crc32(octets text) noexcept {
   std::uint32_t sum = 0xffffffffU;
   for (const char c : text) sum = table[(sum ^ static_cast<unsigned char>(c)) & 0xff] ^ (sum >> 8);
   return ~sum;
+}
+
+error journal_damaged(std::uint64_t offset) {
+  return {fault::temporary, "journal-damaged", fmt::format("octet {}", offset),
+          "the journal is damaged there"};
 }
 
 std::string journal_front(std::uint64_t generation) {
@@ -203,7 +203,8 @@ class line_cutter {
   }
   struct line {
     std::uint64_t offset;  // behind its LF
-    octets text;           // empty where it is longer than a line can be
+    octets text;
+    bool overlong;  // longer than a line can be; then `text` is not all of it
   };
   std::optional<line> next() {
     const std::size_t lf = buffer_.find('\n', taken_);
@@ -214,7 +215,7 @@ class line_cutter {
     const octets text = octets(buffer_).substr(taken_, lf - taken_);
     front_ += text.size() + 1;
     taken_ = lf + 1;
-    return line{front_, std::exchange(overlong_, false) ? octets() : text};
+    return line{front_, text, std::exchange(overlong_, false)};
   }
 
  private:
@@ -242,29 +243,37 @@ class append_reader {
   const journal_place& good() const noexcept { return good_; }
 
   result<void> take(const line_cutter::line& line) {
-    auto found = parse_journal_line(line.text);
+    auto found = line.overlong ? std::nullopt : parse_journal_line(line.text);
+    if (!found && !has_hole(line)) return journal_damaged(good_.offset);
     if (bad_ || !found) return take_damaged(found);
-    if (found->seq != good_.seq + waiting_.size() + 1) return damaged(line.offset);
+    if (found->seq != good_.seq + waiting_.size() + 1) return journal_damaged(line.offset);
     waiting_.push_back(std::move(*found));
     return end_of_append(line.offset);
   }
 
  private:
+  // A write that was cut short leaves a beginning without its LF, or NULs where pages never reached
+  // the disk. A line that ends and has none was written whole, and is not what it was.
+  static bool has_hole(const line_cutter::line& line) {
+    return line.overlong || line.text.find('\0') != octets::npos;
+  }
+
   // What was not acknowledged may be written in parts, in any order, but is the last append. A line
   // behind its commit, or a commit of lines that do not begin here, tells of a later one.
   result<void> take_damaged(const std::optional<journal_entry>& found) {
-    if (ended_ && found) return damaged(good_.offset);
+    if (ended_ && found) return journal_damaged(good_.offset);
     bad_ = true;
     const auto* commit = found ? std::get_if<commit_record>(&found->what) : nullptr;
     if (commit == nullptr) return {};
     ended_ = true;
-    return found->seq - commit->lines == good_.seq + 1 ? result<void>() : damaged(good_.offset);
+    return found->seq - commit->lines == good_.seq + 1 ? result<void>()
+                                                       : journal_damaged(good_.offset);
   }
 
   result<void> end_of_append(std::uint64_t offset) {
     const auto* commit = std::get_if<commit_record>(&waiting_.back().what);
     if (commit == nullptr) return {};
-    if (commit->lines + 1 != waiting_.size()) return damaged(offset);
+    if (commit->lines + 1 != waiting_.size()) return journal_damaged(offset);
     for (const auto& e : waiting_) IMA_CHECK(visit_(e));
     good_ = {offset, waiting_.back().seq, waiting_.back().checksum, *commit};
     waiting_.clear();
@@ -280,16 +289,29 @@ class append_reader {
 
 }  // namespace
 
-result<journal_place> journal::read(const journal_place& from, const visitor& visit) const {
+result<journal_place> journal::read(const journal_place& from, const visitor& visit,
+                                    std::uint64_t end) const {
   line_cutter lines(from.offset);
   append_reader reader(from, visit);
   std::string buffer(read_together, '\0');
   while (true) {
-    IMA_TRY(count, file_->read_at(lines.wanted(), buffer));
+    const auto wanted = std::min<std::uint64_t>(buffer.size(), end - lines.wanted());
+    IMA_TRY(count, file_->read_at(lines.wanted(), std::span(buffer).first(wanted)));
     if (count == 0) return reader.good();
     lines.feed(octets(buffer).substr(0, count));
     while (const auto line = lines.next()) IMA_CHECK(reader.take(*line));
   }
+}
+
+result<void> journal::verify(const journal_place& until) const {
+  const visitor nothing = [](const journal_entry&) -> result<void> { return {}; };
+  IMA_TRY(reached, read(first(), nothing, until.offset));
+  if (reached.seq != until.seq) return journal_damaged(reached.offset);
+  return {};
+}
+
+result<void> journal::copy_tail(std::uint64_t offset, file& to) const {
+  return layout::copy_rest(*file_, offset, to);
 }
 
 result<void> journal::append(octets lines) {
@@ -309,8 +331,10 @@ result<void> read_whole_lines(const file& from, const journal::visitor& visit) {
     IMA_TRY(count, from.read_at(lines.wanted(), buffer));
     if (count == 0) return {};
     lines.feed(octets(buffer).substr(0, count));
-    while (const auto line = lines.next())
+    while (const auto line = lines.next()) {
+      if (line->overlong) continue;
       if (const auto found = parse_journal_line(line->text)) IMA_CHECK(visit(*found));
+    }
   }
 }
 

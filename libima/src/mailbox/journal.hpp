@@ -61,6 +61,9 @@ std::optional<journal_entry> parse_journal_line(std::string_view line);
 
 std::uint32_t crc32(octets text) noexcept;
 
+/// The error of a journal that is not what it was at this octet.
+error journal_damaged(std::uint64_t offset);
+
 /// A place between two appends.
 struct journal_place {
   std::uint64_t offset = 0;
@@ -86,9 +89,15 @@ class journal {
   result<bool> continues(const journal_place& place) const;
 
   /// Hands out the records of every whole append behind `from`, and returns the place behind the
-  /// last. Error also: `journal-damaged`, where something whole follows a damaged append.
+  /// last. Reads to `end` at most. Error also: `journal-damaged`, where what is behind that place
+  /// is no torn tail (section 5).
   using visitor = std::function<result<void>(const journal_entry&)>;
-  result<journal_place> read(const journal_place& from, const visitor& visit) const;
+  result<journal_place> read(const journal_place& from, const visitor& visit,
+                             std::uint64_t end = UINT64_MAX) const;
+  /// Reads from the beginning what an index has followed `until` there. Error: `journal-damaged`.
+  result<void> verify(const journal_place& until) const;
+  /// Writes all that is behind `offset` to another file, and syncs that.
+  result<void> copy_tail(std::uint64_t offset, file& to) const;
 
   /// Appends lines and syncs.
   result<void> append(octets lines);

@@ -133,17 +133,20 @@ result<void> if_there(result<void> done) {
 result<void> copy_file(file_system& files, const std::string& from, const std::string& to) {
   IMA_TRY(source, files.open(from));
   IMA_TRY(copy, files.create(to));
-  std::string buffer(copy_together, '\0');
-  std::uint64_t offset = 0;
-  while (true) {
-    IMA_TRY(count, source->read_at(offset, buffer));
-    if (count == 0) return copy->sync();
-    IMA_CHECK(copy->append(octets(buffer).substr(0, count)));
-    offset += count;
-  }
+  return copy_rest(*source, 0, *copy);
 }
 
 }  // namespace
+
+result<void> copy_rest(const file& from, std::uint64_t offset, file& to) {
+  std::string buffer(copy_together, '\0');
+  while (true) {
+    IMA_TRY(count, from.read_at(offset, buffer));
+    if (count == 0) return to.sync();
+    IMA_CHECK(to.append(octets(buffer).substr(0, count)));
+    offset += count;
+  }
+}
 
 result<void> remove_leftover(file_system& files, const object& what) {
   if (!what.directory) return if_there(files.unlink(what.path));

@@ -91,6 +91,9 @@ result<void> remove_leftover(file_system& files, const object& what);
 /// in it.
 result<std::vector<std::string>> make_directories(file_system& files, const tree& where);
 
+/// Writes what is in a file behind `offset` to another, and syncs that.
+result<void> copy_rest(const file& from, std::uint64_t offset, file& to);
+
 /// Gives a file a second name, or copies it where the file system cannot.
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to);
 

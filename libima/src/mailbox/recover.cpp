@@ -203,6 +203,7 @@ result<report> mailbox::recover() {
 }
 
 result<report> mailbox::check(bool contents) {
+  IMA_CHECK(state_->verify_journal());
   return state::examination(*state_, {.contents = contents}).run();
 }
 

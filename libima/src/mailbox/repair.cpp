@@ -97,6 +97,13 @@ class salvage {
   std::vector<std::string> missing_;
 };
 
+result<void> keep_damaged(file_system& files, const layout::tree& tree) {
+  auto kept = layout::link_or_copy(files, tree.journal(),
+                                   tree.root + "/journal.damaged-" + layout::random_hex(8));
+  if (!kept && kept.error().rule != "file-missing") return kept;
+  return {};
+}
+
 // Returns what the old journal named in vain.
 result<std::vector<std::string>> renew_journal(file_system& files, const layout::tree& tree) {
   IMA_TRY(lock, files.open_append(tree.lock()));
@@ -104,9 +111,7 @@ result<std::vector<std::string>> renew_journal(file_system& files, const layout:
   IMA_TRY(known, index::open_temporary());
   salvage found(files, tree, known);
   IMA_CHECK(found.gather());
-  auto kept = layout::link_or_copy(files, tree.journal(),
-                                   tree.root + "/journal.damaged-" + layout::random_hex(8));
-  if (!kept && kept.error().rule != "file-missing") return kept.error();
+  IMA_CHECK(keep_damaged(files, tree));
   IMA_CHECK(found.write());
   return found.missing();
 }
@@ -131,11 +136,24 @@ result<std::vector<std::string>> complete_tree(file_system& files, const layout:
 
 }  // namespace
 
+// Where the journal is damaged before the place to which an index has followed it, the index still
+// knows all that it said.
+result<void> mailbox::state::mend_journal() {
+  auto good = verify_journal();
+  if (good || good.error().rule != "journal-damaged") return good;
+  const std::lock_guard guard(mutex);
+  return locked([this]() -> result<void> {
+    IMA_CHECK(keep_damaged(files, tree));
+    return compact();
+  });
+}
+
 result<report> mailbox::repair(file_system& files, const std::string& path, options o) {
   const layout::tree tree{path};
   IMA_TRY(absent, complete_tree(files, tree));
   const auto recover_all = [&]() -> result<report> {
     IMA_TRY(box, open(files, path, o));
+    IMA_CHECK(box.state_->mend_journal());
     IMA_TRY(found, box.recover());
     IMA_CHECK(box.take_in());  // with what recovery gave back
     return std::move(found);

@@ -62,8 +62,11 @@ struct mailbox::state {
   /// With the lock: finishes in msg/ what the journal's new records say, then indexes them. The one
   /// way changes happen, and so also the recovery after a crash.
   result<void> follow();
-  /// Takes the lock: makes the index anew.
+  /// Takes the lock: makes the index anew. Where that fails the old one stays.
   result<void> renew();
+  /// Takes `mutex`: reads the journal as far as the index has followed it. Error:
+  /// `journal-damaged`.
+  result<void> verify_journal();
   /// With the lock: makes records durable, then follows them; in as many appends as it takes.
   result<void> append(std::span<const journal_record> records);
   result<void> append(const journal_record& one) { return append(std::span(&one, 1)); }
@@ -86,6 +89,8 @@ struct mailbox::state {
   result<std::uint64_t> read_from(std::string_view from);
   /// With the lock: replaces the journal by one that says nothing of the past.
   result<void> compact();
+  /// Takes `mutex`: replaces a journal that is damaged where the index has seen it whole.
+  result<void> mend_journal();
   /// Makes one slice of messages searchable; true when all are.
   result<bool> make_searchable(std::size_t at_most);
   /// The same, and tries those again whose files could not be read.
@@ -132,6 +137,8 @@ struct mailbox::state {
   result<void> open_index();
   result<void> rebuild_index();
   result<void> follow_once(bool own);
+  result<void> renew_beside();
+  result<std::string> keep_torn_tail(std::uint64_t end);
   result<void> cut_torn_tail(std::uint64_t end, std::uint64_t size);
   result<void> follow(bool own);
   result<void> count(const journal_record& what, std::map<std::string, bool>& known,

@@ -32,6 +32,17 @@ std::string opened(const std::string& path) {
   return fmt::format("{} folders, {} torn", box->folders()->size(), box->recover()->torn);
 }
 
+// What was cut off.
+std::string kept_beside(const std::string& path) {
+  std::string text;
+  for (const auto& each : std::filesystem::directory_iterator(path)) {
+    if (!each.path().filename().string().starts_with("journal.torn-")) continue;
+    std::ifstream in(each.path());
+    text.append(std::istreambuf_iterator<char>(in), {});
+  }
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("an append counts as a whole or not at all") {
@@ -43,12 +54,37 @@ TEST_CASE("an append counts as a whole or not at all") {
   CHECK(opened(with_journal(dir, "b", first + second)) == fmt::format("1 folders, {} torn", torn));
 }
 
-TEST_CASE("damage in the last append is cut, as no sync may ever have come behind it") {
+TEST_CASE("a hole in the last append is cut, as no sync may ever have come behind it") {
   const temporary_directory dir;
   // Two pages of one write, of which the first never reached the disk.
   const std::string hole(folder_line(3, 2).size(), '\0');
   const std::string tail = hole + folder_line(4, 3) + commit_line(5, 2);
   CHECK(opened(with_journal(dir, "a", tail)) == fmt::format("1 folders, {} torn", tail.size()));
+  const std::string large = std::string(20'000, '\0') + tail;
+  CHECK(opened(with_journal(dir, "b", large)) == fmt::format("1 folders, {} torn", large.size()));
+}
+
+TEST_CASE("what is cut off is kept beside the journal") {
+  const temporary_directory dir;
+  const std::string tail = folder_line(3, 2) + "deadbeef 4 f";
+  const std::string path = with_journal(dir, "a", tail);
+  CHECK(opened(path) == fmt::format("1 folders, {} torn", tail.size()));
+  CHECK(kept_beside(path) == tail);
+}
+
+TEST_CASE("an append that an index has seen whole is damaged, never torn") {
+  const temporary_directory dir;
+  const std::string path = with_journal(dir, "a", folder_line(3, 2) + commit_line(4));
+  REQUIRE(opened(path) == "2 folders, 0 torn");
+  const auto size = std::filesystem::file_size(path + "/journal");
+  std::fstream(path + "/journal").seekp(static_cast<std::streamoff>(size - 1)) << 'x';
+  CHECK(opened(path) == "journal-damaged");
+  CHECK(std::filesystem::file_size(path + "/journal") == size);
+  // Without the index nothing tells it from a write that was cut short.
+  std::filesystem::remove(path + "/index");
+  const std::string now = opened(path);
+  CHECK(now == fmt::format("1 folders, {} torn", kept_beside(path).size()));
+  CHECK(kept_beside(path).ends_with('x'));
 }
 
 TEST_CASE("damage before a later append is an error, never a silent cut") {
@@ -66,7 +102,7 @@ TEST_CASE("a number that is missing or comes twice is damage") {
   CHECK(opened(with_journal(dir, "c", folder_line(3, 2) + commit_line(4, 2))) == "journal-damaged");
 }
 
-TEST_CASE("with any bit of any append flipped, the mailbox says so or loses that append alone") {
+TEST_CASE("with any bit of any append flipped the mailbox says so, unless it may be a torn write") {
   const temporary_directory dir;
   const std::string path = with_journal(dir, "a", "");
   {
@@ -84,7 +120,8 @@ TEST_CASE("with any bit of any append flipped, the mailbox says so or loses that
     std::ofstream(path + "/journal", std::ios::trunc) << bad;
     std::filesystem::remove(path + "/index");
     const std::string now = opened(path);
-    if (at < last)
+    const bool torn = !bad.ends_with('\n') || bad.find('\0') != std::string::npos;
+    if (at < last || !torn)
       CHECK(now == "journal-damaged");
     else
       CHECK(now == fmt::format("3 folders, {} torn", good.size() - last));

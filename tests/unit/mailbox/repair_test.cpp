@@ -5,6 +5,7 @@
 #include <map>
 
 using namespace mailbox_test;
+using namespace std::string_literals;
 
 namespace {
 
@@ -36,6 +37,14 @@ struct wreck {
     return {std::istreambuf_iterator<char>(in), {}};
   }
   void replace(std::string_view text) const { std::ofstream(path + "/journal") << text; }
+
+  // Everything is where it was, and as it was.
+  void check_folders(mb::mailbox& box) const {
+    CHECK(box.folders()->back().role == "archive");
+    CHECK(box.find("kept", one.header.id_digest().hex()).value()->flags == std::vector{"seen"s});
+    CHECK(box.find("inbox", two.header.id_digest().hex()).value());
+    CHECK(box.find("kept", copy).value());
+  }
 
   // Everything is somewhere, whole.
   void check_all(mb::mailbox& box) const {
@@ -150,6 +159,28 @@ TEST_CASE("a look at the contents names what is not what it was") {
   // The copy is the same file.
   CHECK(box.check(true)->damaged.size() == 2);
   CHECK(box.check()->damaged.empty());
+}
+
+TEST_CASE("damage that this host's index has passed is found, and repaired without a loss") {
+  const wreck w;
+  const std::string good = w.journal();
+  std::string bad = good;
+  bad[bad.find("archive")] ^= 1;
+  auto box = mb::mailbox::open(files, w.path).value();
+  const std::string token = box.status("kept")->token;
+  // As a disk does it, in the same file.
+  std::fstream(w.path + "/journal") << bad;
+  CHECK(all(box, "kept").size() == 2);
+  CHECK(box.check().error().rule == "journal-damaged");
+  CHECK(box.rebuild().error().rule == "journal-damaged");
+  w.check_folders(box);
+  CHECK(mb::mailbox::open(files, w.path)->folders().value().size() == 2);
+  REQUIRE(mb::mailbox::repair(files, w.path));
+  CHECK(box.changes("kept", token, 10).error().rule == "resync");
+  w.check_folders(box);
+  w.check_all(box);
+  REQUIRE(box.rebuild());
+  w.check_folders(box);
 }
 
 TEST_CASE("an index is made anew when asked") {

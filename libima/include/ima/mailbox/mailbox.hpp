@@ -221,9 +221,9 @@ class IMA_API mailbox {
   /// a time, and lets others in between.
   result<report> recover();
   /// The same without changing anything. With `contents` it also reads every message whole and
-  /// verifies its digests.
+  /// verifies its digests. Reads the journal from its beginning. Error also: `journal-damaged`.
   result<report> check(bool contents = false);
-  /// Makes the index anew from the journal.
+  /// Makes the index anew from the journal. Where that fails the old one stays.
   result<void> rebuild();
   /// Writes the journal anew, with a line for each folder and message and none of the past, which
   /// otherwise only grows. All state tokens are `resync` then. Others may have the mailbox open;
