@@ -80,12 +80,14 @@ result<message_record> describe_message(file_system& files, const layout::object
 // must not name what a crash takes away.
 result<std::uint64_t> mailbox::state::take_in(const std::vector<std::string>& ids) {
   return locked([&]() -> result<std::uint64_t> {
-    std::vector<journal_record> records;
+    std::vector<message_record> came;
     intake incoming(files, tree, *cache);
     for (const auto& id : ids) {
       IMA_TRY(decided, incoming.consider(id));
-      if (decided) records.emplace_back(std::move(*decided));
+      if (decided) came.push_back(std::move(*decided));
     }
+    std::ranges::stable_sort(came, {}, &message_record::arrived);
+    const std::vector<journal_record> records(came.begin(), came.end());
     if (records.empty()) return std::uint64_t{0};
     IMA_CHECK(files.sync_directory(tree.incoming()));
     const std::uint64_t taken = records.size();
@@ -94,23 +96,41 @@ result<std::uint64_t> mailbox::state::take_in(const std::vector<std::string>& id
   });
 }
 
+namespace {
+
+// What waits, by the time of its files, as more may wait than is looked at together. A message may
+// be there both as a file and as a directory.
+result<std::vector<std::string>> waiting_ids(file_system& files, const std::string& incoming) {
+  using waiting = std::pair<std::chrono::sys_time<std::chrono::nanoseconds>, std::string>;
+  std::vector<waiting> found;
+  IMA_CHECK(files.list(incoming, [&](const std::string& name) -> result<void> {
+    const auto id = layout::id_in(name);
+    if (!id) return {};
+    IMA_TRY(status, files.status(incoming + "/" + name));
+    if (status) found.emplace_back(status->changed, *id);
+    return {};
+  }));
+  std::ranges::sort(found);
+  std::vector<std::string> ids;
+  std::unordered_set<std::string> named;
+  for (auto& [changed, id] : found)
+    if (named.insert(id).second) ids.push_back(std::move(id));
+  return ids;
+}
+
+}  // namespace
+
 result<std::uint64_t> mailbox::take_in() {
   state& s = *state_;
   const std::lock_guard guard(s.mutex);
+  IMA_TRY(ids, waiting_ids(s.files, s.tree.incoming()));
   std::uint64_t taken = 0;
-  std::unordered_set<std::string> ids;  // a message may be there both as a file and as a directory
-  const auto flush = [&]() -> result<void> {
-    if (ids.empty()) return {};
-    IMA_TRY(more, s.take_in({ids.begin(), ids.end()}));
+  for (std::span<const std::string> rest(ids); !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), batch));
+    rest = rest.subspan(some.size());
+    IMA_TRY(more, s.take_in({some.begin(), some.end()}));
     taken += more;
-    ids.clear();
-    return {};
-  };
-  IMA_CHECK(s.files.list(s.tree.incoming(), [&](const std::string& name) -> result<void> {
-    if (const auto id = layout::id_in(name)) ids.emplace(*id);
-    return ids.size() < batch ? result<void>() : flush();
-  }));
-  IMA_CHECK(flush());
+  }
   return taken;
 }
 

@@ -96,6 +96,29 @@ TEST_CASE("text is read with nothing but cat, and an attachment is a file of its
   CHECK(read("2-.._日本.jpg") == "JPEG");
 }
 
+TEST_CASE(
+    "what waits is taken in in the order in which it arrived, also more than an append holds") {
+  const temporary_directory dir;
+  const std::string path = dir / "bob";
+  REQUIRE(mb::mailbox::create(files, path));
+  constexpr int count = 600;
+  std::vector<std::string> sent;
+  for (int i = 0; i < count; ++i) {
+    auto into = target_at(path);
+    into.note.received.at += std::chrono::seconds(i);
+    sent.push_back(deliver(files, compose(fmt::format("{}", i), {}), {into}).front().value().id);
+    // As nobody knows how finely the file system keeps time.
+    const std::string file = fmt::format("{}/new/{}.ima", path, sent.back());
+    std::filesystem::last_write_time(
+        file, std::filesystem::file_time_type::clock::now() - std::chrono::seconds(count - i));
+  }
+  auto box = mb::mailbox::open(files, path).value();
+  CHECK(box.take_in().value() == count);
+  std::vector<std::string> found;
+  for (const auto& e : all(box)) found.push_back(e.id);
+  CHECK(found == sent);
+}
+
 TEST_CASE("a second copy is recognised, also after the first was deleted") {
   const temporary_directory dir;
   const std::string path = make(dir, "bob");
