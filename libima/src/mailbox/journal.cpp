@@ -244,7 +244,7 @@ class append_reader {
 
   result<void> take(const line_cutter::line& line) {
     auto found = line.overlong ? std::nullopt : parse_journal_line(line.text);
-    if (!found && !has_hole(line)) return journal_damaged(good_.offset);
+    hole_ = hole_ || (!found && has_hole(line));
     if (bad_ || !found) return take_damaged(found);
     if (found->seq != good_.seq + waiting_.size() + 1) return journal_damaged(line.offset);
     waiting_.push_back(std::move(*found));
@@ -252,22 +252,22 @@ class append_reader {
   }
 
  private:
-  // A write that was cut short leaves a beginning without its LF, or NULs where pages never reached
-  // the disk. A line that ends and has none was written whole, and is not what it was.
+  // What a write that was cut short leaves where pages of it never reached the disk.
   static bool has_hole(const line_cutter::line& line) {
     return line.overlong || line.text.find('\0') != octets::npos;
   }
 
   // What was not acknowledged may be written in parts, in any order, but is the last append. A line
-  // behind its commit, or a commit of lines that do not begin here, tells of a later one.
+  // behind its commit, or a commit of lines that do not begin here, tells of a later one. And an
+  // append with its commit and no hole was written whole, and is not what it was.
   result<void> take_damaged(const std::optional<journal_entry>& found) {
     if (ended_ && found) return journal_damaged(good_.offset);
     bad_ = true;
     const auto* commit = found ? std::get_if<commit_record>(&found->what) : nullptr;
     if (commit == nullptr) return {};
     ended_ = true;
-    return found->seq - commit->lines == good_.seq + 1 ? result<void>()
-                                                       : journal_damaged(good_.offset);
+    const bool last = found->seq - commit->lines == good_.seq + 1;
+    return last && hole_ ? result<void>() : journal_damaged(good_.offset);
   }
 
   result<void> end_of_append(std::uint64_t offset) {
@@ -284,6 +284,7 @@ class append_reader {
   const journal::visitor& visit_;
   std::vector<journal_entry> waiting_;
   bool bad_ = false;    // a line of this append did not check
+  bool hole_ = false;   // there are NULs in one of its lines
   bool ended_ = false;  // and the append's last line was seen
 };
 
