@@ -148,11 +148,11 @@ result<translate::mirror_changes> update_mirror(const options& given, progress& 
 int mirror(const options& given) {
   progress shown;
   const auto done = update_mirror(given, shown);
-  const int code = shown.finish(false);
+  shown.finish(false);
   if (!done) return tools::complain(program, done.error());
   tools::print("written {} removed {} flags-out {} flags-in {}\n", done->written, done->removed,
                done->flags_out, done->flags_in);
-  return code;
+  return done->left_out == 0 ? tools::exit_ok : tools::exit_mixed;
 }
 
 std::string check_format(const std::string& name) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -124,6 +125,12 @@ class posix_file final : public file {
 
   // fdatasync also writes the size, which is all the metadata a reader needs.
   result<void> sync() override { return check(::fdatasync(descriptor_), path_); }
+  // The time of access stays, by which programs tell what is left over in a Maildir's tmp/.
+  result<void> set_changed(std::chrono::sys_seconds when) override {
+    const timespec kept{0, UTIME_OMIT};
+    const std::array<timespec, 2> times{kept, {when.time_since_epoch().count(), 0}};
+    return check(::futimens(descriptor_, times.data()), path_);
+  }
   result<void> truncate(std::uint64_t size) override {
     return check(::ftruncate(descriptor_, static_cast<off_t>(size)), path_);
   }

@@ -12,6 +12,11 @@ constexpr std::pair<char, std::string_view> letters[] = {{'D', "draft"},     {'F
                                                          {'P', "forwarded"}, {'R', "answered"},
                                                          {'S', "seen"},      {'T', "deleted"}};
 
+bool is_letter(char c) noexcept {
+  return std::any_of(std::begin(letters), std::end(letters),
+                     [&](const auto& l) { return l.first == c; });
+}
+
 }  // namespace
 
 std::string info_of(const std::vector<std::string>& flags) {
@@ -28,6 +33,14 @@ std::vector<std::string> flags_of(std::string_view file_name) {
   for (const auto& [letter, flag] : letters)
     if (file_name.find(letter, info + 3) != std::string_view::npos) out.emplace_back(flag);
   std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string with_flags(std::string_view file_name, const std::vector<std::string>& flags) {
+  const std::string_view base = base_of(file_name);
+  std::string out = std::string(base) + info_of(flags);
+  for (const char c : file_name.substr(std::min(file_name.size(), base.size() + 3)))
+    if (!is_letter(c)) out += c;
   return out;
 }
 

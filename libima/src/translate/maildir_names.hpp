@@ -16,6 +16,9 @@ std::string info_of(const std::vector<std::string>& flags);
 std::vector<std::string> flags_of(std::string_view file_name);
 /// The flags that a letter says; the others are for the mailbox alone.
 bool has_letter(std::string_view flag) noexcept;
+/// The name of a file that gets these flags. Letters that say none of ours stay, such as Dovecot's
+/// keywords.
+std::string with_flags(std::string_view file_name, const std::vector<std::string>& flags);
 /// A file's name as far as its ":".
 std::string_view base_of(std::string_view file_name) noexcept;
 

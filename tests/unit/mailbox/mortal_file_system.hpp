@@ -86,6 +86,9 @@ class mortal_file_system final : public mb::file_system {
     ima::result<void> sync() override {
       return owner_.changing([&] { return below_->sync(); });
     }
+    ima::result<void> set_changed(std::chrono::sys_seconds when) override {
+      return owner_.changing([&] { return below_->set_changed(when); });
+    }
     ima::result<void> truncate(std::uint64_t size) override {
       return owner_.changing([&] { return below_->truncate(size); });
     }

@@ -38,6 +38,12 @@ class IMA_API file {
   virtual result<std::uint64_t> identity() const = 0;
   /// What was written is on disk when this returns.
   virtual result<void> sync() = 0;
+  /// Makes `when` its modification time; what is written afterwards changes it again. By default
+  /// it stays as it is.
+  virtual result<void> set_changed(std::chrono::sys_seconds when) {
+    (void)when;
+    return {};
+  }
   /// Cuts the file off at `size`.
   virtual result<void> truncate(std::uint64_t size) = 0;
   /// Waits for the exclusive lock (flock(2)) and gives it back.

@@ -29,8 +29,9 @@ struct mirror_changes {
 /// Calls `report` for each message that became a file, for each that could not be read, which the
 /// next update tries again, and for each folder whose name is too long for a directory's.
 ///
-/// Can be interrupted at any instant and repeated. Memory grows by some 500 octets for each message
-/// in the mailbox. One update of a Maildir at a time.
+/// Can be interrupted at any instant and repeated, and its reader may work meanwhile: a file that he
+/// renames is left to the next update. Memory grows by some 500 octets for each message in the
+/// mailbox. Waits while another update of this Maildir is at work.
 ///
 /// Errors: those of the mailbox; fault::caller `transfer-out` (the directory is a mailbox);
 /// fault::temporary `storage`, `mirror-state` (the file `.ima-mirror`
