@@ -258,6 +258,24 @@ def arrivals(t):
     t.equal("an arrival without seconds", found["1"], "Tue Jan  2 11:00:00 2024")
     t.equal("an arrival with a zone", found["2"], "Wed Jan  3 11:00:00 2024")
     t.true("an unknown arrival is now", not found["3"].endswith((" 1970", " 2024")), found)
+    by_mtime(t, box)
+
+
+def by_mtime(t, box):
+    """A Maildir's files say by their time when a message arrived, and so there and back."""
+    place, again, shown = t.work / "times-maildir", t.work / "times-again", t.work / "times-mirror"
+    translate(t, "mailbox", "maildir", box, place)
+    translate(t, "maildir", "mailbox", place, again)
+    run(t.program("ima-translate"), "--from", "mailbox", "--to", "maildir", "--mirror", again, shown)
+    for what, where in (("exported", place), ("mirrored", shown)):
+        found = {m["subject"]: int(m.get_date()) for m in mailbox.Maildir(where)}
+        times = {file.stat().st_mtime for d in ("cur", "new") for file in (where / d).iterdir()}
+        t.true(f"an arrival, {what}", {1704103200, 1704193200, 1704279600} < times, times)
+        t.equal(f"all are {what}", sorted(found), ["0", "1", "2", "3"])
+    eml, file = t.work / "times.eml", t.work / "times-of-eml.mbox"
+    eml.write_text("From: a@a.example\n\nx\n")
+    translate(t, "eml", "mbox", eml, file)
+    t.true("an unknown arrival is now, in an mbox", b" 1970\n" not in file.read_bytes(), file.read_bytes())
 
 
 def make_maildir(t, count):

@@ -25,7 +25,7 @@ struct item {
   std::string place;  ///< For people.
   std::string folder = "inbox";
   std::vector<std::string> flags;
-  std::chrono::sys_seconds arrived{};
+  std::chrono::sys_seconds arrived{};   ///< 1970 or before where a source does not know.
   std::unique_ptr<body_source> octets;  ///< The mail; with a header, the message's body.
   std::uint64_t size = 0;               ///< Of `octets`.
   std::optional<header_block> header;   ///< Where it is an IMA message.

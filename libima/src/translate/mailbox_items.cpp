@@ -131,7 +131,7 @@ class mailbox_target : public item_target {
   result<void> begin(const item& one, const header_block& header,
                      std::optional<mailbox::delivery>& into, std::optional<body_reader>& reader) {
     mailbox::record note;
-    note.received.at = one.arrived.time_since_epoch().count() > 0 ? one.arrived : disk_.now();
+    note.received.at = one.arrived;
     note.folder = one.folder;
     note.flags = one.flags;
     IMA_TRY(made,

@@ -161,6 +161,7 @@ class maildir_target : public item_target {
     IMA_TRY(file, disk_.create(draft));
     IMA_CHECK(
         write_mail(one, what_.bounds, remarks, [&](octets piece) { return file->append(piece); }));
+    IMA_CHECK(file->set_changed(one.arrived));
     return file->sync();
   }
 

@@ -2,6 +2,7 @@
 #include "translate/item.hpp"
 #include "translate/watched_source.hpp"
 
+#include <ima/mailbox/file_system.hpp>
 #include <ima/translate/message_to_mime.hpp>
 #include <ima/translate/transfer.hpp>
 
@@ -58,6 +59,11 @@ struct unfinished {
   bool unreadable = false;
 };
 
+// What arrived at an unknown time arrives now.
+void know_arrival(item& one) {
+  if (one.arrived.time_since_epoch().count() <= 0) one.arrived = mailbox::posix_file_system().now();
+}
+
 // Errors of one message; others concern every message that follows.
 bool concerns_one(const error& problem) {
   return problem.kind == fault::peer ||
@@ -102,6 +108,7 @@ result<void> transfer_run::take_all() {
   while (true) {
     IMA_TRY(one, source_.next());
     if (!one) return {};
+    know_arrival(*one);
     begin(*one);
     if (waiting_.size() == at_once) IMA_CHECK(finish_first());
   }
