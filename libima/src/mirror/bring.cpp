@@ -43,15 +43,21 @@ result<mirror::state::folder_end> mirror::state::bring(const std::string& folder
   so_far_.folder = folder;
   folder_end end;
   end.folder = folder;
-  IMA_TRY(kept, notes_.get(subject::there, folder));
-  end.token = kept.empty() ? std::string(retrieval::first_token) : std::move(kept);
+  IMA_TRY(kept, notes_.token(subject::there, folder));
+  end.token = std::move(kept);
+  IMA_TRY(known, notes_.get(subject::known, folder));
+  IMA_TRY(here, local_.status(folder));
+  end.generation = generation_of(here.token);
+  end.known = known == end.generation;
   IMA_TRY(missed, notes_.get_messages(subject::missed, folder));
   end.again = std::move(missed);
   IMA_TRY(emptied, notes_.get(subject::emptied, folder));
   if (options_.delete_after && emptied.empty())  // other runs brought what is to go there now
     end.token = retrieval::first_token;
   if (options_.two_way) IMA_CHECK(look_here(end));
+  const bool whole = end.token == retrieval::first_token;
   IMA_CHECK(bring_pages(end, report));
+  if (!whole && !end.known) IMA_CHECK(bring_lost(end, report));
   IMA_CHECK(push(folder, end.mine));
   return end;
 }
@@ -68,6 +74,26 @@ result<void> mirror::state::bring_pages(folder_end& end, const on_message& repor
   std::vector<retrieval::entry> again;
   for (const auto& [id, entry] : end.again) again.push_back(entry);
   return fetch_all(end, again, report);
+}
+
+// What was here once and is not here any more, though nobody deleted it. Where a message is here,
+// its folder and flags stay as they are.
+result<void> mirror::state::bring_lost(folder_end& end, const on_message& report) {
+  std::string token(retrieval::first_token);
+  for (bool more = true; more;) {
+    IMA_TRY(got, next_page(end.folder, token));
+    std::vector<retrieval::entry> wanted;
+    for (retrieval::change& change : got.changes) {
+      if (!change.present || end.missed.contains(change.id)) continue;
+      IMA_TRY(id, notes_.local_id(change.id));
+      IMA_TRY(here, local_.locate(id));
+      if (!here) wanted.push_back(*std::move(change.present));
+    }
+    IMA_CHECK(fetch_all(end, wanted, report));
+    token = std::move(got.token);
+    more = got.more;
+  }
+  return {};
 }
 
 // All that is there is about to be named (docs/retrieval.md section 5.4).
@@ -147,6 +173,7 @@ result<void> mirror::state::finish(folder_end& end) {
   }
   states_.push_back({end.folder, end.token});
   IMA_CHECK(notes_.set_messages(subject::missed, end.folder, end.missed));
+  if (!end.known) IMA_CHECK(notes_.set(subject::known, end.folder, end.generation));
   return notes_.renew(subject::there, end.folder, end.token);
 }
 

@@ -102,7 +102,8 @@ result<bool> mirror::state::fetch(folder_end& end, const retrieval::entry& entry
 }
 
 // Not where it was deleted here; but that comes back where both sides are to be the same and the
-// deletion does not go there in this run.
+// deletion does not go there in this run, and where nobody knows whether a copy, which leaves no
+// tombstone, was deleted or lost.
 result<bool> mirror::state::is_wanted(const folder_end& end, const retrieval::entry& entry,
                                       const header_block& header) {
   IMA_TRY(had, is_copy(entry.id) ? had_copy(end.folder, entry.id, header)
@@ -111,7 +112,8 @@ result<bool> mirror::state::is_wanted(const folder_end& end, const retrieval::en
   if (!had) return true;
   IMA_TRY(id, notes_.local_id(entry.id));
   IMA_TRY(here, local_.find(end.folder, id));
-  if (here || !options_.two_way || end.mine.contains(id)) return false;
+  const bool comes_back = options_.two_way || (is_copy(entry.id) && !end.known);
+  if (here || !comes_back || end.mine.contains(id)) return false;
   IMA_CHECK(notes_.unpair(id));
   IMA_CHECK(local_.forget_deletion(std::span(&id, 1)));
   return true;

@@ -25,11 +25,13 @@ result<void> mirror::state::list(const on_message& report) {
   return {};
 }
 
-// A message whose flags changed was reported when it came: only one that was not read yet is new.
+// The first time, what was brought is not new. A message whose flags changed was reported when it
+// came: only one that was not read yet is new.
 result<void> mirror::state::list_folder(const std::string& folder, const on_message& report) {
-  IMA_TRY(kept, notes_.get(subject::listed, folder));
+  IMA_TRY(listed, notes_.token(subject::listed, folder));
+  IMA_TRY(brought, notes_.token(subject::there, folder));
   IMA_TRY(missed, notes_.get_messages(subject::unlisted, folder));
-  std::string token = kept.empty() ? std::string(retrieval::first_token) : std::move(kept);
+  std::string token = listed == retrieval::first_token ? std::move(brought) : std::move(listed);
   std::vector<retrieval::entry> unread;
   for (auto& [id, entry] : std::exchange(missed, {})) unread.push_back(std::move(entry));
   for (bool more = true; more;) {

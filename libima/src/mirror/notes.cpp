@@ -24,6 +24,8 @@ constexpr std::string_view about(subject what) {
   switch (what) {
     case subject::there:
       return "";
+    case subject::known:
+      return "known\n";
     case subject::here:
       return "here\n";
     case subject::listed:
@@ -40,8 +42,9 @@ constexpr std::string_view about(subject what) {
   return "";
 }
 
-constexpr std::array of_folder{subject::there,    subject::here,   subject::listed, subject::missed,
-                               subject::unlisted, subject::paired, subject::emptied};
+constexpr std::array of_folder{subject::there,  subject::known,  subject::here,
+                               subject::listed, subject::missed, subject::unlisted,
+                               subject::paired, subject::emptied};
 
 std::string origins_name(std::string_view id) {
   return digest::of(fmt::format("origins\n{}", id)).hex();
@@ -51,6 +54,10 @@ std::string origins_name(std::string_view id) {
 
 bool is_copy(std::string_view id) noexcept { return id.size() != digest_digits; }
 
+std::string_view generation_of(std::string_view token) noexcept {
+  return token.substr(0, token.find('.'));
+}
+
 // The names of notes are short, and folders' names may not be.
 std::string notes::name(std::string_view about, std::string_view what) const {
   return digest::of(fmt::format("{}{}\n{}", about, source_, what)).hex();
@@ -58,6 +65,11 @@ std::string notes::name(std::string_view about, std::string_view what) const {
 
 result<std::string> notes::get(subject what, std::string_view folder) {
   return local_.sync_state(name(about(what), folder));
+}
+
+result<std::string> notes::token(subject what, std::string_view folder) {
+  IMA_TRY(kept, get(what, folder));
+  return retrieval::check_token(kept) ? kept : std::string(retrieval::first_token);
 }
 
 result<void> notes::set(subject what, std::string_view folder, octets value) {
@@ -93,7 +105,7 @@ result<notes::messages> notes::get_messages(subject what, std::string_view folde
     const auto arrived = timestamp::parse(wire::take_up_to(line, ' '));
     if (arrived) entry.arrived = *arrived;
     while (!line.empty()) entry.flags.emplace_back(wire::take_up_to(line, ' '));
-    list.emplace(entry.id, entry);
+    if (retrieval::check_id(entry.id)) list.emplace(entry.id, entry);
   }
   return list;
 }
@@ -110,12 +122,18 @@ result<void> notes::set_messages(subject what, std::string_view folder, const me
 
 result<std::string> notes::local_id(const std::string& remote_id) {
   if (!is_copy(remote_id)) return remote_id;
-  return local_.sync_state(name("", remote_id));
+  return id_in(name("", remote_id));
 }
 
 result<std::string> notes::remote_id(const std::string& local_id) {
   if (!is_copy(local_id)) return local_id;
-  return local_.sync_state(name("there\n", local_id));
+  return id_in(name("there\n", local_id));
+}
+
+// What is none, as the note is damaged, is as if it were not there: the copy is paired again.
+result<std::string> notes::id_in(const std::string& note) {
+  IMA_TRY(kept, local_.sync_state(note));
+  return retrieval::check_id(kept) ? kept : std::string();
 }
 
 // In this order: where only the first is there, the copy is found by its origin and paired again.

@@ -15,6 +15,9 @@ namespace ima::mirror {
 /// True for an id that is not a message's digest alone: a mailbox gives a copy one of its own.
 bool is_copy(std::string_view id) noexcept;
 
+/// The generation of the journal that a state token of the local mailbox is of.
+std::string_view generation_of(std::string_view token) noexcept;
+
 /// What a mirror remembers from one run to the next, in notes of the local mailbox (docs/mailbox.md
 /// section 3): durable, small, and of one remote mailbox among others. Errors of all: those of
 /// mailbox::sync_state() and mailbox::set_sync_state(). The mailbox outlives it.
@@ -23,6 +26,8 @@ class notes {
   /// What a note about a folder says.
   enum class subject : std::uint8_t {
     there,     ///< The post office's state up to which the folder was brought.
+    known,     ///< The generation of the local journal (docs/mailbox.md section 5). Where that is
+               ///< another, it was repaired or compacted, and may have lost messages.
     here,      ///< The local state up to which changes made here went to the post office.
     listed,    ///< The post office's state up to which it was listed.
     missed,    ///< The messages that could not be brought.
@@ -38,6 +43,9 @@ class notes {
   /// Empty where there is none.
   result<std::string> get(subject what, std::string_view folder);
   result<void> set(subject what, std::string_view folder, octets value);
+  /// A state of the post office's; the first one where there is none, or none that could be one, as
+  /// the note is damaged.
+  result<std::string> token(subject what, std::string_view folder);
   /// Writes only what differs from what is there, for what need be no more durable than that was:
   /// most folders are as they were, and each write costs the disk two syncs.
   result<void> renew(subject what, std::string_view folder, octets value);
@@ -46,8 +54,8 @@ class notes {
   result<void> copy(std::string_view from, std::string_view to);
   result<void> forget(std::string_view folder);
 
-  /// A list of messages, `missed` or `unlisted`. Error also: fault::temporary
-  /// `message-unavailable` where they are too many.
+  /// A list of messages, `missed` or `unlisted`, without what no post office can have named. Error
+  /// also: fault::temporary `message-unavailable` where they are too many.
   result<messages> get_messages(subject what, std::string_view folder);
   result<void> set_messages(subject what, std::string_view folder, const messages& list);
 
@@ -70,6 +78,7 @@ class notes {
 
  private:
   std::string name(std::string_view about, std::string_view what) const;
+  result<std::string> id_in(const std::string& note);
   mailbox::mailbox& local_;
   std::string source_;
 };

@@ -53,6 +53,8 @@ struct mirror::state {
   struct folder_end {
     std::string folder;
     std::string token;                      // there, up to which the folder is here
+    std::string generation;                 // of the journal here
+    bool known = false;                     // what is here is what was left; else it may lack some
     std::set<std::string> gone;             // by the id there
     bool compare = false;                   // what the list does not name left the folder
     std::unordered_set<std::size_t> named;  // hashes of ids here: a list may be long
@@ -75,6 +77,7 @@ struct mirror::state {
   // bring.cpp: what changed there.
   result<folder_end> bring(const std::string& folder, const on_message& report);
   result<void> bring_pages(folder_end& end, const on_message& report);
+  result<void> bring_lost(folder_end& end, const on_message& report);
   result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
   result<void> begin_list(folder_end& end);
   result<std::vector<retrieval::entry>> missing(folder_end& end,

@@ -11,6 +11,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -238,6 +240,86 @@ TEST_CASE(
   goes_at(s.carol, both[0]);
   REQUIRE(s.update("carol", s.here));
   CHECK_FALSE(s.here.locate(both[0]).value());
+}
+
+namespace {
+
+mb::mailbox repaired(const std::string& path) {
+  REQUIRE(mb::mailbox::repair(files, path, {":memory:"}));
+  return mb::mailbox::open(files, path, {":memory:"}).value();
+}
+
+void lose_files(const std::string& path, const std::string& id) {
+  REQUIRE(std::filesystem::remove(path + "/msg/" + id.substr(0, 2) + "/" + id + ".ima"));
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a copy that lost messages has them again once it is repaired, and nothing else changes") {
+  scene s;
+  const std::vector lost{s.give("bob", "lost")};
+  const std::vector kept{s.give("bob", "kept")};
+  const std::vector deleted{s.give("bob", "deleted")};
+  REQUIRE(s.bob.take_in());
+  REQUIRE(s.bob.copy("inbox", "inbox", lost));
+  REQUIRE(s.update("bob", s.here));
+  REQUIRE(s.here.status("inbox").value().messages == 4);
+  REQUIRE(s.here.set_flags("inbox", kept, {{"seen"}, {}, {}}));
+  REQUIRE(s.here.remove("inbox", deleted));
+  const auto all = s.here.changes("inbox", "0", 10).value();
+  for (const auto& entry : all.entries)
+    if (!entry.gone && entry.id.starts_with(lost[0])) lose_files(s.place / "here", entry.id);
+  s.here = repaired(s.place / "here");
+  REQUIRE(s.here.status("inbox").value().messages == 1);
+  REQUIRE(s.update("bob", s.here));
+  CHECK(whole(s.here, lost[0], compose("lost", {{"text"}})));
+  CHECK(s.here.status("inbox").value().messages == 3);
+  CHECK_FALSE(s.here.locate(deleted[0]).value());
+  CHECK(s.here.locate(kept[0]).value()->message.flags == std::vector<std::string>{"seen"});
+  CHECK(s.complaints.empty());
+  // One that is deleted after the repair stays so.
+  REQUIRE(s.here.remove("inbox", lost));
+  REQUIRE(s.update("bob", s.here));
+  CHECK_FALSE(s.here.locate(lost[0]).value());
+}
+
+TEST_CASE("what was changed here right before a compaction stays here, which is said once") {
+  scene s;
+  const std::vector ids{s.give("bob", "flags")};
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.here.set_flags("inbox", ids, {{"seen"}, {}, {}}));
+  REQUIRE(s.here.compact());
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.complaints.size() == 1);
+  CHECK(s.complaints[0].starts_with("inbox: the directory was repaired or compacted"));
+  CHECK(s.here.locate(ids[0]).value()->message.flags == std::vector<std::string>{"seen"});
+  REQUIRE(s.here.set_flags("inbox", ids, {{"flagged"}, {}, {}}));
+  REQUIRE(s.update("bob", s.here, true));
+  CHECK(s.complaints.size() == 1);
+  CHECK(s.bob.locate(ids[0]).value()->message.flags == std::vector<std::string>{"flagged", "seen"});
+}
+
+TEST_CASE("damaged notes of a copy keep nothing out, whatever they were about") {
+  for (const bool two_way : {false, true})
+    for (const auto* damage : {"zzz\n", "z", "-", " ", "\n", "0\nseen flagged"}) {
+      CAPTURE(damage);
+      scene s;
+      const std::vector ids{s.give("bob", "one")};
+      REQUIRE(s.bob.take_in());
+      REQUIRE(s.bob.copy("inbox", "inbox", ids));
+      REQUIRE(s.update("bob", s.here, two_way));
+      REQUIRE(s.update("bob", s.here, two_way));
+      for (const auto& note : std::filesystem::directory_iterator(s.place / "here/sync"))
+        std::ofstream(note.path(), std::ios::trunc) << damage;
+      const auto two = s.give("bob", "two");
+      REQUIRE(s.update("bob", s.here, two_way));
+      REQUIRE(s.update("bob", s.here, two_way));
+      CHECK(s.here.locate(two).value());
+      CHECK(s.here.status("inbox").value().messages == 3);
+      CHECK(s.bob.status("inbox").value().messages == 3);
+    }
 }
 
 TEST_CASE("a message with as many flags as may be goes both ways") {

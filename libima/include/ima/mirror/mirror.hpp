@@ -53,7 +53,8 @@ struct mirror_progress {
 /// and moved there comes back, though one that was deleted here and flagged there is deleted. Where
 /// the post office no longer knows our state (refusal `resync`), and what a folder that went held,
 /// everything is compared afresh: what is nowhere there any more goes. Where the local mailbox no
-/// longer knows the state it was left in, nothing goes back in this run. In a mailbox that was
+/// longer knows the state it was left in, as after a repair or compaction, what is missing in it
+/// comes again and nothing goes back in this run, which failures() tells. In a mailbox that was
 /// emptied there by `delete_after` nothing is ever deleted because it is gone there.
 ///
 /// Movable; one thread at a time, as the client. Each call waits for the network and for disks.
@@ -82,7 +83,8 @@ class IMA_API mirror {
   result<void> list(const on_message& report);
   /// What the last update() or list() could not do, though it did everything else: rule
   /// `message-unavailable`, a message that the post office cannot read or that breaks a rule (the
-  /// next run tries it again); `not-sent-back`, a change made here that the post office refused.
+  /// next run tries it again); `not-sent-back`, a change made here that the post office refused,
+  /// or that nobody knows of, as the local mailbox was repaired or compacted.
   const std::vector<error>& failures() const noexcept;
   /// The states up to which the folders were brought; what to watch from. The inbox is first.
   const std::vector<retrieval::watched_folder>& states() const noexcept;
