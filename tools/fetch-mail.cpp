@@ -1,6 +1,7 @@
 // Copies a mailbox from a post office into a local directory (docs/man/fetch-mail.1.scd).
 
 #include "json.hpp"
+#include "log.hpp"
 #include "maildir_view.hpp"
 #include "output.hpp"
 #include "user_main.hpp"
@@ -43,7 +44,7 @@ result<mailbox::mailbox> open_directory(const std::string& path) {
   if (!there) return there.error();
   if (!*there)
     if (auto made = mailbox::mailbox::create(disk, path); !made) return made.error();
-  return mailbox::mailbox::open(disk, path);
+  return mailbox::mailbox::open(disk, path, {.index = "", .log = &tools::warnings()});
 }
 
 // How far it is, on one line of a terminal that is written over. Nothing where nobody looks.

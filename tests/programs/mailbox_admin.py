@@ -41,14 +41,19 @@ with Tests() as t:
     (box / "new" / ("0" * 64 + ".ima")).unlink()
 
     journal = box / "journal"
-    journal.write_bytes(b"ima-journal 1 1\n" + b"cut short")
+    journal.write_bytes(b"ima-journal 1 1\n" + b"garbage\n" * 3)
     found = mailbox("check", box)
     t.equal("a torn tail makes check exit 1", found.code, 1)
-    t.contains("and is cut", found.out, "torn 9\n")
+    t.contains("and is cut", found.out, "torn 24\n")
     kept = list(box.glob("journal.torn-*"))
-    t.equal("and kept", [path.read_bytes() for path in kept], [b"cut short"])
-    journal.write_bytes(b"ima-journal 1 1\n" + b"garbage\n" * 3)
-    t.equal("whole lines that are none are damage", mailbox("check", box).out, "journal octet 16\n")
+    t.equal("and kept", [path.read_bytes() for path in kept], [b"garbage\n" * 3])
+    for words in ((admin, "mailbox", "stat", box), (admin, "mailbox", "rebuild", box),
+                  (admin, "mailbox", "compact", box), (t.program("ima-read"), box)):
+        with journal.open("ab") as end:
+            end.write(b"torn\n")
+        found = run(*words)
+        t.equal(f"{words[:-1]} goes on", found.code, 0)
+        t.contains("and says what it cut", found.err, f" warning journal-torn mailbox={box} octets=5 ")
     journal.write_bytes(b"not a journal\n")
     found = mailbox("check", box)
     t.equal("a damaged journal makes check exit 1", found.code, 1)

@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "index_path.hpp"
+#include "log.hpp"
 #include "output.hpp"
 
 #include <ima/mailbox/file_system.hpp>
@@ -28,7 +29,7 @@ struct settings {
 
 mailbox::options options_of(const settings& s) {
   if (s.index.empty()) return options_for(s.path);
-  return {.index = s.index};
+  return {.index = s.index, .log = &warnings()};
 }
 
 using command = std::function<result<int>(const settings&)>;

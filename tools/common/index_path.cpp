@@ -1,5 +1,7 @@
 #include "index_path.hpp"
 
+#include "log.hpp"
+
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,10 +50,10 @@ result<void> make_index_path(const std::filesystem::path& directory) {
 
 mailbox::options options_for(const std::string& mailbox) {
   std::error_code unknown;  // then it is not there
-  if (std::filesystem::exists(mailbox + "/index", unknown)) return {};
+  if (std::filesystem::exists(mailbox + "/index", unknown)) return {.log = &warnings()};
   const auto host = default_index_path();
-  if (host.empty() || !make_index_path(host)) return {.index = ":memory:"};
-  return {.index = mailbox::index_in(host.string(), mailbox)};
+  if (host.empty() || !make_index_path(host)) return {.index = ":memory:", .log = &warnings()};
+  return {.index = mailbox::index_in(host.string(), mailbox), .log = &warnings()};
 }
 
 }  // namespace ima::tools

@@ -19,7 +19,8 @@ std::filesystem::path default_index_path();
 result<void> make_index_path(const std::filesystem::path& directory);
 
 /// How a program opens a mailbox that may be a served one: with the index inside where there is
-/// one, as in a copy by fetch-mail, else this host's own, else one for this once.
+/// one, as in a copy by fetch-mail, else this host's own, else one for this once. A torn journal is
+/// told on standard error.
 mailbox::options options_for(const std::string& mailbox);
 
 }  // namespace ima::tools

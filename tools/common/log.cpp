@@ -53,4 +53,9 @@ void stderr_log::write(const log_event& event) {
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
+log_sink& warnings() {
+  static stderr_log log(log_level::warning);
+  return log;
+}
+
 }  // namespace ima::tools

@@ -22,4 +22,7 @@ class stderr_log final : public log_sink {
   std::mutex mutex_;
 };
 
+/// The log of a program that is no server: warnings, as a server writes them.
+log_sink& warnings();
+
 }  // namespace ima::tools
