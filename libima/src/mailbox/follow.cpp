@@ -90,11 +90,7 @@ result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size
   IMA_TRY(kept, keep_torn_tail(end));
   IMA_CHECK(log->cut(end));
   torn += size - end;
-  if (events != nullptr)
-    events->write(
-        {log_level::warning,
-         "journal-torn",
-         {{"mailbox", tree.root}, {"octets", std::to_string(size - end)}, {"kept", kept}}});
+  tell("journal-torn", {{"octets", std::to_string(size - end)}, {"kept", kept}});
   return {};
 }
 
@@ -126,20 +122,48 @@ result<void> mailbox::state::follow_once(bool own) {
   return cache->move_to({log->generation(), end});
 }
 
-// Under the lock, so that no two processes of this host remove and make it at once. Where none can
-// be at its place, one that goes with this object does, and serves as well.
+// Its directory may have been deleted with it. Under the lock, so that no two processes of this
+// host remove and make it at once.
+result<index> mailbox::state::open_index_in_place() {
+  auto opened = index::open(index_path);
+  if (opened || opened.error().rule != "index") return opened;
+  layout::make_above(files, index_path);
+  index::remove(index_path);
+  return index::open(index_path);
+}
+
+// Where none can be at its place, one that goes with this object does, and serves as well.
 result<void> mailbox::state::open_index() {
   cache.reset();
   indexed_to.reset();
-  auto opened = index::open(index_path);
-  if (!opened && opened.error().rule == "index") {
-    index::remove(index_path);
-    opened = index::open(index_path);
+  auto opened = open_index_in_place();
+  makeshift = !opened && opened.error().rule == "index";
+  if (makeshift) {
+    tell("index-temporary", {{"index", index_path}, {"text", opened.error().text}});
+    opened = index::open_temporary();
   }
-  if (!opened && opened.error().rule == "index") opened = index::open_temporary();
   if (!opened) return opened.error();
   cache.emplace(std::move(*opened));
   return {};
+}
+
+// A temporary index stays until there is one at its place.
+result<void> mailbox::state::find_index() {
+  if (!cache || !cache->in_place()) return open_index();
+  if (!makeshift) return {};
+  auto opened = open_index_in_place();
+  if (!opened) return {};
+  makeshift = false;
+  indexed_to.reset();
+  cache.emplace(std::move(*opened));
+  return {};
+}
+
+void mailbox::state::tell(std::string_view what,
+                          std::vector<std::pair<std::string_view, std::string>> more) const {
+  if (events == nullptr) return;
+  more.insert(more.begin(), {"mailbox", tree.root});
+  events->write({log_level::warning, what, std::move(more)});
 }
 
 result<void> mailbox::state::rebuild_index() {
@@ -223,7 +247,7 @@ result<void> mailbox::state::open_journal() {
 }
 
 result<void> mailbox::state::follow(bool own) {
-  if (!cache || !cache->in_place()) IMA_CHECK(open_index());
+  IMA_CHECK(find_index());
   auto followed = follow_once(own);
   if (followed) return {};
   cache->roll_back();

@@ -1,5 +1,6 @@
 #include "mailbox/layout.hpp"
 
+#include "support/parent_of.hpp"
 #include "support/try.hpp"
 #include "support/utf8.hpp"
 
@@ -181,6 +182,18 @@ result<std::vector<std::string>> make_directories(file_system& files, const tree
   for (const auto& directory : {where.root, where.messages(), where.tombstones()})
     IMA_CHECK(files.sync_directory(directory));
   return made;
+}
+
+void make_above(file_system& files, const std::string& path) {
+  std::vector<std::string> missing{parent_of(path)};
+  while (true) {
+    const auto made = files.make_directory(missing.back());
+    if (made || made.error().rule != "file-missing") break;
+    missing.push_back(parent_of(missing.back()));
+  }
+  // The last one is there now, if it can be.
+  for (missing.pop_back(); !missing.empty(); missing.pop_back())
+    (void)files.make_directory(missing.back());
 }
 
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to) {

@@ -94,6 +94,9 @@ result<std::vector<std::string>> make_directories(file_system& files, const tree
 /// Writes what is in a file behind `offset` to another, and syncs that.
 result<void> copy_rest(const file& from, std::uint64_t offset, file& to);
 
+/// Makes the directories above a path, as far as that can be.
+void make_above(file_system& files, const std::string& path);
+
 /// Gives a file a second name, or copies it where the file system cannot.
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to);
 

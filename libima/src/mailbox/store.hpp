@@ -32,9 +32,14 @@ struct mailbox::state {
   std::optional<std::uint64_t>
       indexed_to;              // the journal's size where the index was seen at its end
   std::uint64_t torn = 0;      // octets cut off since the last report
+  bool makeshift = false;      // the index is a temporary one, for want of a better
   log_sink* events = nullptr;  // not owned
 
   state(file_system& f, std::string root) : files(f), tree{std::move(root)} {}
+
+  /// Logs a warning about this mailbox.
+  void tell(std::string_view what,
+            std::vector<std::pair<std::string_view, std::string>> more) const;
 
   /// Runs `work` with the lock held and the index up to date.
   template <class Work>
@@ -134,7 +139,9 @@ struct mailbox::state {
   result<bool> lock_is_ours();
   result<void> open_journal();
   bool is_current(const file_status& journal_now);
+  result<index> open_index_in_place();
   result<void> open_index();
+  result<void> find_index();
   result<void> rebuild_index();
   result<void> follow_once(bool own);
   result<void> renew_beside();

@@ -325,6 +325,34 @@ TEST_CASE("whoever cuts a torn journal tail off says so, once") {
   CHECK(log.names == std::vector<std::string>{"journal-torn"});
 }
 
+TEST_CASE("an index's directory that is deleted comes back, and one that cannot is told of once") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const std::string cache = dir / "cache";
+  const std::string index = cache + "/host/index";
+  kept_events log;
+  auto box = mb::mailbox::open(files, path, {.index = index, .log = &log}).value();
+  std::size_t mails = 0;
+  const auto mail_comes = [&] {
+    REQUIRE(deliver(files, letter(fmt::format("{}", ++mails)), path));
+    CHECK(box.take_in().value() == 1);
+    CHECK(all(box).size() == mails);
+  };
+  CHECK(std::filesystem::exists(index));
+  std::filesystem::remove_all(cache);
+  mail_comes();
+  CHECK(std::filesystem::exists(index));
+  CHECK(log.names.empty());
+  std::filesystem::remove_all(cache);
+  std::ofstream(cache) << "in the way";
+  mail_comes();
+  mail_comes();
+  CHECK(log.names == std::vector<std::string>{"index-temporary"});
+  std::filesystem::remove(cache);
+  mail_comes();
+  CHECK(std::filesystem::exists(index));
+}
+
 TEST_CASE("mail is not delivered into a mailbox of a later version") {
   const temporary_directory dir;
   const std::string path = make(dir, "bob");

@@ -111,7 +111,8 @@ class IMA_API appending {
 /// Where a mailbox keeps what can be made again.
 struct options {
   std::string index;  ///< Path of the index, on a local disk; empty: `index` in the mailbox.
-  /// Hears `journal-torn` where a torn tail is cut off. Not owned; may be null.
+  /// Hears `journal-torn` where a torn tail is cut off, `index-temporary` where no index can be at
+  /// its place. Not owned; may be null.
   log_sink* log = nullptr;
 };
 
