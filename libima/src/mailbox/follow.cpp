@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 
 namespace ima::mailbox {
 
@@ -217,6 +219,22 @@ result<bool> mailbox::state::lock_is_ours() {
   return now && now->identity == ours;
 }
 
+// For a while, as whoever waits keeps a server's thread: others than this mailbox's user need it.
+// Who waited in vain leaves the next one no hope, so that only the first has to.
+result<void> mailbox::state::wait_for_lock() {
+  constexpr auto turn = std::chrono::milliseconds(2);
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto end = kept_out ? now() : now() + patience;
+  while (true) {
+    IMA_TRY(taken, lock_file->try_lock());
+    kept_out = !taken && now() >= end;
+    if (taken) return {};
+    if (kept_out) break;
+    std::this_thread::sleep_for(turn);
+  }
+  return error{fault::temporary, "mailbox-busy", tree.root, "another program keeps its lock"};
+}
+
 // A lock file or a journal that was put in another's place (by a repair, or a backup that was
 // restored) is the one that counts.
 result<void> mailbox::state::take_lock() {
@@ -225,7 +243,7 @@ result<void> mailbox::state::take_lock() {
       IMA_TRY(opened, files.open_append(tree.lock()));
       lock_file = std::move(opened);
     }
-    IMA_CHECK(lock_file->lock());
+    IMA_CHECK(wait_for_lock());
     auto ours = lock_is_ours();
     if (ours && *ours) break;
     lock_file.reset();

@@ -82,6 +82,8 @@ result<mailbox> mailbox::open(file_system& files, const std::string& path, optio
   IMA_CHECK(check_format(files, s->tree));
   s->index_path = o.index.empty() ? path + "/index" : std::move(o.index);
   s->events = o.log;
+  s->patience = o.patience;
+  s->kept_out = !o.wait_to_open;
   IMA_CHECK(s->locked([] { return result<void>(); }));
   return mailbox(std::move(s));
 }

@@ -8,6 +8,7 @@
 
 #include <ima/mailbox/mailbox.hpp>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,8 +31,10 @@ struct mailbox::state {
   std::optional<journal> log;
   std::optional<index> cache;
   std::optional<std::uint64_t>
-      indexed_to;              // the journal's size where the index was seen at its end
-  std::uint64_t torn = 0;      // octets cut off since the last report
+      indexed_to;          // the journal's size where the index was seen at its end
+  std::uint64_t torn = 0;  // octets cut off since the last report
+  std::chrono::milliseconds patience{0};
+  bool kept_out = false;       // the last wait for the lock was in vain
   bool makeshift = false;      // the index is a temporary one, for want of a better
   log_sink* events = nullptr;  // not owned
 
@@ -136,6 +139,7 @@ struct mailbox::state {
 
   result<void> append_together(std::span<const journal_record> records);
   result<void> take_lock();
+  result<void> wait_for_lock();
   result<bool> lock_is_ours();
   result<void> open_journal();
   bool is_current(const file_status& journal_now);

@@ -89,6 +89,7 @@ std::optional<reason> reason_from(std::string_view word) noexcept {
 
 reason reason_for(const error& e) noexcept {
   if (const auto named = reason_from(e.rule)) return *named;
+  if (e.rule == "mailbox-busy") return reason::busy;
   return e.kind == fault::temporary ? reason::storage : reason::internal;
 }
 

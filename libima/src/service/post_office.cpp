@@ -15,7 +15,9 @@ namespace {
 // One mailbox and its opening: whoever waits for it keeps nobody else from his.
 struct shared_mailbox {
   std::mutex mutex;
-  std::weak_ptr<mailbox::mailbox> mail;  // guarded by mutex
+  // Guarded by mutex:
+  std::weak_ptr<mailbox::mailbox> mail;
+  bool busy = false;  // its lock could not be had when it was opened last
 };
 
 }  // namespace
@@ -57,10 +59,12 @@ result<std::unique_ptr<retrieval::account>> post_office::state::open(proved_user
   const std::scoped_lock guard(known->mutex);
   std::shared_ptr<mailbox::mailbox> mail = known->mail.lock();
   if (!mail) {
-    mailbox::options how{.index = {}, .log = options.log};
+    mailbox::options how{.index = {}, .log = options.log, .wait_to_open = !known->busy};
     if (!options.indexes.empty()) how.index = mailbox::index_in(options.indexes, path);
-    IMA_TRY(opened, mailbox::mailbox::open(disk, path, std::move(how)));
-    mail = std::make_shared<mailbox::mailbox>(std::move(opened));
+    auto opened = mailbox::mailbox::open(disk, path, std::move(how));
+    known->busy = !opened && opened.error().rule == "mailbox-busy";
+    if (!opened) return opened.error();
+    mail = std::make_shared<mailbox::mailbox>(std::move(*opened));
     known->mail = mail;
   }
   return make_account({users, changes, sent, indexer, options.sender, options.bounds.folders},

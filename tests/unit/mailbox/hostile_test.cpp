@@ -344,6 +344,25 @@ TEST_CASE("a delivery waits for no lock, whoever holds whatever in the mailbox")
   CHECK(mb::mailbox::open(files, path)->take_in().value() == 2);
 }
 
+TEST_CASE("who meets a lock that is kept waits for a while, and the next one not at all") {
+  const temporary_directory dir;
+  const std::string path = make(dir);
+  mb::options soon;
+  soon.patience = std::chrono::milliseconds(20);
+  auto box = mb::mailbox::open(files, path, soon).value();
+  const auto keeper = files.open_append(path + "/lock").value();
+  REQUIRE(keeper->lock());
+  CHECK(box.create_folder("a").error().rule == "mailbox-busy");
+  CHECK(box.folders()->size() == 1);
+  mb::options hopeless;  // nobody could wait for so long
+  hopeless.patience = std::chrono::hours(24);
+  hopeless.wait_to_open = false;
+  CHECK(mb::mailbox::open(files, path, hopeless).error().rule == "mailbox-busy");
+  REQUIRE(keeper->unlock());
+  REQUIRE(box.create_folder("a"));
+  CHECK(mb::mailbox::open(files, path, hopeless));
+}
+
 TEST_CASE("two that make the same mailbox at once make one") {
   const temporary_directory dir;
   for (int round = 0; round < 5; ++round) {

@@ -11,6 +11,7 @@
 #include <ima/mailbox/quota.hpp>
 #include <ima/mailbox/search.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -114,6 +115,10 @@ struct options {
   /// Hears `journal-torn` where a torn tail is cut off, `index-temporary` where no index can be at
   /// its place. Not owned; may be null.
   log_sink* log = nullptr;
+  /// How long a call waits for the lock that others have before it ends with `mailbox-busy`.
+  std::chrono::milliseconds patience{5000};
+  /// False: opening tries the lock once, for whoever has just waited in vain.
+  bool wait_to_open = true;
 };
 
 /// Where the index of the mailbox at `path` is among all those that a host keeps in `directory`.
@@ -127,8 +132,8 @@ IMA_API std::string index_in(const std::string& directory, const std::string& pa
 /// Errors: those of file_system; fault::caller `no-folder`, `no-message`, `no-part`,
 /// `folder-name`, `folder-exists`, `folder-role`, `folder-in-use`, `flag`, `resync`,
 /// `mailbox-exists`, `sync-state`, `search-text`; fault::refused `quota`;
-/// fault::temporary `index`, `journal-damaged`, `message-damaged`, `mailbox-format`,
-/// `quota-damaged`.
+/// fault::temporary `index`, `mailbox-busy`, `journal-damaged`, `message-damaged`,
+/// `mailbox-format`, `quota-damaged`.
 class IMA_API mailbox {
  public:
   /// Makes an empty mailbox with the folder `inbox`. The directory itself may exist. Error:
@@ -228,15 +233,15 @@ class IMA_API mailbox {
   result<void> rebuild();
   /// Writes the journal anew, with a line for each folder and message and none of the past, which
   /// otherwise only grows. All state tokens are `resync` then. Others may have the mailbox open;
-  /// they wait for as long as it takes.
+  /// they wait, and are told `mailbox-busy` where it takes long.
   result<void> compact();
   /// Makes the directories that are missing, and `format` where the journal is there, as a backup
   /// may have left them out. Recovers; and where the journal is damaged or names messages that no
   /// file holds, writes a new one before: from the lines of the old that are whole, in order, and
   /// from the messages in msg/ that none of them names. The old one stays beside it as
   /// `journal.damaged-` and digits. All state tokens are `resync` then, and what only damaged lines
-  /// said (flags, moves, deletions) is lost. Others may have the mailbox open. Errors: those of
-  /// file_system, `index`, `mailbox-format`.
+  /// said (flags, moves, deletions) is lost. Others may have the mailbox open; it waits for the
+  /// lock as long as it takes. Errors: those of file_system, `index`, `mailbox-format`.
   static result<report> repair(file_system& files, const std::string& path, options o = {});
 
  private:
