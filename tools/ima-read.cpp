@@ -264,7 +264,7 @@ result<void> read(const options& given) {
   auto mail = mailbox::mailbox::open(mailbox::posix_file_system(), given.directory,
                                      tools::options_for(given.directory));
   if (!mail) return mail.error();
-  if (auto taken = mail->take_in(); !taken) return taken.error();
+  if (auto taken = mail->try_take_in(); !taken) return taken.error();
   if (given.folder.empty()) return show_folders(*mail);
   return given.id.empty() ? show_list(*mail, given.folder) : read_message(*mail, given);
 }

@@ -34,13 +34,25 @@ def fill(t, box):
     return there
 
 
+def listed(t, box):
+    done = run(t.program("ima-read"), box, "inbox")
+    t.equal(f"a mailbox is read: {done.err}", done.code, 0)
+    return done.out
+
+
 with Tests() as tests:
     with small_disk(tests.work / "disk") as disk:
         admin = tests.program("ima-admin")
         mailbox, ballast = disk / "bob", disk / "ballast"
         tests.equal("a mailbox is made", run(admin, "mailbox", "create", mailbox).code, 0)
         ballast.write_bytes(bytes(1_000_000))
-        kept = fill(tests, mailbox)
+        early = Letter("early")
+        tests.equal("a message comes in time", deliver(tests, mailbox, early), 0)
+        tests.contains("and is taken in", listed(tests, mailbox), "early")
+        kept = fill(tests, mailbox) | {early.id}
+        (disk / "rest").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize))
+        tests.contains("a full disk keeps nobody from reading", listed(tests, mailbox), "early")
+        (disk / "rest").unlink()
         tests.true("taking in on a full disk is done or temporary",
                    run(admin, "mailbox", "repair", mailbox).code in (0, 75))
         ballast.unlink()
@@ -53,5 +65,8 @@ with Tests() as tests:
             skip("the file system cannot be made read-only")
         tests.equal("a delivery to a read-only disk", deliver(tests, mailbox, Letter("never")), 75)
         tests.equal("a repair of it", run(admin, "mailbox", "repair", mailbox).code, 75)
+        tests.contains("what was there is read", listed(tests, mailbox), "early")
+        checked = run(admin, "mailbox", "check", mailbox, "--contents")
+        tests.equal(f"and checked: {checked.out}{checked.err}", checked.code, 0)
         run("mount", "-o", "remount,rw", disk)
         check_mailbox(tests, "writable again", mailbox, kept)

@@ -26,6 +26,8 @@ class database {
   ~database();
 
   result<void> open(const std::string& path);
+  /// True where it can be read and not be changed.
+  bool is_read_only() const { return sqlite3_db_readonly(db_, "main") == 1; }
   /// What went wrong last. Rules: `index` (the file is of no use), `index-busy`, `disk-full`.
   error failure() const;
   /// Statements without values or rows.

@@ -97,7 +97,8 @@ result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size
 }
 
 // Lines of another process are synced before they are acted on: its own sync may never have come,
-// and what was told to a client must not go with the power.
+// and what was told to a client must not go with the power. Where nothing can be changed all of
+// this is left to whoever can.
 result<void> mailbox::state::follow_once(bool own) {
   IMA_TRY(size, log->size());
   IMA_TRY(was, cache->where());
@@ -110,7 +111,7 @@ result<void> mailbox::state::follow_once(bool own) {
     fresh = !continues;
   }
   if (!fresh && was.place.offset == size) return {};
-  if (!own) IMA_CHECK(log->sync());
+  if (!own) IMA_CHECK(layout::unless_read_only(log->sync()));
   IMA_CHECK(cache->begin());
   if (fresh) {
     was = {log->generation(), log->first()};
@@ -119,8 +120,8 @@ result<void> mailbox::state::follow_once(bool own) {
   follower records(*this);
   IMA_TRY(end, log->read(was.place, [&](const journal_entry& e) { return records.take(e); }));
   if (end.offset < seen) return journal_damaged(end.offset);
-  IMA_CHECK(records.finish());
-  if (end.offset < size) IMA_CHECK(cut_torn_tail(end.offset, size));
+  IMA_CHECK(layout::unless_read_only(records.finish()));
+  if (end.offset < size) IMA_CHECK(layout::unless_read_only(cut_torn_tail(end.offset, size)));
   return cache->move_to({log->generation(), end});
 }
 
@@ -240,8 +241,8 @@ result<void> mailbox::state::wait_for_lock() {
 result<void> mailbox::state::take_lock() {
   while (true) {
     if (!lock_file) {
-      IMA_TRY(opened, files.open_append(tree.lock()));
-      lock_file = std::move(opened);
+      IMA_TRY(found, layout::open_or_read(files, tree.lock()));
+      lock_file = std::move(found.opened);
     }
     IMA_CHECK(wait_for_lock());
     auto ours = lock_is_ours();
@@ -256,7 +257,7 @@ result<void> mailbox::state::take_lock() {
 
 result<void> mailbox::state::open_journal() {
   IMA_TRY(now, files.status(tree.journal()));
-  if (log && now && now->identity == log->identity()) return {};
+  if (log && now && now->identity == log->identity() && !log->read_only()) return {};
   log.reset();
   indexed_to.reset();
   IMA_TRY(opened, journal::open(files, tree.journal()));
@@ -307,6 +308,9 @@ result<void> mailbox::state::append(std::span<const journal_record> records) {
 
 result<void> mailbox::state::append_together(std::span<const journal_record> records) {
   IMA_TRY(was, cache->where());
+  IMA_TRY(size, log->size());
+  if (size != was.place.offset)
+    return error{fault::temporary, "read-only", tree.journal(), "its torn tail cannot be cut off"};
   commit_record holds = was.place.holds;
   std::map<std::string, bool> known;  // what this append itself says, by id
   std::string lines;

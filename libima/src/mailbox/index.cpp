@@ -103,6 +103,7 @@ result<index> index::prepare(std::unique_ptr<database> db) {
 result<index> index::open(const std::string& path) {
   auto db = std::make_unique<database>();
   IMA_CHECK(db->open(path));
+  if (db->is_read_only()) return error{fault::temporary, "index", path, "it can only be read"};
   IMA_TRY(opened, prepare(std::move(db)));
   opened.path_ = path;
   opened.identity_ = identity_of(path);

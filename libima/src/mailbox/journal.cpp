@@ -162,8 +162,9 @@ result<journal> journal::open(file_system& files, const std::string& path) {
   IMA_TRY(status, files.status(path));
   if (!status) return error{fault::temporary, "journal-damaged", path, "there is no journal"};
   journal opened;
-  IMA_TRY(file, files.open_append(path));
-  opened.file_ = std::move(file);
+  IMA_TRY(file, layout::open_or_read(files, path));
+  opened.file_ = std::move(file.opened);
+  opened.read_only_ = file.read_only;
   IMA_TRY(identity, opened.file_->identity());
   opened.identity_ = identity;
   std::array<char, 64> buffer{};
@@ -316,6 +317,7 @@ result<void> journal::copy_tail(std::uint64_t offset, file& to) const {
 }
 
 result<void> journal::append(octets lines) {
+  if (read_only_) return error{fault::temporary, "read-only", "journal", "it can only be read"};
   IMA_CHECK(file_->append(lines));
   return file_->sync();
 }

@@ -76,10 +76,12 @@ class journal {
  public:
   /// Writes and syncs a new journal. Error: `file-exists`.
   static result<void> create(file_system& files, const std::string& path, std::uint64_t generation);
-  /// Error: `journal-damaged`.
+  /// Only for reading where it cannot be changed. Error: `journal-damaged`.
   static result<journal> open(file_system& files, const std::string& path);
 
   std::uint64_t generation() const noexcept { return generation_; }
+  /// True where nothing can be appended, as it could be opened only for reading.
+  bool read_only() const noexcept { return read_only_; }
   /// Which file it is (file_status::identity).
   std::uint64_t identity() const noexcept { return identity_; }
   journal_place first() const noexcept { return {first_, 0, 0, {}}; }
@@ -109,6 +111,7 @@ class journal {
   std::uint64_t generation_ = 0;
   std::uint64_t identity_ = 0;
   std::uint64_t first_ = 0;
+  bool read_only_ = false;
 };
 
 /// Hands out every line that is whole, in order, whatever is between them; for repairs.

@@ -184,6 +184,19 @@ result<std::vector<std::string>> make_directories(file_system& files, const tree
   return made;
 }
 
+result<readable> open_or_read(file_system& files, const std::string& path) {
+  auto opened = files.open_append(path);
+  if (opened) return readable{std::move(*opened), false};
+  if (opened.error().rule != "read-only") return opened.error();
+  IMA_TRY(read, files.open(path));
+  return readable{std::move(read), true};
+}
+
+result<void> unless_read_only(result<void> done) {
+  if (!done && done.error().rule == "read-only") return {};
+  return done;
+}
+
 void make_above(file_system& files, const std::string& path) {
   std::vector<std::string> missing{parent_of(path)};
   while (true) {

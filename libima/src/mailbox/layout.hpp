@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -96,6 +97,15 @@ result<void> copy_rest(const file& from, std::uint64_t offset, file& to);
 
 /// Makes the directories above a path, as far as that can be.
 void make_above(file_system& files, const std::string& path);
+
+/// Opens a file for reading and appending, or only for reading where that is all that can be.
+struct readable {
+  std::unique_ptr<file> opened;
+  bool read_only = false;
+};
+result<readable> open_or_read(file_system& files, const std::string& path);
+/// What was done, where it is no error that nothing can be changed.
+result<void> unless_read_only(result<void> done);
 
 /// Gives a file a second name, or copies it where the file system cannot.
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to);

@@ -32,6 +32,9 @@ std::string_view rule_for(int number) noexcept {
     case ENOSPC:
     case EDQUOT:
       return "disk-full";
+    case EROFS:
+    case EACCES:
+      return "read-only";
     default:
       return "storage";
   }

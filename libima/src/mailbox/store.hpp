@@ -35,6 +35,7 @@ struct mailbox::state {
   std::uint64_t torn = 0;  // octets cut off since the last report
   std::chrono::milliseconds patience{0};
   bool kept_out = false;       // the last wait for the lock was in vain
+  bool put_off = false;        // the last taking in failed for want of room, or of a right
   bool makeshift = false;      // the index is a temporary one, for want of a better
   log_sink* events = nullptr;  // not owned
 

@@ -134,4 +134,16 @@ result<std::uint64_t> mailbox::take_in() {
   return taken;
 }
 
+result<void> mailbox::try_take_in() {
+  auto taken = take_in();
+  state& s = *state_;
+  const std::lock_guard guard(s.mutex);
+  const bool put_off =
+      !taken && (taken.error().rule == "disk-full" || taken.error().rule == "read-only");
+  if (put_off && !s.put_off) s.tell("take-in-failed", {{"text", taken.error().message()}});
+  s.put_off = put_off;
+  if (taken || put_off) return {};
+  return taken.error();
+}
+
 }  // namespace ima::mailbox

@@ -127,14 +127,14 @@ class mailbox_account : public retrieval::account {
   }
 
   result<retrieval::folder_status> status(std::string_view folder) override {
-    IMA_CHECK(mail().take_in());
+    IMA_CHECK(mail().try_take_in());
     IMA_TRY(now, mail().status(folder));
     return retrieval::folder_status{now.messages, now.unseen, now.size, std::move(now.token)};
   }
 
   result<retrieval::change_page> changes(std::string_view folder, std::string_view token,
                                          std::uint64_t page) override {
-    IMA_CHECK(mail().take_in());
+    IMA_CHECK(mail().try_take_in());
     IMA_TRY(found, mail().changes(folder, token, static_cast<std::size_t>(page)));
     retrieval::change_page out{{}, std::move(found.token), found.more};
     out.changes.reserve(found.entries.size());
@@ -224,7 +224,7 @@ class mailbox_account : public retrieval::account {
   result<retrieval::search_page> search(std::string_view folder, std::string_view cursor,
                                         std::uint64_t page,
                                         const retrieval::search_query& query) override {
-    IMA_CHECK(mail().take_in());
+    IMA_CHECK(mail().try_take_in());
     auto found = mail().search(folder, describe(query), cursor, static_cast<std::size_t>(page));
     if (!found && found.error().rule == "search-text")  // it will not help to try again
       return refusal(reason::syntax, found.error().text);

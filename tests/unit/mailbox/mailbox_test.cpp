@@ -1,6 +1,7 @@
 #include "fixture.hpp"
 #include "mailbox/journal.hpp"
 #include "mailbox/layout.hpp"
+#include "mortal_file_system.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -323,6 +324,51 @@ TEST_CASE("whoever cuts a torn journal tail off says so, once") {
   kept_events log;
   for (int i = 0; i < 2; ++i) REQUIRE(mb::mailbox::open(files, path, {.index = {}, .log = &log}));
   CHECK(log.names == std::vector<std::string>{"journal-torn"});
+}
+
+TEST_CASE("a mailbox in which nothing can be changed, or a full one, shows what it had taken in") {
+  for (const std::string_view why : {"read-only", "disk-full"}) {
+    CAPTURE(why);
+    const temporary_directory dir;
+    const std::string path = make(dir, "bob");
+    const auto seen = letter("seen"), waiting = letter("waiting");
+    REQUIRE(deliver(files, seen, path));
+    REQUIRE(open(path).take_in());
+    REQUIRE(deliver(files, waiting, path));
+    mortal_file_system disk(files);
+    disk.refuse_with = why;
+    kept_events log;
+    auto box = mb::mailbox::open(disk, path, {.index = {}, .log = &log}).value();
+    for (int i = 0; i < 2; ++i) REQUIRE(box.try_take_in());
+    CHECK(log.names == std::vector<std::string>{"take-in-failed"});
+    CHECK(box.take_in().error().rule == why);
+    CHECK(whole(box, seen.header.id_digest().hex(), seen));
+    CHECK(box.check(true)->missing.empty());
+    const std::vector ids{seen.header.id_digest().hex()};
+    CHECK(box.set_flags("inbox", ids, {{"seen"}, {}, {}}).error().rule == why);
+    CHECK(box.remove("inbox", ids).error().rule == why);
+    CHECK(all(box).size() == 1);
+    disk.refuse_with = {};
+    REQUIRE(box.try_take_in());
+    CHECK(all(box).size() == 2);
+    CHECK(whole(box, waiting.header.id_digest().hex(), waiting));
+  }
+}
+
+TEST_CASE(
+    "a torn tail that cannot be cut off keeps nobody from reading, and nothing comes behind it") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  std::ofstream(path + "/journal", std::ios::app) << "torn";
+  mortal_file_system disk(files);
+  disk.refuse_with = "read-only";
+  auto box = mb::mailbox::open(disk, path, {":memory:"}).value();
+  CHECK(box.folders()->size() == 1);
+  CHECK(box.create_folder("a").error().rule == "read-only");
+  disk.refuse_with = {};
+  REQUIRE(box.create_folder("a"));
+  CHECK(open(path).folders()->size() == 2);
+  CHECK(box.recover()->torn == 4);
 }
 
 TEST_CASE("an index's directory that is deleted comes back, and one that cannot is told of once") {

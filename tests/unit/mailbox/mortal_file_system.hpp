@@ -21,6 +21,7 @@ class mortal_file_system final : public mb::file_system {
   std::uint64_t die_at = UINT64_MAX;
   std::uint64_t fail_at = UINT64_MAX;
   std::string_view fail_with = "storage";
+  std::string_view refuse_with;  // every change, and where `read-only` also what is opened for it
 
   bool dead() const { return changes > die_at; }
 
@@ -29,6 +30,7 @@ class mortal_file_system final : public mb::file_system {
     return handle(below_.open(path));
   }
   ima::result<std::unique_ptr<mb::file>> open_append(const std::string& path) override {
+    if (refuse_with == "read-only") return failure(refuse_with);
     if (dead()) return failure("storage");
     return handle(below_.open_append(path));
   }
@@ -107,6 +109,7 @@ class mortal_file_system final : public mb::file_system {
   ima::result<void> change() {
     ++changes;
     if (dead()) return failure("storage");
+    if (!refuse_with.empty()) return failure(refuse_with);
     if (changes == fail_at) return failure(fail_with);
     return {};
   }

@@ -19,7 +19,8 @@
 // Every error is fault::temporary with one of these rules (docs/mailbox.md section 12):
 // `file-exists`, `file-missing`, `file-link` (the file system cannot make this hard link),
 // `file-unreadable` (this one file cannot be read: no right to, not a plain file, a bad block),
-// `disk-full`, `storage` (everything else).
+// `disk-full`, `read-only` (a file system that is, or no right to change this), `storage`
+// (everything else).
 
 namespace ima::mailbox {
 

@@ -113,7 +113,7 @@ class IMA_API appending {
 struct options {
   std::string index;  ///< Path of the index, on a local disk; empty: `index` in the mailbox.
   /// Hears `journal-torn` where a torn tail is cut off, `index-temporary` where no index can be at
-  /// its place. Not owned; may be null.
+  /// its place, `take-in-failed` from try_take_in(). Not owned; may be null.
   log_sink* log = nullptr;
   /// How long a call waits for the lock that others have before it ends with `mailbox-busy`.
   std::chrono::milliseconds patience{5000};
@@ -147,6 +147,9 @@ class IMA_API mailbox {
 
   /// Takes in what was delivered; returns how many messages came.
   result<std::uint64_t> take_in();
+  /// The same for whoever only wants to see what is there: where the disk is full, or nothing can
+  /// be changed, what was delivered goes on waiting, and the log is told once.
+  result<void> try_take_in();
 
   /// All folders, by name.
   result<std::vector<folder>> folders();
