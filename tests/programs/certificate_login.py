@@ -49,6 +49,11 @@ with Tests() as t:
     missing = run(t.program("ima-admin"), "user", "certificate", "bob", "--remove", key, "--users",
                   b.place / "users.toml")
     t.equal("a key that he does not have", (missing.code, "[not-listed]" in missing.err), (1, True))
+    none = b.write("none.pem", "no certificate\n")
+    refused = run(t.program("ima-admin"), "user", "certificate", "bob", "--add", none, "--users",
+                  b.place / "users.toml")
+    t.equal("a file without a certificate", (refused.code, refused.err.startswith(f"ima-admin: {none}: ")),
+            (65, True))
     t.equal("an orderly end", office.stop(), 0)
 
     # The operator's authority, which issues for users and nobody else.

@@ -27,6 +27,13 @@ with Tests() as t:
     t.equal("limits are set, use is shown", shown.out, "octets 0 of 0\nmessages 0 of 5\n")
     t.equal("one limit stays when the other is set", mailbox("quota", box, "--octets", "9").out,
             "octets 0 of 9\nmessages 0 of 5\n")
+    t.equal("a size is as in settings", mailbox("quota", box, "--octets", "10 MiB").lines()[0],
+            f"octets 0 of {10 << 20}")
+    for limit in ("-1", "ten", "1.5", "5 MB", "99999999999999999999", ""):
+        t.equal(f"{limit!r} is no limit", (mailbox("quota", box, "--octets", limit).code,
+                                           mailbox("quota", box, "--messages", limit).code), (64, 64))
+    t.equal("a number of messages has no unit", mailbox("quota", box, "--messages", "1 KiB").code, 64)
+    t.equal("and nothing was set", mailbox("quota", box, "--octets", "9").lines()[1], "messages 0 of 5")
     t.equal("folders are shown", mailbox("stat", box).out,
             "folder messages=0 unseen=0 octets=0 role=inbox inbox\n")
     t.equal("what waits is no fault", mailbox("check", box, "--contents").code, 0)

@@ -8,6 +8,11 @@ with Tests() as t:
     ca = authority(t.work)
     b = Domain(t, ca, "b.example")
     bob = b.add_user("bob")
+    short = b.write("short.password", "seven77\n")
+    short.chmod(0o600)
+    refused = run(t.program("ima-admin"), "user", "password", "bob", "--users", b.place / "users.toml",
+                  "--password-file", short)
+    t.equal("a short password", (refused.code, "at least 8 octets" in refused.err), (78, True))
     again = run(t.program("ima-admin"), "user", "add", "bob", "--users", b.place / "users.toml",
                 "--mailbox", "bob", "--password-file", b.place / "bob.password")
     t.equal("add him again", again.code, 1)

@@ -5,6 +5,7 @@
 #include "index_path.hpp"
 #include "log.hpp"
 #include "output.hpp"
+#include "quantities.hpp"
 
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
@@ -141,6 +142,15 @@ void add_index(CLI::App* to, const std::shared_ptr<settings>& s) {
   to->add_option("--index", s->index, "Where this host has its index");
 }
 
+void add_limit(CLI::App* to, const char* name, std::optional<std::uint64_t>& limit,
+               std::optional<std::uint64_t> (*parse)(std::string_view), const char* help) {
+  const auto take = [name, &limit, parse](const std::string& text) {
+    limit = parse(text);
+    if (!limit) throw CLI::ValidationError(name, "'" + text + "' is no limit");
+  };
+  to->add_option_function<std::string>(name, take, help);
+}
+
 }  // namespace
 
 void add_mailbox_commands(CLI::App& app, action& chosen) {
@@ -156,8 +166,8 @@ void add_mailbox_commands(CLI::App& app, action& chosen) {
       add(*subject, chosen, s, "compact", "Write the journal anew, without the past", compact), s);
   add_index(add(*subject, chosen, s, "stat", "Show folders and what they hold", stat), s);
   CLI::App* limits = add(*subject, chosen, s, "quota", "Show or set limits", quota);
-  limits->add_option("--octets", s->octets, "Limit of octets; 0 is none");
-  limits->add_option("--messages", s->messages, "Limit of messages; 0 is none");
+  add_limit(limits, "--octets", s->octets, parse_octet_count, "Limit of octets; 0 is none");
+  add_limit(limits, "--messages", s->messages, parse_count, "Limit of messages; 0 is none");
   add_index(limits, s);
 }
 

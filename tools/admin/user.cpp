@@ -56,6 +56,10 @@ result<void> edit(const request& r, const Change& change) {
 result<std::string> hash_of(const std::string& password_path) {
   const auto password = read_password_file(password_path);
   if (!password) return password.error();
+  if (password->view().size() < service::accounts::shortest_password)
+    return error{
+        fault::caller, "config-value", password_path,
+        fmt::format("a password has at least {} octets", service::accounts::shortest_password)};
   const auto kept = service::password_hash::make(password->view());
   if (!kept) return kept.error();
   return toml_text(kept->text());
@@ -65,7 +69,7 @@ result<std::string> key_of(const std::string& certificate) {
   const auto pem = read_small_file(certificate, "no-input");
   if (!pem) return pem.error();
   const auto facts = tls::read_certificate(*pem);
-  if (!facts) return facts.error();
+  if (!facts) return error{fault::peer, facts.error().rule, certificate, facts.error().text};
   return facts->key.hex();
 }
 

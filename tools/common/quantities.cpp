@@ -39,6 +39,10 @@ std::optional<std::uint64_t> parse_octet_count(std::string_view text) {
   return parse_quantity(text, size_units);
 }
 
+std::optional<std::uint64_t> parse_count(std::string_view text) {
+  return parse_quantity(text, std::span(size_units).first(1));
+}
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   auto count = parse_quantity(text, time_units);
   if (!count) return std::nullopt;
