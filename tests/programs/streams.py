@@ -2,6 +2,7 @@
 what is wrong by its exit code, and nothing of its goes into a stream that the caller closed."""
 
 import shlex
+import shutil
 
 from harness import Domain, Tests, authority, run
 
@@ -25,6 +26,17 @@ def no_output(t, domain, message):
         for redirection in (">/dev/full", ">&-"):
             found = shell(redirection, t.program(words[0]), *words[1:])
             t.equal(f"{words} {redirection}", (found.code, "[output]" in found.err), (75, True))
+
+
+def output_that_fails_when_closed(t, domain):
+    """As a file on NFS without room does."""
+    strace = ("strace", "-o", "/dev/null")
+    if not shutil.which("strace") or run(*strace, "true").code != 0:
+        return
+    out = domain.place / "out"
+    found = shell(f">{out}", *strace, "-P", out, "-e", "inject=close:error=EDQUOT",
+                  t.program("make-ima-message"), "--from", "a@a.example")
+    t.equal("output that fails when closed", (found.code, "[output]" in found.err), (75, True))
 
 
 def no_error_output(t):
@@ -73,6 +85,7 @@ with Tests() as tests:
     a = Domain(tests, authority(tests.work), "a.example")
     a.add_user("bob")
     no_output(tests, a, a.message("--to", "bob@a.example"))
+    output_that_fails_when_closed(tests, a)
     no_error_output(tests)
     closed_streams_stay_closed(tests, a)
     no_files(tests, a)

@@ -20,12 +20,14 @@ void replace_closed(int number) {
   if (::open("/dev/null", mode) != number) std::_Exit(exit_internal);
 }
 
+// Some file systems, NFS among them, tell only the one who closes a file that it has no room.
 void check_output() {
-  const bool flushed = std::fflush(stdout) == 0;
+  const bool good = std::ferror(stdout) == 0;
+  const bool closed = std::fclose(stdout) == 0;
   const int reason = errno;
-  if (flushed && std::ferror(stdout) == 0) return;
+  if (good && closed) return;
   print_error("{}: standard output: {} [output]\n", ::program_invocation_short_name,
-              flushed ? "cannot be written" : std::strerror(reason));
+              closed ? "cannot be written" : std::strerror(reason));
   std::_Exit(exit_temporary);
 }
 
