@@ -1,5 +1,7 @@
 """A client that watches several folders is told of each change by an EVENT, without asking."""
 
+import ssl
+
 from harness import Domain, Tests, authority
 from imrp import Client, give
 
@@ -77,6 +79,26 @@ def between_replies(t, watcher, other):
         t.equal("a whole reply", (len(reply), line), (len(FOLDERS), "OK\n"))
 
 
+def end_of(client):
+    """What a client meets that waits: "" for an orderly end of TLS."""
+    client.socket.suppress_ragged_eofs = False
+    try:
+        return client.socket.recv(1).decode()
+    except ssl.SSLError as problem:
+        return str(problem)
+
+
+def ends(t, ca, domain, office, busy):
+    """Who is let go sees the end of TLS, not a connection that broke."""
+    domain.add_user("eve")
+    gone = Client(t, office.address, ca, "eve")
+    gone.ask(f"WATCH inbox {token_of(gone, 'inbox')}")
+    domain.admin("user", "remove", "eve", "--users", domain.place / "users.toml")
+    t.equal("a user who is removed", end_of(gone), "")
+    t.equal("a server that stops", office.stop(), 0)
+    t.equal("is no broken connection", end_of(busy), "")
+
+
 with Tests() as tests:
     ca = authority(tests.work)
     domain = Domain(tests, ca, "b.example")
@@ -93,3 +115,4 @@ with Tests() as tests:
     all_at_once(tests, watching, busy)
     what_was_missed(tests, watching, before)
     between_replies(tests, watching, busy)
+    ends(tests, ca, domain, office, busy)

@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t read_size = 64 * 1024;
 constexpr std::size_t write_high = 256 * 1024;
 constexpr std::size_t flood = 4 * write_high;
-constexpr std::chrono::seconds linger{2};
 
 }  // namespace
 
@@ -141,11 +140,10 @@ awaitable<void> connection::write_loop() {
   }
 }
 
-awaitable<void> connection::finish() {
+awaitable<void> connection::finish(std::chrono::milliseconds linger) {
   engine_.shutdown();
   wake_.cancel();
-  while (!closed_ && (writing_ || !engine_.pending_output().empty()))
-    co_await wake_.async_wait(as_result);
+  while (!closed_ && is_sending()) co_await wake_.async_wait(as_result);
   asio::error_code failed;  // the peer may be gone already, which is what we want
   if (!closed_) socket_.shutdown(tcp::socket::shutdown_send, failed);
   // Closing while octets of the peer's wait to be read would reset the connection, and a reset

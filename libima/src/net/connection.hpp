@@ -31,8 +31,8 @@ class connection {
   bool full() const noexcept;
   awaitable<void> drained();
   /// Sends what waits, with the end of the TLS stream, then reads on, unless somebody does, and
-  /// closes when the other side did, or after a moment, whatever deadline is set meanwhile.
-  awaitable<void> finish();
+  /// closes when the other side did, or after `linger`, whatever deadline is set meanwhile.
+  awaitable<void> finish(std::chrono::milliseconds linger = std::chrono::seconds(2));
 
   /// Closes the connection if disarm() or another arm() does not come in time.
   void arm(std::chrono::milliseconds patience);
@@ -41,6 +41,8 @@ class connection {
   void pause();
   void resume();
   bool is_closed() const noexcept { return closed_; }
+  /// True where the other side has yet to take something.
+  bool is_sending() const noexcept { return writing_ || !engine_.pending_output().empty(); }
   bool timed_out() const noexcept { return timed_out_; }
 
   /// Runs until the connection is closed; spawned once by the owner.

@@ -10,6 +10,9 @@
 namespace ima::net {
 namespace {
 
+// For a client that had nothing in hand, while a server stops.
+constexpr std::chrono::milliseconds brief_linger{250};
+
 bool only_reads(const retrieval::any_request& request) noexcept {
   return std::holds_alternative<retrieval::request::fetch>(request) ||
          std::holds_alternative<retrieval::request::headers>(request);
@@ -64,7 +67,10 @@ awaitable<void> retrieval_service::run() {
         {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
   }
   connection_.arm(office_->options.bounds.handshake);  // for the last octets to go out
-  co_await connection_.finish();
+  if (ended_)
+    co_await connection_.finish(brief_linger);
+  else
+    co_await connection_.finish();
 }
 
 std::optional<retrieval::certificate_facts> retrieval_service::client_certificate() const {
@@ -96,19 +102,25 @@ awaitable<void> retrieval_service::serve() {
   co_await flush();
 }
 
-// An old connection ends as all do when the server stops; but its client is told, as there is time.
+// An old connection ends as all do when the server stops.
 void retrieval_service::limit_age() {
   age_.expires_after(office_->options.bounds.connection);
   age_.async_wait([weak = weak_from_this()](const asio::error_code& cancelled) {
     const auto self = weak.lock();
     if (!self || cancelled || !self->end_session()) return;
-    self->too_old_ = true;
-    self->connection_.interrupt();
+    self->end_wait();
   });
 }
 
 void retrieval_service::stop() {
-  if (end_session()) connection_.close();
+  if (end_session()) end_wait();
+}
+
+// The client sees an end of TLS and no attack; one that takes nothing would see none.
+void retrieval_service::end_wait() {
+  if (connection_.is_sending()) return connection_.close();
+  ended_ = true;
+  connection_.interrupt();
 }
 
 // True where nothing is in hand.
@@ -155,7 +167,7 @@ void retrieval_service::tell(const retrieval::watched_folder& now) {
 void retrieval_service::dismiss() {
   if (std::exchange(dismissed_, true)) return;
   log(log_level::info, "user-dismissed", {});
-  if (reading_) connection_.close();  // else serve() sees it before the next wait
+  if (reading_) end_wait();  // else serve() sees it before the next wait
 }
 
 // Session to connection, as far as the connection takes it.
@@ -199,7 +211,7 @@ awaitable<bool> retrieval_service::handle(retrieval::need_input) {
   reading_ = true;
   auto got = co_await connection_.read();
   reading_ = false;
-  if (!got && too_old_) co_return false;
+  if (!got && ended_) co_return false;
   if (!got) {
     log(log_level::info, "connection-lost",
         {{"rule", std::string(got.error().rule)}, {"text", got.error().text}});

@@ -75,6 +75,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   void dismiss();
   void limit_age();
   bool end_session();
+  void end_wait();
   void pump();
   awaitable<bool> flush();
   void watch();
@@ -96,7 +97,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   std::string_view failed_rule_;                   // of the request that was worked on last
   bool stopping_ = false;
-  bool too_old_ = false;
+  bool ended_ = false;      // by end_wait()
   bool dismissed_ = false;  // the user may not go on
 };
 
