@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace ima::translate {
@@ -130,6 +131,7 @@ class mailbox_target : public item_target {
 
   result<void> begin(const item& one, const header_block& header,
                      std::optional<mailbox::delivery>& into, std::optional<body_reader>& reader) {
+    IMA_CHECK(forget_deletion(header.id_digest()));
     mailbox::record note;
     note.received.at = one.arrived;
     note.folder = one.folder;
@@ -139,6 +141,13 @@ class mailbox_target : public item_target {
     into.emplace(std::move(made));
     reader.emplace(header);
     return {};
+  }
+
+  // Whoever imports a message wants it, though it was deleted: it may come from a backup.
+  result<void> forget_deletion(const digest& id) {
+    IMA_TRY(deleted, mailbox::was_deleted(disk_, what_.out, id));
+    const std::string name = id.hex();
+    return deleted ? box_.forget_deletion(std::span(&name, 1)) : result<void>();
   }
 
   static result<void> feed(mailbox::delivery& into, body_reader& reader, octets piece) {
@@ -199,7 +208,10 @@ result<void> stored_body::open_part_at(std::uint64_t offset) {
 }
 
 result<std::unique_ptr<item_source>> open_mailbox_source(const transfer_options& what) {
-  IMA_TRY(opened, mailbox::mailbox::open(mailbox::posix_file_system(), what.in, what.in_box));
+  auto& disk = mailbox::posix_file_system();
+  IMA_TRY(there, disk.status(what.in));
+  if (!there) return error{fault::caller, "no-input", what.in, "no such mailbox"};
+  IMA_TRY(opened, mailbox::mailbox::open(disk, what.in, what.in_box));
   auto box = std::make_shared<mailbox::mailbox>(std::move(opened));
   IMA_CHECK(box->take_in());
   IMA_TRY(folders, box->folders());
