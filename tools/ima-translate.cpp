@@ -134,6 +134,8 @@ int send_one(const options& given) {
 
 result<translate::mirror_changes> update_mirror(const options& given, progress& shown) {
   auto& disk = mailbox::posix_file_system();
+  const auto there = disk.status(given.in);
+  if (there && !*there) return error{fault::caller, "no-input", given.in, "no such mailbox"};
   auto box = mailbox::mailbox::open(disk, given.in, tools::options_for(given.in));
   if (!box) return box.error();
   return translate::mirror_to_maildir(
@@ -153,6 +155,13 @@ int mirror(const options& given) {
   tools::print("written {} removed {} flags-out {} flags-in {}\n", done->written, done->removed,
                done->flags_out, done->flags_in);
   return done->left_out == 0 ? tools::exit_ok : tools::exit_mixed;
+}
+
+bool is_directory(const std::string& format) { return format == "maildir" || format == "mailbox"; }
+
+bool names_directories(const options& given) {
+  return !(is_directory(given.from) && given.in == "-") &&
+         !(is_directory(given.to) && given.out == "-");
 }
 
 std::string check_format(const std::string& name) {
@@ -177,7 +186,8 @@ int main(int argc, char** argv) {
   app.add_option("OUT", given.out, "What is written; standard output where it is - or left out");
   app.add_flag("--mirror", given.mirror,
                "Keep the Maildir OUT as the mailbox IN is; flags go both ways");
-  app.add_option("--send", given.send, "Give the mail to sendmail, for this address");
+  const auto* const send =
+      app.add_option("--send", given.send, "Give the mail to sendmail, for this address");
   app.add_option("--sendmail", given.sendmail, "The program for --send")->type_name("PROGRAM");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
   std::signal(SIGPIPE, SIG_IGN);
@@ -185,8 +195,12 @@ int main(int argc, char** argv) {
     tools::print_error("{}: --mirror is for --from mailbox --to maildir\n", program);
     return tools::exit_usage;
   }
-  if (!given.send.empty() && (given.from != "ima" || given.to != "eml")) {
-    tools::print_error("{}: --send is for --from ima --to eml\n", program);
+  if (send->count() > 0 && (given.send.empty() || given.from != "ima" || given.to != "eml")) {
+    tools::print_error("{}: --send is for an address, --from ima and --to eml\n", program);
+    return tools::exit_usage;
+  }
+  if (!names_directories(given)) {
+    tools::print_error("{}: a Maildir and a mailbox are directories, not streams\n", program);
     return tools::exit_usage;
   }
   if (given.mirror) return mirror(given);

@@ -1,5 +1,6 @@
 """translation PROGRAMS: single mails, whole folders, signatures that still verify, hostile mail."""
 
+import fcntl
 import hashlib
 import mailbox
 import pathlib
@@ -333,7 +334,45 @@ def folders(t):
     one = t.work / "one.ima"
     t.equal("many do not fit a file of one", translate(t, "mbox", "ima", file, one).code, 64)
     t.equal("an mbox that is none", translate(t, "mbox", "mailbox", __file__, again).code, 65)
-    t.equal("a Maildir that is none", translate(t, "maildir", "mailbox", t.work, again).code, 66)
+    (t.work / "empty").mkdir()
+    for place, source in (("empty", "maildir"), ("none", "maildir"), ("none", "mailbox"), ("none", "mbox")):
+        done = translate(t, source, "mbox", t.work / place, t.work / "of-none")
+        t.equal(f"{place} is no {source}", done.code, 66)
+        t.contains(f"{place} is no {source}: why", done.err, "[no-input]")
+
+
+def other_layouts(t):
+    """Folders that are directories with their names, and what cannot be looked into."""
+    place, target, back = (t.work / f"layout{n}" for n in ("", "-box", "-back"))
+    for number, name in enumerate(("INBOX", "Sent", "lists/ima", "Inbox/.old", "Entw&APw-rfe", ".Plus.Plus")):
+        box = place / name
+        (box / "cur").mkdir(parents=True)
+        (box / "new").mkdir()
+        (box / "cur" / "1:2,S").write_text(MAIL.format(number), encoding="ascii")
+    (place / "lists" / "up").symlink_to(place)
+    done = translate(t, "maildir", "mailbox", place, target)
+    t.contains("all folders are read", done.err, "6 translated, 0 there already, 0 failed")
+    translate(t, "mailbox", "maildir", target, back)
+    t.equal("by their names", sorted(p.name for p in back.iterdir()),
+            sorted([".Entw&APw-rfe", ".Plus.Plus", ".Sent", ".inbox.old", ".lists.ima", "cur", "new", "tmp"]))
+    t.equal("and the inbox is one", len(list((back / "cur").iterdir())), 1)
+
+
+def wrong_places(t):
+    """A place that is none is not made one, nor another's."""
+    place, box, shown = t.work / "layout", t.work / "layout-box", t.work / "no-mirror"
+    before = sorted(p.name for p in box.iterdir())
+    for source, target, words in (("maildir", "maildir", (place, box)), ("maildir", "mailbox", (place,)),
+                                  ("mbox", "maildir", ("x", "-")), ("mailbox", "mbox", ("-", "x")),
+                                  ("mailbox", "maildir", ("--mirror", box))):
+        done = run(t.program("ima-translate"), "--from", source, "--to", target, *words, cwd=t.work)
+        t.equal(f"{source} to {target} {words}", done.code, 64)
+    t.true("nothing is called -", not (t.work / "-").exists())
+    t.equal("the mailbox is nothing else", sorted(p.name for p in box.iterdir()), before)
+    done = translate(t, "mailbox", "maildir", "--mirror", t.work / "none", shown)
+    t.equal("a mirror of nothing", (done.code, shown.exists()), (66, False))
+    done = run(t.program("ima-translate"), "--from", "ima", "--to", "eml", "--send", "")
+    t.equal("mail for nobody", (done.code, done.out), (64, ""))
 
 
 def interruption(t):
@@ -356,6 +395,25 @@ def interruption(t):
     translate(t, "mailbox", "maildir", target, back)
     found = sorted(m["subject"] for m in mailbox.Maildir(back, create=False))
     t.equal("each is there once", found, sorted(f"Letter {n}" for n in range(60)))
+
+
+def half_an_mbox(t):
+    """An mbox has its name when it is whole; what an interruption left is no hindrance."""
+    box, out, part = t.work / "killed", t.work / "whole.mbox", t.work / "whole.mbox.ima-part"
+    words = [t.program("ima-translate"), "--from", "mailbox", "--to", "mbox", box, out]
+    child = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    while child.poll() is None and not part.exists():
+        pass
+    child.kill()
+    t.true("killed, it has no name", child.wait() == 0 or not out.exists())
+    out.unlink(missing_ok=True)
+    part.write_text("half")
+    with open(part, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = run(*words)
+        t.equal("another one writes it", (done.code, out.exists()), (75, False))
+    t.equal("it is written anew", run(*words).code, 0)
+    t.equal("and whole", (len(mailbox.mbox(out)), part.exists()), (60, False))
 
 
 # A small process that starts another and prints its peak memory in KiB: a child begins with the
@@ -413,6 +471,9 @@ with Tests() as tests:
     a_full_disk(tests)
     no_threads(tests)
     arrivals(tests)
+    other_layouts(tests)
+    wrong_places(tests)
     old_mboxes(tests)
     interruption(tests)
+    half_an_mbox(tests)
     memory(tests)

@@ -1,10 +1,11 @@
-// Maildirs with subfolders (Maildir++). What is written is named by what it is, so that a second
-// run finds it.
+// Maildirs with subfolders, written as Maildir++. What is written is named by what it is, so that a
+// second run finds it.
 
 #include "support/parent_of.hpp"
 #include "support/try.hpp"
 #include "translate/hash_table.hpp"
 #include "translate/item.hpp"
+#include "translate/maildir_folders.hpp"
 #include "translate/maildir_names.hpp"
 
 #include <ima/mailbox/file_system.hpp>
@@ -22,46 +23,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What cannot be looked at, such as a link in a circle, is neither.
-bool leads_to_directory(const fs::path& path) {
-  std::error_code unknown;
-  return fs::is_directory(path, unknown);
-}
-
 bool leads_to_file(const fs::path& path) {
   std::error_code unknown;
   return fs::is_regular_file(path, unknown);
 }
 
-error listing_failed(const fs::path& where, const std::error_code& why) {
-  return {fault::temporary, "storage", where.string(), why.message()};
-}
-
-// The directories of a Maildir's folders, inbox (empty) first.
-result<std::vector<std::string>> folder_directories(const fs::path& root) {
-  std::vector<std::string> out;
-  if (leads_to_directory(root / "cur")) out.emplace_back();
-  std::error_code failed;
-  for (fs::directory_iterator at(root, failed), end; !failed && at != end; at.increment(failed)) {
-    std::string name = at->path().filename().string();
-    if (name.size() > 1 && name.front() == '.' && leads_to_directory(at->path() / "cur"))
-      out.push_back(std::move(name));
-  }
-  if (failed) return listing_failed(root, failed);
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 class maildir_source : public item_source {
  public:
-  maildir_source(fs::path root, std::vector<std::string> folders)
-      : root_(std::move(root)), folders_(std::move(folders)) {}
+  // From new to cur is the way that a mail program takes: what it moves meanwhile is not missed.
+  explicit maildir_source(const std::vector<maildir_folder>& folders) {
+    for (const maildir_folder& one : folders) {
+      if (one.problem) places_.push_back(one);
+      if (one.problem) continue;
+      for (const char* part : {"new", "cur"})
+        places_.push_back({one.directory / part, one.folder, std::nullopt});
+    }
+  }
 
   result<std::optional<item>> next() override {
     while (true) {
       if (at_ == fs::directory_iterator()) {
-        IMA_TRY(more, next_directory());
-        if (!more) return std::optional<item>();
+        if (next_ == places_.size()) return std::optional<item>();
+        const maildir_folder& place = places_[next_++];
+        if (place.problem) return std::optional(unreadable(place));
+        IMA_CHECK(open(place.directory));
         continue;
       }
       const fs::path file = at_->path();
@@ -74,22 +59,26 @@ class maildir_source : public item_source {
   }
 
  private:
-  result<bool> next_directory() {
-    if (directory_ == 2 * folders_.size()) return false;
-    // From new to cur is the way that a mail program takes: what it moves meanwhile is not missed.
-    const fs::path where = root_ / folders_[directory_ / 2] / (directory_ % 2 == 0 ? "new" : "cur");
-    ++directory_;
+  result<void> open(const fs::path& where) {
     std::error_code failed;
     at_ = fs::directory_iterator(where, failed);
     if (failed && failed != std::errc::no_such_file_or_directory)
       return listing_failed(where, failed);
-    return true;
+    return {};
+  }
+
+  // A directory that may have folders in it.
+  static item unreadable(const maildir_folder& place) {
+    item one;
+    one.place = place.directory.string();
+    one.problem = place.problem;
+    return one;
   }
 
   item read(const fs::path& file) const {
     item one;
     one.place = file.string();
-    one.folder = folder_of(folders_[(directory_ - 1) / 2]);
+    one.folder = places_[next_ - 1].folder;
     one.flags = flags_of(file.filename().string());
     std::error_code failed;
     const auto changed = fs::last_write_time(file, failed);
@@ -106,9 +95,8 @@ class maildir_source : public item_source {
     return one;
   }
 
-  fs::path root_;
-  std::vector<std::string> folders_;
-  std::size_t directory_ = 0;
+  std::vector<maildir_folder> places_;  // cur and new of each
+  std::size_t next_ = 0;
   fs::directory_iterator at_;
 };
 
@@ -200,15 +188,13 @@ class maildir_target : public item_target {
 }  // namespace
 
 result<std::unique_ptr<item_source>> open_maildir_source(const transfer_options& what) {
-  IMA_TRY(folders, folder_directories(what.in));
-  if (folders.empty())
-    return error{fault::caller, "no-input", what.in, "is no Maildir: it has no directory cur"};
-  return std::unique_ptr<item_source>(
-      std::make_unique<maildir_source>(what.in, std::move(folders)));
+  IMA_TRY(folders, maildir_folders(what.in));
+  return std::unique_ptr<item_source>(std::make_unique<maildir_source>(folders));
 }
 
 result<std::unique_ptr<item_target>> open_maildir_target(const transfer_options& what) {
   auto& disk = mailbox::posix_file_system();
+  IMA_CHECK(check_no_mailbox(disk, what.out));
   auto made = disk.make_directory(what.out);
   if (!made && made.error().rule != "file-exists") return made.error();
   return std::unique_ptr<item_target>(std::make_unique<maildir_target>(what, disk));

@@ -1,7 +1,7 @@
-#include "mailbox/layout.hpp"
 #include "support/parent_of.hpp"
 #include "support/try.hpp"
 #include "translate/folder_mirror.hpp"
+#include "translate/maildir_folders.hpp"
 #include "translate/maildir_names.hpp"
 #include "translate/mirror_state.hpp"
 
@@ -14,13 +14,6 @@
 
 namespace ima::translate {
 namespace {
-
-// A mailbox has a directory new/ too, and would take what is written there for mail.
-result<void> check_no_mailbox(mailbox::file_system& disk, const std::string& directory) {
-  IMA_TRY(there, disk.status(mailbox::layout::tree{directory}.format()));
-  if (!there) return {};
-  return error{fault::caller, "transfer-out", directory, "is a mailbox, and no Maildir"};
-}
 
 // Updates one Maildir, folder by folder.
 class maildir_update {
