@@ -43,17 +43,18 @@ std::vector<said> params_of(const part_info& part) {
   const parametrised type{std::string(part.media_type), written_params(part)};
   std::vector<said> out;
   for (const parameter& p : parse_parametrised(write_parametrised(type)).params)
-    if (p.name != "name" || fit_name(p.value).text != part.name) out.emplace_back(p.name, p.value);
+    if (p.name != "name" || !is_name_of(part.name, p.value)) out.emplace_back(p.name, p.value);
   std::sort(out.begin(), out.end());
   return out;
 }
 
-// Names and ids are compared as mail can say them.
-bool same_part(const part_info& made, const part_info& meant) {
+// Names and ids are compared as mail can say them. `line` is that of `meant`.
+bool same_part(const part_info& made, const part_info& meant, std::string_view line) {
   const std::string_view cid = is_content_id(meant.cid) ? meant.cid : std::string_view();
   return made.size == meant.size && made.sha256 == meant.sha256 &&
          made.media_type == meant.media_type && made.cid == cid &&
-         made.name == fit_name(meant.name).text && params_of(made) == params_of(meant);
+         is_name_of(made.name, file_name(meant, kept_attributes(line))) &&
+         params_of(made) == params_of(meant);
 }
 
 // How the parts nest that mail has: those that `derived` does not name.
@@ -69,7 +70,10 @@ node structure_of(const header_block& block, const std::vector<bool>& derived) {
 bool same(const header_block& made, const header_block& meant) {
   const auto left = made.parts();
   const auto right = meant.parts();
-  if (!std::equal(left.begin(), left.end(), right.begin(), right.end(), same_part)) return false;
+  if (left.size() != right.size()) return false;
+  const auto lines = meant.all("part");
+  for (std::size_t i = 0; i < left.size(); ++i)
+    if (!same_part(left[i], right[i], lines[i])) return false;
   std::vector<bool> derived;
   for (const std::string_view line : made.all("part")) derived.push_back(original_of(line) != 0);
   return sayings(made) == sayings(meant) &&

@@ -10,8 +10,20 @@
 namespace ima::translate {
 namespace {
 
-constexpr std::size_t longest_kept = 2000;  // octets of one attribute
-constexpr std::size_t most_kept = 3000;     // of all that are kept
+// Octets that the words of a part line may have.
+struct word_room {
+  std::size_t name;
+  std::size_t cid;
+  std::size_t params;
+  std::size_t one_kept;
+  std::size_t all_kept;
+};
+
+constexpr std::size_t longest_line = limits{}.header_line;
+// What always fits into a line together, an attribute with the whole type in place of `params`.
+constexpr word_room usual{1000, 499, 2000, 2000, 3000};
+constexpr word_room whole_line{longest_line, longest_line, longest_line, longest_line,
+                               longest_line};
 
 bool is_about_body(std::string_view name) {
   return shapes_body(name) || name == "content-id" || name == "content-disposition";
@@ -27,49 +39,54 @@ bool has_own_meaning(std::string_view name) {
 }
 
 // Adds an attribute, its value escaped; false where there is one of its name or no room.
-bool add_kept(std::vector<parameter>& into, std::string_view name, std::string text) {
+bool add_kept(std::vector<parameter>& into, std::string_view name, std::string text,
+              const word_room& room) {
   std::size_t had = 0;
   for (const parameter& p : into) {
     if (p.name == name) return false;
     had += p.name.size() + p.value.size() + 2;
   }
-  if (text.empty() || text.size() > longest_kept || had + name.size() + text.size() > most_kept)
+  if (text.empty() || text.size() > room.one_kept ||
+      had + name.size() + text.size() > room.all_kept)
     return false;
   into.push_back({std::string(name), std::move(text)});
   return true;
 }
 
-void keep(part_words& into, std::string_view name, std::string_view value) {
-  const fitted made = fit_line(value, longest_kept);
+void keep(part_words& into, std::string_view name, std::string_view value, const word_room& room) {
+  const fitted made = fit_line(value, room.one_kept);
   const bool added =
-      value.size() <= longest_kept && add_kept(into.kept, name, escape_attribute(made.text));
+      value.size() <= room.one_kept && add_kept(into.kept, name, escape_attribute(made.text), room);
   into.complete = into.complete && added && !made.changed;
 }
 
-void describe_id(part_words& into, std::string_view value) {
+void describe_id(part_words& into, std::string_view value, const word_room& room) {
   if (value.empty()) return;
   const id_list list = parse_ids(value);
-  if (list.clean && list.ids.size() == 1 && is_content_id(list.ids[0]))
+  if (list.clean && list.ids.size() == 1 && list.ids[0].size() <= room.cid &&
+      is_content_id(list.ids[0]))
     into.cid = list.ids[0];
   else
-    keep(into, "content-id", value);
+    keep(into, "content-id", value, room);
 }
 
-void describe_name(part_words& into, std::string_view value) {
-  fitted made = fit_name(value);
+void describe_name(part_words& into, std::string_view value, const word_room& room) {
+  fitted made = fit_line(value, room.name);
   into.name = std::move(made.text);
-  if (made.changed) keep(into, "filename", value);
+  if (made.changed) keep(into, "filename", value, room);
 }
 
 // What a disposition says beside the role and the name.
-void describe_disposition(part_words& into, const parametrised& disposition) {
+void describe_disposition(part_words& into, const parametrised& disposition,
+                          const word_room& room) {
   const std::string_view kind = disposition.value;
   if (!kind.empty() && kind != "inline" && kind != "attachment")
-    keep(into, "content-disposition", kind);
+    keep(into, "content-disposition", kind, room);
   std::vector<parameter> more;
   std::copy_if(disposition.params.begin(), disposition.params.end(), std::back_inserter(more),
                [](const parameter& p) { return p.name != "filename"; });
-  const bool added = more.empty() || add_kept(into.kept, "disposition-params", write_params(more));
+  const bool added =
+      more.empty() || add_kept(into.kept, "disposition-params", write_params(more), room);
   into.complete = into.complete && added && disposition.complete;
 }
 
@@ -84,9 +101,10 @@ std::vector<parameter> remaining_params(const entity& e, std::string_view name) 
   return out;
 }
 
-void describe_type(part_words& into, const entity& e, std::string_view name) {
+void describe_type(part_words& into, const entity& e, std::string_view name,
+                   const word_room& room) {
   into.media_type = e.type.value;
-  into.params = write_params(fitting_params(remaining_params(e, name), into.complete));
+  into.params = write_params(fitting_params(remaining_params(e, name), room.params, into.complete));
   const bool understood = e.typed || e.field("content-type").empty();
   into.complete = into.complete && understood && e.type.complete && !repeats_body_fields(e);
   if (!grammar::media_type(into.media_type)) {
@@ -94,17 +112,49 @@ void describe_type(part_words& into, const entity& e, std::string_view name) {
     into.params.clear();
     const std::string_view type = e.field("content-type");
     keep(into, "content-type",
-         e.type.complete && is_utf8(type) ? std::string(type) : write_parametrised(e.type));
+         e.type.complete && is_utf8(type) ? std::string(type) : write_parametrised(e.type), room);
   }
+}
+
+bool keep_in(std::vector<parameter>& into, std::string_view name, std::string_view value,
+             const word_room& room) {
+  if (!is_line_name(name) || has_own_meaning(name)) return false;
+  const fitted made = fit_line(decode_text(value), room.one_kept);
+  return add_kept(into, name, escape_attribute(made.text), room) && !made.changed && is_utf8(value);
+}
+
+part_words describe_in(const entity& e, bool root, const word_room& room) {
+  part_words out;
+  const parametrised disposition = parse_parametrised(e.field("content-disposition"));
+  std::string_view name = disposition.param("filename");
+  if (name.empty()) name = e.type.param("name");
+  describe_name(out, name, room);
+  describe_type(out, e, name, room);
+  describe_id(out, e.field("content-id"), room);
+  describe_disposition(out, disposition, room);
+  for (const mime_field& f : e.fields) {
+    const std::string field = lower(f.name);
+    if (root || is_about_body(field)) continue;
+    out.complete = keep_in(out.kept, field, f.value, room) && out.complete;
+  }
+  return out;
+}
+
+// Whether a line has room for them, whatever else it says.
+bool fit_a_line(part_words words) {
+  words.kept.push_back({"content-disposition", "attachment"});
+  const std::string value = part_line(UINT64_MAX, {}, words, "alternative", 9999);
+  return std::string_view("part: \n").size() + value.size() <= longest_line;
 }
 
 }  // namespace
 
-fitted fit_name(std::string_view value) { return fit_line(value, 1000); }
+bool is_name_of(std::string_view name, std::string_view whole) {
+  return fit_line(whole, whole.size()).text == name || fit_line(whole, usual.name).text == name;
+}
 
 bool is_content_id(std::string_view cid) {
-  constexpr std::size_t longest = 499;
-  if (cid.size() > longest || fit_line(cid, longest).text != cid) return false;
+  if (fit_line(cid, cid.size()).text != cid) return false;
   const id_list back = parse_ids(fmt::format("<{}>", cid));
   return back.clean && back.ids.size() == 1 && back.ids[0] == cid;
 }
@@ -114,11 +164,12 @@ bool shapes_body(std::string_view name) {
          name == "content-ima";
 }
 
-std::vector<parameter> fitting_params(std::vector<parameter> params, bool& complete) {
+std::vector<parameter> fitting_params(std::vector<parameter> params, std::size_t room,
+                                      bool& complete) {
   std::size_t size = 0;
   const auto end = std::find_if(params.begin(), params.end(), [&](const parameter& p) {
     size += write_params({p}).size() + 1;
-    return size > longest_kept;
+    return size > room;
   });
   complete = complete && end == params.end();
   params.erase(end, params.end());
@@ -135,27 +186,15 @@ bool repeats_body_fields(const entity& e) {
 }
 
 bool keep_field(std::vector<parameter>& into, std::string_view name, std::string_view value) {
-  if (!is_line_name(name) || has_own_meaning(name)) return false;
-  const fitted made = fit_line(decode_text(value), longest_kept);
-  return add_kept(into, name, escape_attribute(made.text)) && !made.changed && is_utf8(value);
+  return keep_in(into, name, value, usual);
 }
 
 part_words describe(const entity& e, bool root) {
-  part_words out;
-  const parametrised disposition = parse_parametrised(e.field("content-disposition"));
-  std::string_view name = disposition.param("filename");
-  if (name.empty()) name = e.type.param("name");
-  describe_name(out, name);
-  describe_type(out, e, name);
-  describe_id(out, e.field("content-id"));
-  describe_disposition(out, disposition);
-  for (const mime_field& f : e.fields) {
-    const std::string field = lower(f.name);
-    if (root || is_about_body(field)) continue;
-    out.complete = keep_field(out.kept, field, f.value) && out.complete;
-  }
-  return out;
+  part_words whole = describe_in(e, root, whole_line);
+  return fit_a_line(whole) ? whole : describe_briefly(e, root);
 }
+
+part_words describe_briefly(const entity& e, bool root) { return describe_in(e, root, usual); }
 
 bool is_disposed(std::string_view media_type, std::string_view role, bool named) {
   if (named) return true;
@@ -184,6 +223,12 @@ std::string write_params(const std::vector<parameter>& params) {
     out += escape_attribute(p.name) + "=" + escape_attribute(p.value);
   }
   return out;
+}
+
+std::size_t params_octets(const node& root) {
+  std::size_t sum = write_params(root.params).size();
+  for (const node& child : root.children) sum += params_octets(child);
+  return sum;
 }
 
 // A name may be escaped, too; what no mail could call a parameter stays as it is. Mail does not

@@ -31,8 +31,9 @@ struct part_words {
 /// Whether a field of this name, in lower case, says how a body is built; no attribute says that.
 bool shapes_body(std::string_view name);
 
-/// As many of a type's parameters as a line has room for; `complete` becomes false if not all.
-std::vector<parameter> fitting_params(std::vector<parameter> params, bool& complete);
+/// As many of a type's parameters as have `room` octets; `complete` becomes false if not all.
+std::vector<parameter> fitting_params(std::vector<parameter> params, std::size_t room,
+                                      bool& complete);
 
 /// Whether a field that may stand once in an entity, as it is about the body, stands there again.
 bool repeats_body_fields(const entity& e);
@@ -40,8 +41,9 @@ bool repeats_body_fields(const entity& e);
 /// Adds a field as an attribute, escaped. False where not all of it could be added.
 bool keep_field(std::vector<parameter>& into, std::string_view name, std::string_view value);
 
-/// A file name as a part line has it, which is one line and not endless.
-fitted fit_name(std::string_view value);
+/// Whether a part line whose `name=` is `name` can have it from this file name, which need not be
+/// one line, and may be endless.
+bool is_name_of(std::string_view name, std::string_view whole);
 
 /// Whether `Content-ID` can say this `cid=`.
 bool is_content_id(std::string_view cid);
@@ -49,6 +51,8 @@ bool is_content_id(std::string_view cid);
 /// What the entity's own fields make of its part line. `root` fields other than those about the
 /// body belong to the message.
 part_words describe(const entity& e, bool root);
+/// The same where the line has to say the whole type once more.
+part_words describe_briefly(const entity& e, bool root);
 
 /// Whether mail gives a part with these words and this role, which is not empty, a disposition if
 /// nothing says that there is none.
@@ -61,6 +65,8 @@ std::string part_line(std::uint64_t size, const digest& sum, const part_words& w
 /// `params=` as parameters and back.
 std::string write_params(const std::vector<parameter>& params);
 std::vector<parameter> read_params(std::string_view text);
+/// Octets of those of all multiparts.
+std::size_t params_octets(const node& root);
 
 /// How the octets of a body become those of a part.
 struct leaf_plan {

@@ -107,6 +107,8 @@ struct message_to_mime::state {
   std::string written_type(std::size_t part) const;
   node nesting() const;
   void write_entities();
+  entity entity_written(std::size_t index) const;
+  void look_at_lengths();
   std::string said_back() const;
 
   result<void> write_node(const node& n, std::size_t& number, bool root, mail_writer& out);
@@ -193,6 +195,26 @@ void message_to_mime::state::write_entities() {
   }
 }
 
+// A part as it will be read.
+entity message_to_mime::state::entity_written(std::size_t index) const {
+  entity e;
+  e.fields = parts[index].fields;
+  e.type = parse_parametrised(e.field("content-type"));
+  e.typed = true;
+  return e;
+}
+
+// What one line of a message cannot say again has its header kept when it is read.
+void message_to_mime::state::look_at_lengths() {
+  constexpr std::string_view text = "is so long that it cannot come back from mail the same";
+  const bool root = structure.subtype.empty();
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (!left_out[i] && !describe(entity_written(i), root).complete)
+      remarks.push_back({"length", fmt::format("part {}", i + 1), std::string(text)});
+  if (params_octets(structure) > longest_multipart_params)
+    remarks.push_back({"length", "mime-structure", std::string(text)});
+}
+
 // The header block that translating this mail back would give without a hint, as far as that can be
 // told without doing it.
 std::string message_to_mime::state::said_back() const {
@@ -201,13 +223,10 @@ std::string message_to_mime::state::said_back() const {
     if (line.name != "bcc" && line.name != "received") out += line.name + ": " + line.value + "\n";
   std::vector<part_words> words;
   std::vector<leaf_traits> leaves;
-  std::vector<entity> entities(parts.size());
+  std::vector<entity> entities;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    entity& e = entities[i];
-    e.fields = parts[i].fields;
-    e.type = parse_parametrised(e.field("content-type"));
-    const bool root = structure.subtype.empty();
-    words.push_back(describe(e, root));
+    const entity& e = entities.emplace_back(entity_written(i));
+    words.push_back(describe(e, structure.subtype.empty()));
     leaves.push_back(traits_of(i + 1, words.back(), {}));
     const auto disposition = parse_parametrised(e.field("content-disposition"));
     leaves.back().attached = disposition.value == "attachment";
@@ -232,6 +251,7 @@ result<void> message_to_mime::state::prepare() {
   find_said();
   structure = nesting();
   write_entities();
+  look_at_lengths();
   fields = write_fields(header.fields(), bounds, remarks);
   const bool plain = std::find(left_out.begin(), left_out.end(), true) == left_out.end();
   if (!plain || said_back() != without_envelope(header))

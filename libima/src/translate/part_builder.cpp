@@ -92,6 +92,7 @@ class builder {
   const entity_tree& tree_;
   bool keep_header_;
   bool in_signed_ = false;
+  std::size_t params_room_ = longest_multipart_params;
   made_parts out_;
   std::vector<std::size_t> entities_;    // of each part
   std::vector<std::size_t> incomplete_;  // entities whose headers become parts, behind the others
@@ -117,7 +118,8 @@ result<subtree> builder::add_multipart(std::size_t index) {
   const entity& e = at(index);
   const std::string subtype = e.type.value.substr(std::string_view("multipart/").size());
   bool complete = true;
-  const auto params = fitting_params(e.type.params, complete);
+  const auto params = fitting_params(e.type.params, params_room_, complete);
+  params_room_ -= std::min(params_room_, write_params(params).size());
   IMA_TRY(said, around(index, complete));
   return subtree{{subtype, params, 0, std::move(real), std::move(said)},
                  {subtype, params, 0, std::move(shown)}};
@@ -219,12 +221,14 @@ result<subtree> builder::add_leaf(std::size_t index) {
   if (is_root(index) && !e.typed && plan.begin == plan.end) return subtree{};
   IMA_TRY(found, add_part(index, plan));
   const std::size_t shown = out_.parts.size();
+  const bool broken = !found.clean || found.lossy;
+  if (broken) out_.parts.back().words = describe_briefly(e, is_root(index));
   const bool complete = out_.parts.back().words.complete;
   if (!transfer_of(e.field("content-transfer-encoding")).known)
     remark_part("transfer-encoding", shown, "unknown; the octets are as they came");
   if (!found.clean) remark_part("transfer-encoding", shown, "broken; the original is kept");
   if (found.lossy) remark_part("charset", shown, "not what it says; the original is kept");
-  if (!found.clean || found.lossy) IMA_CHECK(add_octets(index, found.clean));
+  if (broken) IMA_CHECK(add_octets(index, found.clean));
   const std::size_t real = out_.parts.size();
   if (!complete) keep_header_of(index);
   return subtree{leaf_node(real), leaf_node(shown)};
@@ -240,6 +244,7 @@ result<void> builder::add_octets(std::size_t index, bool decoded) {
   const std::size_t first = out_.parts.size() - 1;
   IMA_CHECK(add_part(index, plan));
   part_words& words = out_.parts.back().words;
+  words = out_.parts[first].words;
   words.media_type = "application/octet-stream";
   words.params.clear();
   std::string type = type_text(e);

@@ -91,12 +91,6 @@ std::string kind_of(const std::vector<parameter>& kept, std::string_view role) {
   return plain ? *kind : std::string();
 }
 
-// The name that the line could not say in full, if it is that.
-std::string file_name(const part_info& part, const std::vector<parameter>& kept) {
-  const auto exact = field_value(find(kept, "filename"));
-  return exact && fit_name(*exact).text == part.name ? *exact : std::string(part.name);
-}
-
 // Without a disposition the type has the name.
 bool lacks_disposition(const std::vector<parameter>& kept) {
   return find(kept, "disposition") == "none";
@@ -163,6 +157,11 @@ result<octet_traits> traits_of(body_source& body, const part_info& part, std::si
     out.utf8 = !decoded.lossy;
   }
   return out;
+}
+
+std::string file_name(const part_info& part, const std::vector<parameter>& kept) {
+  const auto exact = field_value(find(kept, "filename"));
+  return exact && is_name_of(part.name, *exact) ? *exact : std::string(part.name);
 }
 
 std::vector<parameter> written_params(const part_info& part) {

@@ -43,6 +43,9 @@ struct written_part {
 /// The parameters of a part's type that mail gets, but for `charset`.
 std::vector<parameter> written_params(const part_info& part);
 
+/// The file name that mail gets: where the line could not say it in full, what it has beside.
+std::string file_name(const part_info& part, const std::vector<parameter>& kept);
+
 /// The entity of a part. `kept` are the attributes of its `part:` line that the specification does
 /// not name, `role` is not empty; a `root` has no fields but those about the body.
 written_part entity_of(const part_info& part, const std::vector<parameter>& kept,

@@ -19,6 +19,8 @@ namespace ima::translate {
 
 /// Octets of a preamble or epilogue that a `mime-multipart:` line says.
 constexpr std::size_t longest_outside = 1000;
+/// Octets of the parameters of all multiparts, as one line says them.
+constexpr std::size_t longest_multipart_params = 6000;
 
 struct node {
   std::string subtype;            ///< Of the multipart; empty for a leaf.

@@ -144,6 +144,32 @@ TEST_CASE("parts come back from mail with the same octets and words") {
                                                 {" role=alternative", "text/html", "i"}}));
 }
 
+TEST_CASE("part lines of any length come back from mail, but for those that a line hardly holds") {
+  const std::vector<std::string> words{" role=attachment name=",
+                                       " role=attachment disposition=none name=",
+                                       " role=inline cid=",
+                                       " role=attachment params=a=",
+                                       " role=attachment x-y=",
+                                       " role=attachment filename=",
+                                       " role=alternative params=a=%",
+                                       " content-description="};
+  for (const std::string& word : words) {
+    for (const std::size_t size : {499U, 1100U, 2500U, 8000U})
+      check_round_trip(
+          make("from: a@a.example\n",
+               {{"", "text/plain", "t\n"}, {word + std::string(size, 'x'), "image/png", "x"}}));
+  }
+  const auto longest =
+      make("from: a@a.example\n", {{" name=" + std::string(8090, 'x'), "a/b", "x"}});
+  CHECK(to_mail(longest).remarks == std::vector<std::string>{"length"});
+  const auto multipart = [](std::size_t size) {
+    return make("from: a@a.example\nmime-structure: mixed;a=" + std::string(size, 'x') + "(1)\n",
+                {{"", "text/plain", "t\n"}});
+  };
+  check_round_trip(multipart(5900));
+  CHECK(to_mail(multipart(6000)).remarks == std::vector<std::string>{"length"});
+}
+
 TEST_CASE("a hint that says anything else than the mail is not believed") {
   const auto message = make("to: b@b.example\nfrom: a@a.example\nto: c@c.example\n",
                             {{" role=text", "text/plain", "x\n"}});
