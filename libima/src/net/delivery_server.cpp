@@ -27,6 +27,7 @@ result<delivery_server> delivery_server::create(const delivery_server_options& o
                                                 const tls::context& tls,
                                                 delivery::handler& handler) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
+  IMA_CHECK(check_threads({options.workers, options.commands}));
   auto made =
       std::make_shared<state>(tls, options, std::make_shared<delivery_office>(options, handler));
   IMA_CHECK(made->listen(options.listen));

@@ -26,6 +26,7 @@ result<retrieval_server> retrieval_server::create(const retrieval_server_options
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imrp));
+  IMA_CHECK(check_threads({options.workers, options.senders}));
   auto made = std::make_shared<state>(tls, options, users);
   IMA_CHECK(made->listen(options.listen));
   IMA_CHECK(made->expose(options.metrics_listen, options.metrics));

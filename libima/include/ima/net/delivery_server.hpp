@@ -40,7 +40,8 @@ struct delivery_server_options {
 class IMA_API delivery_server {
  public:
   /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
-  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`.
+  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`, `workers` (1 to 1000
+  /// threads).
   static result<delivery_server> create(const delivery_server_options& options,
                                         const tls::context& tls, delivery::handler& handler);
   delivery_server(delivery_server&&) noexcept;

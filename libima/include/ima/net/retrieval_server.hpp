@@ -41,7 +41,8 @@ struct retrieval_server_options {
 class IMA_API retrieval_server {
  public:
   /// Opens the listening sockets. `users` is not owned and outlives the server. Errors:
-  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`.
+  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`, `workers` (1 to 1000
+  /// threads).
   static result<retrieval_server> create(const retrieval_server_options& options,
                                          const tls::context& tls, retrieval::authenticator& users);
   retrieval_server(retrieval_server&&) noexcept;
