@@ -4,7 +4,8 @@
 
 The settings name the text and for how many days a sender is not answered again. It never answers a
 program (`auto:`), a list (`mailer:`, `via:`, `list-…`), itself, or a message that does not name it
-in `to:` or `cc:`, and what it writes says `auto: reply`, which nothing answers.
+in `to:` or `cc:`, and what it writes says `auto: reply`, which nothing answers. Only the sender's
+domain, which was proved, gets an answer: a `reply-to:` elsewhere could name people who never wrote.
 """
 
 import time
@@ -17,7 +18,7 @@ from postage import OK, Settings, is_automatic, run, text_message
 def main(settings_file, *_):
     settings = Settings(settings_file)
     header = ima.MessageFile.open("-").header
-    whom = (header.addresses("reply-to") or [header.from_])[0].addr
+    whom = sender_of(header)
     if not deserves_answer(settings, header, whom) or answered_lately(settings, whom):
         return OK
     more = [("auto", "reply")]
@@ -28,6 +29,12 @@ def main(settings_file, *_):
     return OK  # the message itself is taken care of elsewhere; an answer that fails is no reason
 
 
+def sender_of(header):
+    author = header.from_.addr
+    wanted = [a.addr for a in header.addresses("reply-to")]
+    return wanted[0] if wanted and wanted[0].host == author.host else author
+
+
 def deserves_answer(settings, header, whom):
     named = [a.addr for name in ("to", "cc") for a in header.addresses(name)]
     by_list = any(name.startswith("list-") for name, _ in header.fields)
@@ -36,7 +43,7 @@ def deserves_answer(settings, header, whom):
         or by_list
         or header.mailer is not None
         or header.count("via") > 0
-        or whom == settings.address
+        or settings.address in (whom, *(a.addr for a in header.addresses("reply-to")))
         or settings.address not in named
     )
 

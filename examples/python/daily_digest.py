@@ -53,7 +53,8 @@ def describe(box, entry):
         return None
     header = stored.header
     via = f" via {header.mailer.addr}" if header.mailer else ""
-    return f"{header.from_}{via}: {header.subject or '(no subject)'} ({entry.size} octets)"
+    told = f"{header.from_}{via}: {header.subject or '(no subject)'} ({entry.size} octets)"
+    return ima.printable(told)  # the author may be anybody
 
 
 if __name__ == "__main__":

@@ -6,15 +6,21 @@
     "list+unsubscribe@l.example" = { command = ["mailing_list.py", "list.toml", "{address}"] }
 
 A message to list+subscribe or list+unsubscribe changes who is on the list. A message of a subscriber
-to the list goes to all of them, sent on as docs/message.md section 4.1 says. Who is reported
-undeliverable five times in a row is taken off.
+to the list goes to all of them, sent on as docs/message.md section 4.1 says: whom a host has not, or
+refuses, is left out, and for hosts that cannot take it now it waits in the queue. Who is refused, or
+reported undeliverable, five times in a row is taken off. A report counts where the domain that sent
+it, which was proved, is the subscriber's or the list's own.
 """
+
+import collections
+import concurrent.futures
 
 import ima
 
-from postage import FAIL, OK, Settings, exit_for, is_automatic, run
+from postage import FAIL, OK, Settings, is_automatic, run
 
-PATIENCE = 5  # reports about a subscriber before he is taken off
+PATIENCE = 5  # failures of a subscriber before he is taken off
+AT_ONCE = 16  # hosts that are sent to
 OWN = ("ima", "bcc", "for", "mailer", "list-id", "part")
 
 
@@ -23,7 +29,9 @@ def main(settings_file, recipient):
     message = ima.MessageFile.open("-")
     name = ima.Address(recipient).local.rpartition("+")[2]
     if is_automatic(message.header):
-        return count_report(settings, message)
+        if ima.Address(recipient) == settings.address:
+            count_report(settings, message)
+        return OK
     if name == "subscribe":
         return subscribe(settings, message.header, True)
     if name == "unsubscribe":
@@ -50,15 +58,35 @@ def distribute(settings, message):
         return FAIL
     with settings.state({}) as subscribers:
         readers = sorted(subscribers)
+        queue = settings.queue()  # made ready by one program at a time
     if header.from_.addr.key not in readers:
         print("NOTE only subscribers may write to the list")
         return FAIL
-    report = settings.send(message.with_header(sent_on(header, own, readers)))
+    by_host = collections.defaultdict(list)
+    for reader in readers:
+        by_host[ima.Address(reader).host].append(reader)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        told = list(pool.map(lambda those: send(settings, queue, message, those), by_host.values()))
     with settings.state({}) as subscribers:
-        for result in (r for host in report.hosts for r in host.results):
+        for result in (r for results in told for r in results):
             if result.outcome == "OK" and result.recipient.key in subscribers:
                 subscribers[result.recipient.key] = 0
-    return exit_for(report)
+            elif result.outcome in ("FAIL", "NORECIPIENT"):
+                count_failure(subscribers, result.recipient.key)
+    return OK
+
+
+def send(settings, queue, message, readers):
+    """Sends to the readers at one host, and says what became of each. A host takes a message for
+    nobody where it does not have one of them; so the others are tried again."""
+    header = sent_on(message.header, settings.address, readers)
+    report = settings.send_or_queue(message.with_header(header), queue)
+    results = [r for host in report.hosts for r in host.results]
+    missing = [r for r in results if r.outcome == "NORECIPIENT"]
+    rest = sorted(set(readers) - {r.recipient.key for r in missing})
+    if report.outcome != "refused" or not missing or not rest:
+        return results
+    return missing + send(settings, queue, message, rest)
 
 
 def sent_on(header, own, readers):
@@ -78,14 +106,21 @@ def sent_on(header, own, readers):
 
 def count_report(settings, message):
     """A report comes back to `mailer:`, the list, and names whom it is about, one a line."""
-    words = message.open_part(1).read(65536).decode().split() if message.header.parts else []
+    text = message.open_part(1).read(65536) if message.header.parts else b""
+    words = {w.strip("<>:,") for w in text.decode(errors="replace").split()}
+    proved = message.header.originator.host
     with settings.state({}) as subscribers:
-        for who in {w.strip("<>:,") for w in words} & subscribers.keys():
-            subscribers[who] += 1
-            if subscribers[who] >= PATIENCE:
-                del subscribers[who]
-                print(f"NOTE {who} is off the list")
-    return OK
+        for who in words & subscribers.keys():
+            if proved in (ima.Address(who).host, settings.address.host):
+                count_failure(subscribers, who)
+
+
+def count_failure(subscribers, who):
+    if who in subscribers:
+        subscribers[who] += 1
+        if subscribers[who] >= PATIENCE:
+            del subscribers[who]
+            print(f"NOTE {who} is off the list")
 
 
 if __name__ == "__main__":

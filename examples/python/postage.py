@@ -12,10 +12,13 @@ Settings are TOML:
 
     [hosts]                         # where hostparts are reached; others are looked up
     "b.example" = "127.0.0.1:20025"
+
+A mailing list has a queue, too, which `ima-queue` empties: `queue = "queue"`, before the tables.
 """
 
 import contextlib
 import fcntl
+import inspect
 import json
 import os
 import pathlib
@@ -24,10 +27,12 @@ import tomllib
 
 import ima
 import ima.net
+import ima.service
 import ima.tls
 
 # What a receiving server makes of an exit status (docs/delivery.md section 10).
 OK, FAIL, MIXED, LATER = 0, 1, 2, 75
+WRONG_USE = 64
 
 
 class Settings:
@@ -49,6 +54,14 @@ class Settings:
     def send(self, message):
         """Sends a message; returns the SendReport."""
         return ima.net.send_message(message, self.context(), hosts=self.values.get("hosts", {}))
+
+    def queue(self):
+        return ima.service.Queue.open(self.path(self.values["queue"]))
+
+    def send_or_queue(self, message, queue):
+        """The same, and what a host cannot take now waits in the queue."""
+        return ima.net.send_or_queue(
+            message, queue, self.context(), hosts=self.values.get("hosts", {}))
 
     @contextlib.contextmanager
     def state(self, empty):
@@ -95,10 +108,23 @@ def is_automatic(header):
     return header.first("auto") is not None
 
 
+def usage(status=WRONG_USE):
+    """Ends the program with what its docstring says."""
+    print(sys.modules["__main__"].__doc__.strip(), file=sys.stderr if status else sys.stdout)
+    sys.exit(status)
+
+
 def run(main):
     """Runs a program's main function; what libima reports becomes a line and an exit status."""
+    words = sys.argv[1:]
+    if words[:1] == ["--help"]:
+        usage(OK)
     try:
-        sys.exit(main(*sys.argv[1:]))
+        inspect.signature(main).bind(*words)
+    except TypeError:
+        usage()
+    try:
+        sys.exit(main(*words))
     except ima.Error as error:
         print(f"{pathlib.Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         sys.exit(LATER if error.kind in ("temporary", "unknown") else FAIL)

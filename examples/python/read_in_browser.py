@@ -8,15 +8,18 @@ shown as text, HTML too; other parts are downloads that a browser does not open 
 fetched from anywhere.
 """
 
+import contextlib
 import html
 import secrets
-import sys
+import socketserver
 import urllib.parse
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import bottle
 import ima
 import ima.mailbox
+
+from postage import run
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body {{ font-family: sans-serif; max-width: 60em; margin: 2em auto }}
@@ -50,16 +53,19 @@ class Reader:
         self.app = bottle.Bottle()
         self.app.add_hook("after_request", lambda: bottle.response.headers.update(HEADERS))
         for path, answer in [("/", self.folders), ("/<folder>/", self.folder),
-                             ("/<folder>/<id>/", self.message), ("/<folder>/<id>/<part:int>", self.part)]:
+                             ("/<folder>/<id>/", self.message),
+                             ("/<folder>/<id>/<part:re:[1-9][0-9]{0,8}>", self.part)]:
             self.app.get(f"/{word}{path}", callback=answer)
 
     def folders(self):
+        self.box.take_in()
         rows = [f"<li>{link(f.name, encode(f.name), '')} ({f.unseen} of {f.messages} unread)"
                 for f in self.box.folders()]
         return page("Folders", f"<ul>{''.join(rows)}</ul>")
 
     def folder(self, folder):
         name = decode(folder)
+        self.box.take_in()
         found = self.asked(lambda: self.box.search(
             folder=name, after=bottle.request.query.get("after", ""), limit=A_PAGE))
         rows = [self.row(name, hit.entry) for hit in found.hits]
@@ -94,7 +100,7 @@ class Reader:
         return f"{download}<pre>{html.escape(text.decode(errors='replace'))}</pre>"
 
     def part(self, folder, id, part):
-        name = decode(folder)
+        name, part = decode(folder), int(part)
         self.stored(name, id)
         file = self.asked(lambda: self.box.open_part(name, id, part))
         info = self.stored(name, id).header.parts[part - 1]
@@ -136,21 +142,31 @@ def decode(step):
 
 
 class Quiet(WSGIRequestHandler):
-    """Keeps the secret word out of logs."""
+    """Keeps the secret word out of logs, and waits for nobody for long."""
+
+    timeout = 10
 
     def log_message(self, *_):
         pass
 
+    def handle(self):
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            super().handle()
+
+
+class Threaded(socketserver.ThreadingMixIn, WSGIServer):
+    """Browsers open connections that they do not use."""
+
+    daemon_threads = True
+
 
 def main(path, port="0"):
     box = ima.mailbox.Mailbox.open(path)
-    box.take_in()
     word = secrets.token_urlsafe(24)
-    server = make_server("127.0.0.1", int(port), Reader(box, word).app,
-                         handler_class=Quiet)
+    server = make_server("127.0.0.1", int(port), Reader(box, word).app, Threaded, Quiet)
     print(f"http://127.0.0.1:{server.server_port}/{word}/", flush=True)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run(main)

@@ -9,6 +9,8 @@ for server-send-mail, fetch-mail and submit-mail, mailboxes. docs/sandbox.md lis
 
 import pathlib
 import secrets
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,8 @@ import ima.mailbox
 import ima.net
 import ima.service
 import ima.tls
+
+from postage import run
 
 USERS = {"a.example": "alice", "b.example": "bob"}
 AT_THE_HEADER = {"later": "defer", "never": "reject"}
@@ -64,13 +68,20 @@ class Sandbox:
         self.servers = []
         self.receiving = {}
         place.mkdir(parents=True, exist_ok=True)
-        if not (place / "ca.pem").exists():
+        if not self.is_good("ca.pem"):
             self.openssl("req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=Sandbox",
                          "-addext", "keyUsage=critical,keyCertSign,cRLSign", *self.new_key("ca.key"),
                          "-out", "ca.pem")
+            for old in place.glob("*/domain.pem"):
+                old.unlink()
 
     def openssl(self, *words):
         subprocess.run(["openssl", *words], cwd=self.place, check=True, stderr=subprocess.DEVNULL)
+
+    def is_good(self, certificate):
+        """Whether it is there, and for a day at least."""
+        words = ["openssl", "x509", "-noout", "-checkend", "86400", "-in", certificate]
+        return subprocess.run(words, cwd=self.place, capture_output=True).returncode == 0
 
     def new_key(self, file):
         return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", file]
@@ -78,7 +89,7 @@ class Sandbox:
     def certificate(self, domain):
         directory = self.place / domain
         directory.mkdir(exist_ok=True)
-        if (directory / "domain.pem").exists():
+        if self.is_good(f"{domain}/domain.pem"):
             return
         (directory / "extensions").write_text(
             f"subjectAltName=DNS:{domain}\nextendedKeyUsage=serverAuth\n")
@@ -151,6 +162,14 @@ class Sandbox:
         return write
 
 
+def path_of_programs():
+    """A line for a shell that does not find them, where they lie beside the package."""
+    built = pathlib.Path(ima.__file__).parents[3] / "tools"
+    if shutil.which("fetch-mail") or not (built / "fetch-mail").exists():
+        return ""
+    return f"\nPATH={shlex.quote(str(built))}:$PATH"
+
+
 def main(directory):
     sandbox = Sandbox(pathlib.Path(directory).resolve())
     for domain in USERS:
@@ -159,7 +178,7 @@ def main(directory):
     for domain in USERS:
         sandbox.keep(domain)
     print(f"""Both domains run until you press Ctrl-C. In another terminal:
-cd {sandbox.place}
+cd {shlex.quote(str(sandbox.place))}{path_of_programs()}
 echo Hello | make-ima-message --from alice@a.example --to slow@b.example --subject Hi --text - |
   server-send-mail --config a.example/server-send-mail.toml
 fetch-mail --config b.example/fetch-mail.toml fetched""", flush=True)
@@ -171,4 +190,4 @@ fetch-mail --config b.example/fetch-mail.toml fetched""", flush=True)
 
 if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    main(*sys.argv[1:])
+    run(main)

@@ -14,12 +14,14 @@ import time
 
 import ima.mailbox
 
-from postage import OK, run
+from postage import OK, run, usage
 
 
 def main(*words):
-    once = words[0] == "--once"
-    path, *command = words[1:] if once else words
+    once = words[:1] == ("--once",)
+    path, *command = (words[1:] if once else words) or usage()
+    if not command:
+        usage()
     box = ima.mailbox.Mailbox.open(path)
     watch = ima.mailbox.Watch(path)
     while True:

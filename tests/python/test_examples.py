@@ -1,16 +1,19 @@
 """The examples that do real work, over real TLS: a list's host, and a host with two readers."""
 
 import html.parser
+import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import ima
@@ -62,11 +65,11 @@ class World:
             f'ca-file = "{keys}/ca.pem"\n[hosts]\n{hosts}')
         return path
 
-    def send(self, sender, to, *fields, subject="Hi", text="hello\n"):
+    def send(self, sender, to, *fields, subject="Hi", text=b"hello\n"):
         message = ima.Message.build(
             [("id", ima.new_message_id("x.example")), ("from", sender), ("to", to),
              ("subject", subject), *fields],
-            [ima.Part(text.encode(), "text/plain")])
+            [ima.Part(text, "text/plain")])
         domain = message.header.originator.host
         return ima.net.send_message(message, self.authority.context(domain), hosts=self.hosts)
 
@@ -87,8 +90,8 @@ def world(tmp_path, authority):
         server.wait()
 
 
-def test_a_mailing_list(world):
-    settings = world.settings("list@l.example")
+def serve_list(world):
+    settings = world.settings("list@l.example", 'queue = "queue"')
     routes = ima.service.RoutingTable()
     routes.add_host("l.example")
     for name in ("list", "list+subscribe", "list+unsubscribe"):
@@ -96,6 +99,13 @@ def test_a_mailing_list(world):
                    command=command("mailing_list.py", settings, "{address}"))
     world.serve("l.example", routes)
 
+
+def subscribers(world):
+    return json.loads((world.place / "state.json").read_text())
+
+
+def test_a_mailing_list(world):
+    serve_list(world)
     stranger = world.send("bob@b.example", "list@l.example")
     assert stranger.outcome == "refused"
     assert any("only subscribers" in n for n in stranger.hosts[0].notes)
@@ -113,14 +123,38 @@ def test_a_mailing_list(world):
     looping = world.send("bob@b.example", "list@l.example", ("via", "list@l.example"))
     assert looping.outcome == "refused" and len(world.mail("carol")) == 1
 
+    report = ("auto", "report")
+    text = b"FAIL carol@b.example mailbox is full\xff\n"
+    for number in range(5):  # of others than carol's domain or the list's, or to another address
+        for sender, to in (("x@evil.example", "list@l.example"),
+                           ("report@b.example", "list+subscribe@l.example")):
+            sent = world.send(sender, to, report, subject=str(number), text=text)
+            assert sent.outcome == "delivered"
+        world.send("carol@b.example", "list@l.example", report, ("mailer", "x@evil.example"),
+                   subject=str(number), text=text)
+    assert subscribers(world) == {"bob@b.example": 0, "carol@b.example": 0}
     for number in range(5):
-        world.send("report@b.example", "list@l.example", ("auto", "report"), subject=str(number),
-                   text="FAIL carol@b.example mailbox is full\n")
+        world.send("report@b.example", "list@l.example", report, subject=str(number), text=text)
     assert world.send("bob@b.example", "list@l.example", subject="Two").outcome == "delivered"
     assert len(world.mail("bob")) == 2 and len(world.mail("carol")) == 1
 
     world.send("bob@b.example", "list+unsubscribe@l.example")
     assert world.send("bob@b.example", "list@l.example", subject="3").outcome == "refused"
+
+
+def test_a_mailing_list_leaves_out_whom_it_cannot_reach(world):
+    world.hosts["dead.example"] = "127.0.0.1:1"
+    serve_list(world)
+    for user in ("bob@b.example", "ghost@b.example", "carol@b.example", "dan@dead.example"):
+        assert world.send(user, "list+subscribe@l.example").outcome == "delivered"
+    for number in range(1, 6):
+        post = world.send("bob@b.example", "list@l.example", subject=str(number))
+        assert post.outcome == "delivered"
+        assert len(world.mail("bob")) == len(world.mail("carol")) == number
+    assert any("ghost@b.example is off" in note for note in post.hosts[0].notes)
+    assert set(subscribers(world)) == {"bob@b.example", "carol@b.example", "dan@dead.example"}
+    queue = ima.service.Queue.open_existing(str(world.place / "queue"))
+    assert [h.host for id in queue.ids() for h in queue.read(id).hosts] == ["dead.example"] * 5
 
 
 def test_an_automatic_answer_that_cannot_loop(world):
@@ -144,6 +178,12 @@ def test_an_automatic_answer_that_cannot_loop(world):
     [(header, text)] = world.mail("bob")
     assert (header.subject, text) == ("Re: Where are you?", "I am away.\n")
     assert header.first("auto") == "reply" and header.count("in-reply-to") == 1
+
+    # Nobody gets an answer to what somebody of another domain wrote; at home one may choose.
+    world.send("eve@x.example", "away@l.example", ("reply-to", "carol@b.example"))
+    assert world.mail("carol") == [] and len(world.mail("bob")) == 1
+    world.send("dan@b.example", "away@l.example", ("reply-to", "carol@b.example"))
+    assert len(world.mail("carol")) == 1
 
 
 def test_a_daily_digest(world):
@@ -231,20 +271,18 @@ class Running:
         return self.process.wait(60)
 
 
-def by_the_programs(place):
-    """What the sandbox prints, with the programs of the same build, if there are any."""
-    programs = pathlib.Path(ima.__file__).parents[3] / "tools"
-    if not (programs / "fetch-mail").exists():
+def by_the_programs(printed):
+    """The commands that the sandbox prints, with the programs of the same build, if there are any."""
+    tools = pathlib.Path(ima.__file__).parents[3] / "tools"
+    if not (tools / "fetch-mail").exists():
         return
+    commands = printed.partition("\n")[2].replace("slow@", "bob@")  # it would take its time
     done = subprocess.run(
-        [programs / "fetch-mail", "--config", "b.example/fetch-mail.toml", "fetched"], cwd=place,
-        capture_output=True, text=True, timeout=60)
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
-    hello = [programs / "make-ima-message", "--from", "alice@a.example", "--to", "bob@b.example"]
-    done = subprocess.run(
-        [programs / "server-send-mail", "--config", "a.example/server-send-mail.toml"], cwd=place,
-        input=subprocess.run(hello, stdout=subprocess.PIPE).stdout, capture_output=True, timeout=60)
-    assert (done.returncode, done.stdout) == (0, b"OK bob@b.example\n"), done.stderr
+        ["sh", "-euc", commands], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    sent, *fetched = done.stdout.splitlines()
+    assert sent == "OK bob@b.example" and len(fetched) == 3
 
 
 def test_a_sandbox_with_recipients_that_misbehave(tmp_path, authority):
@@ -282,9 +320,35 @@ def test_a_sandbox_with_recipients_that_misbehave(tmp_path, authority):
             assert client.status("inbox").messages == 2
             answer = ima.Message.build([("from", "bob@b.example"), ("to", "alice@a.example")])
             assert client.send(answer).verdict == "delivered"
-        by_the_programs(place)
+        by_the_programs(running.printed)
     finally:
         assert running.stop() == 0
+    make_old(place)
+    again = Running(command("sandbox.py", place), "fetch-mail")
+    assert again.stop() == 0
+    subprocess.run(
+        ["openssl", "verify", "-attime", str(int(time.time()) + 20 * 86400), "-CAfile", "ca.pem",
+         "a.example/domain.pem", "b.example/domain.pem"], cwd=place, check=True)
+
+
+def make_old(place):
+    """Puts a certificate that is about to end in place of the sandbox's authority's."""
+    subprocess.run(
+        ["openssl", "x509", "-in", "ca.pem", "-signkey", "ca.key", "-days", "0", "-out", "ca.pem"],
+        cwd=place, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.py")))
+def test_a_wrong_call_shows_the_usage(name, tmp_path):
+    if name == "postage.py":
+        return
+    if name == "read_in_browser.py":
+        pytest.importorskip("bottle")
+    asked = subprocess.run(command(name, "--help"), cwd=tmp_path, capture_output=True, text=True)
+    wrong = subprocess.run(command(name), cwd=tmp_path, capture_output=True, text=True)
+    assert (asked.returncode, asked.stderr) == (0, "") and name in asked.stdout
+    assert (wrong.returncode, wrong.stdout, wrong.stderr) == (64, "", asked.stdout)
+    assert list(tmp_path.iterdir()) == []
 
 
 class Links(html.parser.HTMLParser):
@@ -338,12 +402,23 @@ def test_a_page_over_a_mailbox_shows_hostile_text_as_text(page):
     assert octets == b"\xff\xd8\xff" and headers["Content-Type"] == "application/octet-stream"
     assert headers["Content-Disposition"].startswith("attachment") and ">" not in str(
         headers["Content-Disposition"])
-    wrong = [page + "zz/", page + inbox + "none/", page + inbox + message + "9",
+    wrong = [page + "zz/", page + inbox + message + "9" * 23, page + inbox + "none/", page + inbox + message + "9",
              page.rsplit("/", 2)[0] + "/", page.rsplit("/", 2)[0] + "/guessed/"]
     for url in wrong:
         with pytest.raises(urllib.error.HTTPError) as caught:
             get(url)
         assert caught.value.code == 404
+
+
+def test_a_page_shows_what_came_later_and_waits_for_no_idle_connection(page, world):
+    listing = page + b"inbox".hex() + "/"
+    before = len(Links(get(listing)[1].decode()).found)
+    where = urllib.parse.urlsplit(page)
+    with socket.create_connection((where.hostname, where.port)):  # says nothing
+        world.send("alice@a.example", "bob@b.example", subject="Later")
+        assert "of 2 unread" in get(page)[1].decode()
+        shown = get(listing)[1].decode()
+    assert "Later" in shown and len(Links(shown).found) == before + 1
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
