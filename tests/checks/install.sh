@@ -1,6 +1,6 @@
 #!/bin/bash
-# install.sh BUILD: installs a build below a temporary directory, and builds and runs an outside
-# program with what pkg-config says and with what CMake finds.
+# install.sh BUILD: installs a build below a temporary directory, and builds and runs outside programs
+# with what pkg-config says, and one with what CMake finds.
 set -eu
 build=$(cd "$1" && pwd)
 tree=$(cd "$(dirname "$0")/../.." && pwd)
@@ -29,6 +29,15 @@ works() {
 # shellcheck disable=SC2046  # a list of words on purpose
 g++ -std=c++20 program.cpp -o by-pkg-config $(pkg-config --cflags --libs libima)
 works ./by-pkg-config
+
+# The headers of net/ and tls/ are installed whole, also the one for a program's own Asio loop.
+for name in send_message send_with_asio; do
+  # shellcheck disable=SC2046
+  g++ -std=c++20 -DASIO_STANDALONE "$tree/examples/embedding/$name.cpp" -o "$name" -pthread \
+    $(pkg-config --cflags --libs libima)
+  output=$("./$name" 2>&1) && exit 1
+  [[ $output == "usage: $name "* ]] || { echo "$name said: $output" >&2; exit 1; }
+done
 
 cat >CMakeLists.txt <<'END_OF_FILE'
 cmake_minimum_required(VERSION 3.20)
