@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import subprocess
+import sys
 import threading
 
 import ima
@@ -154,3 +155,51 @@ def face(request):
         made = Aio()
         yield made
         made.close()
+
+
+# What programs may raise, and what is hard to put into words.
+class NoText(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Bare(ima.Error):
+    """Its constructor forgets super()."""
+
+    def __init__(self):
+        pass
+
+
+def with_text(text):
+    error = ima.Refused("no")
+    error.text = text
+    return error
+
+
+STRANGE = {
+    "a surrogate": lambda: ValueError("\udcff"),
+    "no text": NoText,
+    "no members": Bare,
+    "text that is none": lambda: with_text(None),
+    "text with a surrogate": lambda: with_text("\udcff"),
+}
+
+
+class Shown(list):
+    """The exceptions that sys.unraisablehook was given within a `with` block, and more."""
+
+    def __enter__(self):
+        self.before = sys.unraisablehook
+        sys.unraisablehook = lambda what: self.append(what.exc_value)
+
+    def __exit__(self, *raised):
+        sys.unraisablehook = self.before
+
+
+@pytest.fixture
+def shown(face):
+    """What either face shows; of `ima.aio` it is the loop's exception handler that is told."""
+    found = Shown()
+    if face.name == "aio":
+        face.loop.set_exception_handler(lambda loop, what: found.append(what["exception"]))
+    return found

@@ -10,7 +10,9 @@ import ima
 import ima.delivery
 import ima.mailbox
 import ima.net
+import ima.service
 import pytest
+from conftest import STRANGE
 
 LISTEN = ["127.0.0.1:0"]
 
@@ -54,11 +56,13 @@ class Transaction:
 
 
 @pytest.fixture(params=["blocking", "aio"])
-def serve(request, authority, face):
+def serve(request, authority, face, shown):
     """Starts the server of either face for b.example; the client's face is varied by `face`."""
     from conftest import Aio, Blocking
 
     servers = Blocking if request.param == "blocking" else Aio()
+    if request.param == "aio":
+        servers.loop.set_exception_handler(lambda loop, what: shown.append(what["exception"]))
     running = []
 
     def start(handler, domain="b.example", **options):
@@ -378,3 +382,101 @@ def test_many_messages_at_once_all_arrive(face, serve, authority, local_handler,
         t.join()
     assert [o.outcome for o in outcomes] == ["delivered"] * 8, outcomes
     assert mailbox.take_in() == 8
+
+
+class Raising:
+    """A handler that raises in one of its methods, or returns something else from it."""
+
+    def __init__(self, where, raised=None, returned=None):
+        self.where, self.raised, self.returned = where, raised, returned
+
+    def answer(self, where, usual):
+        if where != self.where:
+            return usual
+        if self.raised is not None:
+            raise self.raised()
+        return self.returned
+
+    def open(self, header, peer):
+        return self.answer("open", self)
+
+    def judge(self):
+        return self.answer("judge", ima.delivery.HeaderAnswer("accept"))
+
+    def body(self, piece):
+        self.answer("body", None)
+
+    def finish(self, sink):
+        return self.answer("finish", "OK")
+
+    def log(self, *_):
+        self.answer("log", None)
+
+
+@pytest.mark.parametrize("where", ["open", "judge", "body", "finish", "log"])
+@pytest.mark.parametrize("raised", STRANGE)
+def test_no_exception_vanishes_or_ends_a_server(face, serve, authority, shown, where, raised):
+    handler = Raising(where, STRANGE[raised])
+    hosts = serve(handler, log=handler.log)
+    for _ in range(2):  # it lives on
+        with shown:
+            report = face.send_message(
+                message(size=10), authority.context("a.example"), hosts=hosts)
+        refused = where == "body" and raised.startswith("text")
+        assert report.outcome == (
+            "delivered" if where == "log" else "refused" if refused else "deferred")
+        assert not report.hosts[0].unknown and "closed" not in report.hosts[0].problem
+    is_told = where == "body" and issubclass(type(STRANGE[raised]()), ima.Error)
+    assert is_told or any(type(e) is type(STRANGE[raised]()) for e in shown)
+
+
+@pytest.mark.parametrize("where", ["judge", "finish"])
+@pytest.mark.parametrize("returned", [None, 3, b"OK", "\udcff", "ok", ima.delivery.HeaderAnswer])
+def test_who_returns_something_else_is_told_what_to_return(
+        face, serve, authority, shown, where, returned):
+    hosts = serve(Raising(where, returned=returned))
+    with shown:
+        report = face.send_message(message(size=10), authority.context("a.example"), hosts=hosts)
+    assert report.outcome == "deferred" and not report.hosts[0].unknown
+    assert [str(e) for e in shown if str(e).startswith(f"{where}() must return")]
+
+
+def test_what_a_sink_in_python_raises_comes_out_of_finish(
+        face, serve, authority, local_handler, mailbox):
+    class Sink:
+        def result(self, result):
+            raise KeyError(result.outcome)
+
+    class Wrapping(Raising):
+        def open(self, header, peer):
+            self.inner = local_handler.open(header, peer)
+            self.judge, self.body = self.inner.judge, self.inner.body
+            return self
+
+        def finish(self, sink):
+            try:
+                self.inner.finish(Sink())
+            except KeyError as error:
+                self.caught = error
+            return "OK"
+
+    handler = Wrapping("")
+    hosts = serve(handler)
+    report = face.send_message(message(size=10), authority.context("a.example"), hosts=hosts)
+    assert report.outcome == "delivered" and handler.caught.args == ("OK",)
+
+
+def test_a_class_is_no_handler(face, authority):
+    with pytest.raises(TypeError, match="not its class"):
+        face.DeliveryServer(Taking, authority.context("b.example"), listen=LISTEN)
+
+
+@pytest.mark.parametrize("workers", [0, 1001])
+def test_a_server_has_a_sensible_number_of_threads(authority, workers):
+    with pytest.raises(ima.LocalProtocolError, match="threads"):
+        ima.net.DeliveryServer(
+            Taking(), authority.context("b.example"), listen=LISTEN, workers=workers)
+    with pytest.raises(ima.LocalProtocolError, match="threads"):
+        ima.net.RetrievalServer(
+            ima.service.Accounts(), authority.context("b.example", protocol="imrp"),
+            listen=LISTEN, workers=workers)

@@ -9,6 +9,7 @@ import ima
 import ima.net
 import ima.retrieval
 import pytest
+from conftest import STRANGE
 
 PASSWORD = b"secret"
 TOLD = ima.retrieval.RecipientOutcome("alice@a.example", "QUEUED", "later")
@@ -283,3 +284,31 @@ def test_what_is_no_office_is_refused_at_once(face, authority):
     tls = authority.context("b.example", protocol="imrp")
     with pytest.raises(TypeError):
         face.RetrievalServer(object(), tls, listen=["127.0.0.1:0"]).__enter__()
+
+
+@pytest.mark.parametrize("raised", STRANGE)
+def test_no_exception_of_an_account_vanishes_or_ends_its_connection(connect, keeper, shown, raised):
+    def folders():
+        raise STRANGE[raised]()
+
+    keeper[0].folders = folders
+    with shown, connect("eve") as client:
+        with pytest.raises(ima.Error):
+            client.folders()
+        assert client.status("inbox").unseen == 1
+    error = STRANGE[raised]()
+    assert isinstance(error, ima.Error) or type(error) in [type(e) for e in shown]
+
+
+def test_an_account_that_returns_something_else_is_told_what_to_return(connect, keeper, shown):
+    keeper[0].folders = keeper[0].status = lambda *_: 3
+    keeper[0].set_flags = lambda *_, **__: ["dne"]
+    with shown, connect("eve") as client:
+        for call in (client.folders, lambda: client.status("inbox"),
+                     lambda: client.set_flags("inbox", ["one"], add=["x"])):
+            with pytest.raises(ima.TemporaryError):
+                call()
+    assert [str(e) for e in shown] == [
+        "folders() must return a list of FolderInfo",
+        "status() must return a FolderStatus",
+        "set_flags() must return one of done, gone and changed for each id: an unknown word: dne"]

@@ -1,6 +1,7 @@
 """Parts of messages as binary file objects."""
 
 import io
+import operator
 from typing import Callable, Optional
 
 ReadInto = Callable[[int, memoryview], int]
@@ -24,7 +25,12 @@ class PartFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if self._read_into is None:
+            raise ValueError("I/O operation on closed file")
+        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
+            raise ValueError("an unknown whence")
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        offset = operator.index(offset)
         if base + offset < 0:
             raise ValueError("a negative position")
         self._at = base + offset

@@ -33,7 +33,7 @@ class python_users : public service::user_directory {
               const std::optional<retrieval::certificate_facts>& proof) override {
     const with_gil gil;
     if (!py::hasattr(*inner_, "admits")) return user_directory::admits(user, mailbox, proof);
-    const auto said = ask_python([&] {
+    const auto said = ask_python("admits() must return a bool", [&] {
       const py::object key = proof ? py::cast(proof->key) : py::none();
       const auto names = proof ? proof->operator_ca_names : std::vector<std::string>();
       return (*inner_).attr("admits")(user, path_out(mailbox), key, names).cast<bool>();
@@ -45,7 +45,7 @@ class python_users : public service::user_directory {
     const with_gil gil;
     if (!py::hasattr(*inner_, "change_password"))
       return user_directory::change_password(user, old_password, new_password);
-    return ask_python([&] {
+    return ask_python("change_password() takes two passwords", [&] {
       (*inner_).attr("change_password")(user, to_bytes(old_password), to_bytes(new_password));
     });
   }
@@ -53,8 +53,9 @@ class python_users : public service::user_directory {
     const with_gil gil;
     std::vector<address> out;
     if (!py::hasattr(*inner_, "addresses_of")) return out;
-    const auto known = ask_python(
-        [&] { return (*inner_).attr("addresses_of")(user).cast<std::vector<address_in>>(); });
+    const auto known = ask_python("addresses_of() must return a list of addresses", [&] {
+      return (*inner_).attr("addresses_of")(user).cast<std::vector<address_in>>();
+    });
     if (known)
       for (const address_in& one : *known) out.push_back(*one);
     return out;
@@ -86,10 +87,11 @@ class python_office : public retrieval::authenticator {
                  [&] { return py::make_tuple(user, facts.key, facts.operator_ca_names); });
   }
   std::vector<std::string_view> capabilities() const override {
-    const auto own = ask_python([&]() -> std::optional<std::vector<std::string>> {
-      if (!py::hasattr(*inner_, "capabilities")) return std::nullopt;
-      return (*inner_).attr("capabilities").cast<std::vector<std::string>>();
-    });
+    const auto own = ask_python(
+        "capabilities must be a list of str", [&]() -> std::optional<std::vector<std::string>> {
+          if (!py::hasattr(*inner_, "capabilities")) return std::nullopt;
+          return (*inner_).attr("capabilities").cast<std::vector<std::string>>();
+        });
     if (!own || !*own) return office_.capabilities();
     namespace word = retrieval::capability;
     std::vector<std::string_view> out;
@@ -110,7 +112,9 @@ class python_office : public retrieval::authenticator {
   result<std::unique_ptr<retrieval::account>> prove(std::string_view user, const char* method,
                                                     const retrieval::certificate_facts* facts,
                                                     Arguments arguments) {
-    auto who = ask_python([&]() -> proved {
+    constexpr const char* must =
+        "by_password() and by_certificate() must return a path, an account or None";
+    auto who = ask_python(must, [&]() -> proved {
       py::object said = (*inner_).attr(method)(*arguments());
       if (said.is_none()) return {};
       if (py::hasattr(said, "folders")) return {{}, account_from(std::move(said))};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -23,8 +24,18 @@ namespace py = pybind11;
 /// mailbox layer reports, which is a MailboxError besides. Holds the GIL.
 py::object exception_for(const error& e, bool mailbox = false);
 [[noreturn]] void raise(const error& e, bool mailbox = false);
-/// The error for the exception that a Python handler let escape; `rule` where it names none.
+/// The error for the exception that a Python handler let escape. Never throws: neither do the two
+/// that follow, whatever the exception's own methods do.
 error error_from(py::error_already_set& thrown);
+/// Gives an exception that nobody else hears of to sys.unraisablehook.
+void show(py::error_already_set& thrown);
+/// The same for what Python did wrong without an exception, as a TypeError.
+void show_wrong(const std::string& text);
+
+/// A str as UTF-8; what cannot be encoded is written as an escape. Of anything else its str().
+std::string utf8_of(py::handle what);
+/// The same of a member; empty where there is none.
+std::string member_text(py::handle of, const char* name);
 
 /// The value of a result, or its error as an exception.
 template <class T>
@@ -48,9 +59,27 @@ inline void sleep_if_finalizing() {
 /// Holds the GIL, on any thread.
 class with_gil {
  public:
-  with_gil() : gil_((sleep_if_finalizing(), std::in_place)) {}
+  with_gil()
+      : outer_(exchange_called(calls_python())), gil_((sleep_if_finalizing(), std::in_place)) {}
+  with_gil(const with_gil&) = delete;
+  with_gil& operator=(const with_gil&) = delete;
+  ~with_gil() { called() = outer_; }
+
+  /// Whether Python was called by a thread of the library, which waits for its end.
+  static bool called_by_library() noexcept { return called(); }
 
  private:
+  static bool& called() noexcept {
+    static thread_local bool now = false;
+    return now;
+  }
+  // A thread that Python knows is one of its own.
+  static bool calls_python() noexcept {
+    return called() || PyGILState_GetThisThreadState() == nullptr;
+  }
+  static bool exchange_called(bool now) noexcept { return std::exchange(called(), now); }
+
+  bool outer_;
   std::optional<py::gil_scoped_acquire> gil_;
 };
 
@@ -195,6 +224,9 @@ void add_net(py::module_& m);
 void add_net_clients(py::module_& m);
 void add_net_servers(py::module_& m);
 
+/// Gives every function of a module what pybind11 leaves out; after all of them were added.
+void finish_calls(py::module_& m);
+
 }  // namespace ima::python
 
 namespace pybind11::detail {
@@ -208,7 +240,6 @@ struct type_caster<ima::python::octets_in> {
       value.held = reinterpret_borrow<bytes>(from);
       return true;
     }
-    // pybind11 would quote the arguments, and a password is often among them.
     if (PyUnicode_Check(from.ptr()) != 0) throw type_error("a bytes-like object is wanted, no str");
     if (PyObject_CheckBuffer(from.ptr()) == 0) return false;
     PyObject* copy = PyBytes_FromObject(from.ptr());

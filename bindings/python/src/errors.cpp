@@ -13,6 +13,12 @@ fault fault_from(std::string_view word) {
   return fault::unknown;
 }
 
+// What a call of Python's C interface returned; nothing where it raised, which is forgotten.
+py::object or_nothing(PyObject* returned) {
+  if (returned == nullptr) PyErr_Clear();
+  return py::reinterpret_steal<py::object>(returned);
+}
+
 }  // namespace
 
 py::object exception_for(const error& e, bool mailbox) {
@@ -26,16 +32,36 @@ void raise(const error& e, bool mailbox) {
   throw py::error_already_set();
 }
 
+std::string utf8_of(py::handle what) {
+  const auto text = or_nothing(PyObject_Str(what.ptr()));
+  if (!text) return Py_TYPE(what.ptr())->tp_name;
+  const auto coded = or_nothing(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace"));
+  if (!coded) return Py_TYPE(what.ptr())->tp_name;
+  return {PyBytes_AS_STRING(coded.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(coded.ptr()))};
+}
+
+std::string member_text(py::handle of, const char* name) {
+  const auto member = or_nothing(PyObject_GetAttrString(of.ptr(), name));
+  return member ? utf8_of(member) : std::string();
+}
+
+void show(py::error_already_set& thrown) {
+  thrown.discard_as_unraisable("a handler called by libima");
+}
+
+void show_wrong(const std::string& text) {
+  PyErr_SetString(PyExc_TypeError, text.c_str());
+  PyErr_WriteUnraisable(nullptr);
+}
+
 // The rule of an error is a literal in C++, so Python's words cannot go into it.
 error error_from(py::error_already_set& thrown) {
-  if (thrown.matches(errors().attr("Error"))) {
-    const py::object& e = thrown.value();
-    return {fault_from(py::cast<std::string>(e.attr("kind"))), "handler",
-            py::cast<std::string>(e.attr("place")), py::cast<std::string>(e.attr("text"))};
-  }
-  error out{fault::temporary, "handler", "", py::cast<std::string>(py::str(thrown.value()))};
-  thrown.discard_as_unraisable("a handler called by libima");
-  return out;
+  const py::object e = thrown.value();
+  if (thrown.matches(errors().attr("Error")))
+    return {fault_from(member_text(e, "kind")), "handler", member_text(e, "place"),
+            member_text(e, "text")};
+  show(thrown);
+  return {fault::temporary, "handler", "", utf8_of(e)};
 }
 
 py::bytes to_bytes(octets view) { return py::bytes(view.data(), view.size()); }

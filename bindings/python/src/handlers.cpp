@@ -27,23 +27,33 @@ struct sink_view {
   }
 };
 
-void discard(py::error_already_set& thrown) { error_from(thrown); }
+// Calls Python where nobody hears of what it raises but sys.unraisablehook.
+template <class F>
+void call_python(F&& work) {
+  const with_gil gil;
+  try {
+    work();
+  } catch (py::error_already_set& thrown) {
+    show(thrown);
+  } catch (const std::exception& wrong) {
+    show_wrong(wrong.what());
+  }
+}
 
 class python_transaction : public delivery::transaction {
  public:
   explicit python_transaction(py::object inner) : inner_(std::move(inner)) {}
 
   delivery::header_answer judge() override {
-    const with_gil gil;
-    try {
-      return (*inner_).attr("judge")().cast<delivery::header_answer>();
-    } catch (py::error_already_set& thrown) {
-      discard(thrown);
-    } catch (const py::cast_error&) {
-      PyErr_SetString(PyExc_TypeError, "judge() must return a HeaderAnswer");
-      PyErr_WriteUnraisable((*inner_).ptr());
-    }
-    return {};  // DEFER internal
+    delivery::header_answer out;  // DEFER internal
+    call_python([&] {
+      const py::object said = (*inner_).attr("judge")();
+      if (py::isinstance<delivery::header_answer>(said))
+        out = said.cast<delivery::header_answer>();
+      else
+        show_wrong("judge() must return a HeaderAnswer");
+    });
+    return out;
   }
 
   result<void> body(const part_slice& slice) override {
@@ -58,24 +68,28 @@ class python_transaction : public delivery::transaction {
   }
 
   delivery::final_answer finish(delivery::reply_sink& sink) override {
-    const with_gil gil;
     const auto view = std::make_shared<sink_view>(sink_view{&sink});
     delivery::final_answer out;
-    try {
-      const py::object said = (*inner_).attr("finish")(view);
-      out.drop = said.equal(py::str("DROP"));
-      if (!out.drop) out.what = said.cast<delivery::verdict>();
-    } catch (py::error_already_set& thrown) {
-      discard(thrown);
-    } catch (const std::exception& wrong) {  // a cast_error or an unknown word
-      PyErr_SetString(PyExc_TypeError, wrong.what());
-      PyErr_WriteUnraisable((*inner_).ptr());
-    }
+    call_python([&] { out = conclusion((*inner_).attr("finish")(view)); });
     view->sink = nullptr;
     return out;
   }
 
  private:
+  // With the GIL.
+  static delivery::final_answer conclusion(const py::object& said) {
+    delivery::final_answer out;
+    const std::string word = py::isinstance<py::str>(said) ? utf8_of(said) : "";
+    out.drop = word == "DROP";
+    for (const auto& [known, meaning] : words<delivery::verdict>::all)
+      if (known == word) {
+        out.what = meaning;
+        return out;
+      }
+    if (!out.drop) show_wrong("finish() must return OK, FAIL, PARTIAL, DEFER or DROP");
+    return out;
+  }
+
   anywhere inner_;
 };
 
@@ -93,13 +107,11 @@ class python_handler : public delivery::handler {
 
   std::unique_ptr<delivery::transaction> open(const header_block& header,
                                               const delivery::peer_info& peer) override {
-    const with_gil gil;
-    try {
-      return std::make_unique<python_transaction>((*inner_).attr("open")(header, peer));
-    } catch (py::error_already_set& thrown) {
-      discard(thrown);
-      return std::make_unique<failed_transaction>();
-    }
+    std::unique_ptr<delivery::transaction> out;
+    call_python(
+        [&] { out = std::make_unique<python_transaction>((*inner_).attr("open")(header, peer)); });
+    if (!out) out = std::make_unique<failed_transaction>();
+    return out;
   }
 
  private:
@@ -112,14 +124,12 @@ class python_log : public log_sink {
 
   void write(const log_event& event) override {
     static constexpr const char* levels[] = {"debug", "info", "warning", "error"};
-    const with_gil gil;
-    try {
+    call_python([&] {
       py::dict fields;
-      for (const auto& [key, value] : event.fields) fields[py::cast(key)] = printable(value);
+      for (const auto& [key, value] : event.fields)
+        fields[py::cast(key)] = to_text(printable(value));
       (*function_)(levels[static_cast<std::size_t>(event.level)], event.name, fields);
-    } catch (py::error_already_set& thrown) {
-      discard(thrown);
-    }
+    });
   }
 
  private:
@@ -143,12 +153,13 @@ class open_transaction {
     return without_gil([&] { return inner_->judge(); });
   }
   void body(const part_event& piece) {
-    const octets_in held = piece.data.cast<octets_in>();
+    const auto held = piece.data.cast<octets_in>();
     take(without_gil([&] { return write(held.view()); }));
   }
   py::str finish(const py::object& sink) {
     python_sink out(sink);
     const auto answer = without_gil([&] { return inner_->finish(out); });
+    if (out.thrown) throw py::error_already_set(*out.thrown);
     return answer.drop ? py::str("DROP") : py::str(py::cast(answer.what));
   }
 
@@ -156,14 +167,23 @@ class open_transaction {
   struct python_sink : delivery::reply_sink {
     explicit python_sink(const py::object& s) : sink(s) {}
     void result(const delivery::recipient_result& r) override {
-      const with_gil gil;
-      sink.attr("result")(r);
+      give([&] { sink.attr("result")(r); });
     }
     void note(std::string_view text) override {
+      give([&] { sink.attr("note")(to_text(text)); });
+    }
+    // The first exception is raised when the library has finished.
+    template <class F>
+    void give(F&& work) {
       const with_gil gil;
-      sink.attr("note")(text);
+      try {
+        work();
+      } catch (py::error_already_set& raised) {
+        if (!thrown) thrown.emplace(std::move(raised));
+      }
     }
     const py::object& sink;
+    std::optional<py::error_already_set> thrown;
   };
 
   result<void> write(octets piece) {
@@ -184,7 +204,9 @@ class open_transaction {
 handler_in::handler_in(const py::object& given) {
   if (py::isinstance<delivery::handler>(given))
     handler_ = given.cast<std::shared_ptr<delivery::handler>>();
-  else if (py::hasattr(given, "open"))
+  else if (py::isinstance<py::type>(given))
+    throw py::type_error("a handler is wanted, not its class");
+  else if (is_python_ = py::hasattr(given, "open"); is_python_)
     handler_ = std::make_shared<python_handler>(given);
   else
     throw py::type_error("a handler has a method open(header, peer)");

@@ -15,8 +15,11 @@ class handler_in {
  public:
   explicit handler_in(const py::object& given);
   delivery::handler& operator*() const noexcept { return *handler_; }
+  /// Whether it keeps the Python object.
+  bool is_python() const noexcept { return is_python_; }
 
  private:
+  bool is_python_ = false;
   std::shared_ptr<delivery::handler> handler_;
 };
 

@@ -30,8 +30,10 @@ PYBIND11_MODULE(_ima, m) {
   m.attr("__version__") = IMA_VERSION;
   m.def(
       "_message",
-      [](std::string_view rule, std::string place, std::string text) {
-        return ima::error{ima::fault::temporary, rule, std::move(place), std::move(text)}.message();
+      [](const py::str& rule, const py::str& place, const py::str& text) {
+        const std::string held = utf8_of(rule);
+        return to_text(
+            ima::error{ima::fault::temporary, held, utf8_of(place), utf8_of(text)}.message());
       },
       py::arg("rule"), py::arg("place"), py::arg("text"), "What an exception says.");
   add_addresses(m);

@@ -43,7 +43,7 @@ class file_part : public part_source {
 
   std::uint64_t size() const noexcept override { return size_; }
   result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override {
-    return ask_python([&] {
+    return ask_python("a part's file must have seek() and read(), which returns octets", [&] {
       (*file_).attr("seek")(offset);
       const auto got = (*file_).attr("read")(into.size()).cast<octets_in>();
       const std::size_t count = std::min(got.view().size(), into.size());
@@ -63,7 +63,8 @@ class python_sink : public message_sink {
 
   result<void> write(const part_slice& slice) override { return write_slice(inner_, slice); }
   result<std::string> commit() override {
-    return ask_python([&] { return (*inner_).attr("commit")().cast<std::string>(); });
+    return ask_python("commit() must return the id, a str",
+                      [&] { return (*inner_).attr("commit")().cast<std::string>(); });
   }
 
  private:
@@ -77,42 +78,44 @@ class python_account : public account {
   // Who raises here is not let on.
   bool may_go_on() override {
     if (!has("may_go_on")) return true;
-    const auto said = get<bool>("may_go_on");
+    const auto said = get<bool>("may_go_on() must return a bool", "may_go_on");
     return said && *said;
   }
 
   result<std::vector<folder_info>> folders() override {
-    return get<std::vector<folder_info>>("folders");
+    return get<std::vector<folder_info>>("folders() must return a list of FolderInfo", "folders");
   }
   result<folder_status> status(std::string_view folder) override {
-    return get<folder_status>("status", folder);
+    return get<folder_status>("status() must return a FolderStatus", "status", folder);
   }
   result<change_page> changes(std::string_view folder, std::string_view token,
                               std::uint64_t page) override {
-    return get<change_page>("changes", folder, token, page);
+    return get<change_page>("changes() must return a ChangePage", "changes", folder, token, page);
   }
   result<std::optional<stored_header>> header(std::string_view folder,
                                               std::string_view id) override {
-    return ask_python([&]() -> std::optional<stored_header> {
-      const py::object found = (*inner_).attr("header")(folder, id);
-      if (found.is_none()) return std::nullopt;
-      const auto [block, record] = found.cast<std::pair<octets_in, octets_in>>();
-      return stored_header{std::string(block.view()), std::string(record.view())};
-    });
+    return ask_python("header() must return two bytes-like objects, or None",
+                      [&]() -> std::optional<stored_header> {
+                        const py::object found = (*inner_).attr("header")(folder, id);
+                        if (found.is_none()) return std::nullopt;
+                        const auto [block, record] = found.cast<std::pair<octets_in, octets_in>>();
+                        return stored_header{std::string(block.view()), std::string(record.view())};
+                      });
   }
   result<std::unique_ptr<part_source>> open_part(std::string_view folder, std::string_view id,
                                                  std::uint64_t part) override {
-    return ask_python([&]() -> std::unique_ptr<part_source> {
-      const py::object found = (*inner_).attr("open_part")(folder, id, part);
-      if (PyObject_CheckBuffer(found.ptr()) != 0)
-        return std::make_unique<octets_part>(found.cast<octets_in>());
-      return std::make_unique<file_part>(found);
-    });
+    return ask_python("open_part() must return octets or a binary file",
+                      [&]() -> std::unique_ptr<part_source> {
+                        const py::object found = (*inner_).attr("open_part")(folder, id, part);
+                        if (PyObject_CheckBuffer(found.ptr()) != 0)
+                          return std::make_unique<octets_part>(found.cast<octets_in>());
+                        return std::make_unique<file_part>(found);
+                      });
   }
 
   result<outcomes> flag(std::string_view folder, std::span<const std::string> which,
                         const flag_change& what) override {
-    return ask_python([&] {
+    return ask_python("set_flags() must return one of done, gone and changed for each id", [&] {
       return (*inner_)
           .attr("set_flags")(folder, listed(which), "add"_a = what.add, "remove"_a = what.remove,
                              "only_if_seq"_a = what.only_if_seq)
@@ -120,15 +123,17 @@ class python_account : public account {
     });
   }
   result<outcomes> remove(std::string_view folder, std::span<const std::string> which) override {
-    return get<outcomes>("remove", folder, listed(which));
+    return get<outcomes>("remove() must return one of done and gone for each id", "remove", folder,
+                         listed(which));
   }
   result<outcomes> move(std::string_view folder, std::string_view target,
                         std::span<const std::string> which) override {
-    return get<outcomes>("move", folder, target, listed(which));
+    return get<outcomes>("move() must return one of done and gone for each id", "move", folder,
+                         target, listed(which));
   }
   result<ids> copy(std::string_view folder, std::string_view target,
                    std::span<const std::string> which) override {
-    return get<ids>("copy", folder, target, listed(which));
+    return get<ids>("copy() must return a list of ids", "copy", folder, target, listed(which));
   }
 
   result<void> create_folder(std::string_view folder, std::string_view role) override {
@@ -146,19 +151,22 @@ class python_account : public account {
   result<std::unique_ptr<message_sink>> append(const append_target& what,
                                                const header_block& block) override {
     if (!has("append")) return account::append(what, block);
-    return ask_python([&]() -> std::unique_ptr<message_sink> {
-      return std::make_unique<python_sink>((*inner_).attr("append")(
-          what.folder, block, "flags"_a = what.flags, "arrived"_a = what.arrived));
-    });
+    return ask_python(
+        "append() must return an object with write() and commit()",
+        [&]() -> std::unique_ptr<message_sink> {
+          return std::make_unique<python_sink>((*inner_).attr("append")(
+              what.folder, block, "flags"_a = what.flags, "arrived"_a = what.arrived));
+        });
   }
   result<search_page> search(std::string_view folder, std::string_view cursor, std::uint64_t page,
                              const search_query& query) override {
     if (!has("search")) return account::search(folder, cursor, page, query);
-    return get<search_page>("search", folder, query, cursor, page);
+    return get<search_page>("search() must return a SearchPage", "search", folder, query, cursor,
+                            page);
   }
   result<quota_status> quota() override {
     if (!has("quota")) return account::quota();
-    return get<quota_status>("quota");
+    return get<quota_status>("quota() must return a QuotaStatus", "quota");
   }
   result<std::unique_ptr<submission>> send(const send_options& options,
                                            const header_block& header) override {
@@ -167,7 +175,7 @@ class python_account : public account {
   }
   result<std::vector<queued_message>> queue() override {
     if (!has("queue")) return account::queue();
-    return get<std::vector<queued_message>>("queue");
+    return get<std::vector<queued_message>>("queue() must return a list of QueuedMessage", "queue");
   }
   result<std::unique_ptr<subscription>> watch(std::span<const watched_folder> folders,
                                               tell_change tell,
@@ -177,18 +185,19 @@ class python_account : public account {
   }
   result<void> change_password(octets old_password, octets new_password) override {
     if (!has("change_password")) return account::change_password(old_password, new_password);
-    return ask_python(
-        [&] { (*inner_).attr("change_password")(to_bytes(old_password), to_bytes(new_password)); });
+    return ask_python("change_password() takes two passwords", [&] {
+      (*inner_).attr("change_password")(to_bytes(old_password), to_bytes(new_password));
+    });
   }
 
  private:
   template <class T, class... Args>
-  result<T> get(const char* method, const Args&... args) {
-    return ask_python([&] { return (*inner_).attr(method)(args...).template cast<T>(); });
+  result<T> get(const char* must, const char* method, const Args&... args) {
+    return ask_python(must, [&] { return (*inner_).attr(method)(args...).template cast<T>(); });
   }
   template <class... Args>
   result<void> run(const char* method, const Args&... args) {
-    return ask_python([&] { (*inner_).attr(method)(args...); });
+    return ask_python(method, [&] { (*inner_).attr(method)(args...); });
   }
   bool has(const char* method) const {
     const with_gil gil;
@@ -202,9 +211,9 @@ class python_account : public account {
 
 error refusal_from(py::error_already_set& thrown) {
   if (thrown.matches(py::module_::import("ima.errors").attr("Error"))) {
-    const py::object& e = thrown.value();
-    if (const auto word = reason_from(py::cast<std::string>(e.attr("rule"))))
-      return refusal(*word, py::cast<std::string>(e.attr("text")));
+    const py::object e = thrown.value();
+    if (const auto word = reason_from(member_text(e, "rule")))
+      return refusal(*word, member_text(e, "text"));
   }
   return error_from(thrown);
 }

@@ -16,9 +16,10 @@ namespace ima::python {
 /// docs/retrieval.md section 7 reaches the user as that word.
 error refusal_from(py::error_already_set& thrown);
 
-/// Runs a piece of a back end that is written in Python, with the GIL.
+/// Runs a piece of a back end that is written in Python, with the GIL. `must` says what is to be
+/// returned.
 template <class F>
-auto ask_python(F&& work) -> result<decltype(work())> {
+auto ask_python(const char* must, F&& work) -> result<decltype(work())> {
   const with_gil gil;
   try {
     if constexpr (std::is_void_v<decltype(work())>) {
@@ -29,9 +30,11 @@ auto ask_python(F&& work) -> result<decltype(work())> {
     }
   } catch (py::error_already_set& thrown) {
     return refusal_from(thrown);
-  } catch (const std::exception& wrong) {  // a cast_error or an unknown word
-    PyErr_SetString(PyExc_TypeError, wrong.what());
-    PyErr_WriteUnraisable(nullptr);
+  } catch (const py::cast_error&) {
+    show_wrong(must);
+    return error{fault::temporary, "handler", "", "a back end returned something else"};
+  } catch (const std::exception& wrong) {  // an unknown word
+    show_wrong(std::string(must) + ": " + wrong.what());
     return error{fault::temporary, "handler", "", "a back end returned something else"};
   }
 }

@@ -63,7 +63,7 @@ class python_submission : public submission {
   result<send_end> finish(const tell_outcome& outcome, const tell_note& note) override {
     const auto outcomes = std::make_shared<outcome_callback>(outcome);
     const auto notes = std::make_shared<note_callback>(note);
-    auto end = ask_python([&] {
+    auto end = ask_python("finish() must return a SendEnd", [&] {
       return (*inner_)
           .attr("finish")(
               py::cpp_function([outcomes](const recipient_outcome& o) { (*outcomes)(o); }),
@@ -89,7 +89,7 @@ class python_watch : public subscription {
   ~python_watch() override {
     changed_->end();
     over_->end();
-    (void)ask_python([&] {  // sys.unraisablehook shows what it raises
+    (void)ask_python("close() of a watch", [&] {  // sys.unraisablehook shows what it raises
       const py::object watch = std::move(watch_);
       if (py::hasattr(watch, "close")) watch.attr("close")();
     });
@@ -113,7 +113,7 @@ class python_watch : public subscription {
 }  // namespace
 
 result<void> write_slice(const anywhere& to, const part_slice& slice) {
-  return ask_python([&] {
+  return ask_python("write() of a sink", [&] {
     (*to).attr("write")(
         part_event{slice.part(), py::memoryview(to_bytes(slice.bytes())), slice.last()});
   });
@@ -123,11 +123,13 @@ result<std::unique_ptr<submission>> submission_from(const anywhere& account,
                                                     const send_options& options,
                                                     const header_block& header) {
   using namespace py::literals;
-  return ask_python([&]() -> std::unique_ptr<submission> {
-    return std::make_unique<python_submission>((*account).attr("send")(
-        header, "save"_a = options.save, "answered"_a = references_of(options.answered),
-        "forwarded"_a = references_of(options.forwarded), "parts"_a = parts_of(options)));
-  });
+  return ask_python(
+      "send() must return an object with write() and finish(), or a Submitted",
+      [&]() -> std::unique_ptr<submission> {
+        return std::make_unique<python_submission>((*account).attr("send")(
+            header, "save"_a = options.save, "answered"_a = references_of(options.answered),
+            "forwarded"_a = references_of(options.forwarded), "parts"_a = parts_of(options)));
+      });
 }
 
 result<std::unique_ptr<subscription>> subscription_from(const anywhere& account,
@@ -137,7 +139,7 @@ result<std::unique_ptr<subscription>> subscription_from(const anywhere& account,
   watched from;
   for (const watched_folder& one : folders) from.emplace(one.folder, one.token);
   auto made = std::make_unique<python_watch>(std::move(tell), std::move(over));
-  if (auto good = ask_python([&] { made->begin(*account, from); }); !good)
+  if (auto good = ask_python("watch() of an account", [&] { made->begin(*account, from); }); !good)
     return std::move(good).error();
   return std::unique_ptr<subscription>(std::move(made));
 }

@@ -11,7 +11,7 @@ from .. import delivery as imdp
 from .. import tls as identity
 from ..errors import Error, LocalProtocolError
 from ._stream import Deadline, Stream, allowed, split_endpoint
-from ._threads import Log, call_and_await, require
+from ._threads import Log, Shown, call_and_await, require, show, text_of, write_log
 
 _DEFAULT_PORT = 20025
 _VERDICTS = ("OK", "FAIL", "PARTIAL", "DEFER", "DROP")
@@ -36,6 +36,8 @@ class DeliveryServer:
         log: Optional[Log] = None,
     ) -> None:
         """Listens once it is started."""
+        if isinstance(handler, type):
+            raise TypeError("a handler is wanted, not its class")
         if not hasattr(handler, "open"):
             raise TypeError("a handler has a method open(header, peer)")
         self._handler = handler
@@ -128,8 +130,7 @@ class DeliveryServer:
             stream.abort()
 
     def _write_log(self, level: str, name: str, fields: Dict[str, str]) -> None:
-        if self._log is not None:
-            self._log(level, name, fields)
+        write_log(self._log, level, name, fields)
 
 
 class _Connection:
@@ -275,7 +276,7 @@ class _Connection:
             answer = await _call(self._transaction.judge)
             require(isinstance(answer, imdp.HeaderAnswer), "judge() must return a HeaderAnswer")
         except Error as error:
-            self._report(error)
+            self._report_unheard(error)
             return imdp.HeaderAnswer("defer")
         return answer  # type: ignore[no-any-return]
 
@@ -288,16 +289,17 @@ class _Connection:
         except Error as error:
             self._report(error)
             self._transaction = None
-            self._session.abandon(str(error), error.kind in ("peer", "refused", "caller"))
+            self._session.abandon(text_of(error), error.kind in ("peer", "refused", "caller"))
         self._deadline.put_off(loop.time() - began)  # the handler's time is not the sender's
 
     async def _conclude(self) -> bool:
         sink = _Sink(self._session, self._stream, self._limits)
         try:
             verdict = await _call(self._transaction.finish, sink)
-            require(verdict in _VERDICTS, f"finish() returned {verdict!r}, which is no verdict")
+            good = isinstance(verdict, str) and verdict in _VERDICTS
+            require(good, "finish() must return OK, FAIL, PARTIAL, DEFER or DROP")
         except Error as error:
-            self._report(error)
+            self._report_unheard(error)
             verdict = "DEFER"
         self._transaction = None
         sink.close()
@@ -318,7 +320,13 @@ class _Connection:
             self.stop()
 
     def _report(self, error: Error) -> None:
-        self._log("error", "handler-failed", {"text": str(error)})
+        self._log("error", "handler-failed", {"text": text_of(error)})
+
+    def _report_unheard(self, error: Error) -> None:
+        """Of an Error that the sender is not told of."""
+        if not isinstance(error, Shown):
+            show(error)
+        self._report(error)
 
 
 class _Sink:

@@ -16,7 +16,7 @@ from ..errors import (
 from ..net import HostReport, SendReport
 from ..tls import Context
 from ._stream import Deadline, Stream, allowed
-from ._threads import Log
+from ._threads import Log, write_log
 
 _PIECE_SIZE = 256 * 1024
 
@@ -263,8 +263,7 @@ class _HostDelivery:
             self._stream.write(self._session.take_output())
 
     def _trace(self, name: str, text: str) -> None:
-        if self._log is not None:
-            self._log("debug", name, {"host": self.host, "text": text})
+        write_log(self._log, "debug", name, {"host": self.host, "text": text})
 
 
 def _sum_up(

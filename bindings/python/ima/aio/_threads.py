@@ -95,25 +95,46 @@ class OnLoop:
 
 async def call_and_await(method: Callable[..., Any], *arguments: object, **named: object) -> Any:
     """Calls what the program wrote, and awaits what it returns where that is awaitable. An exception
-    that is no Error is shown by the loop's exception handler, and is a temporary fault."""
+    that is no Error is shown, and is a temporary fault."""
     try:
         answer = method(*arguments, **named)
         return await answer if inspect.isawaitable(answer) else answer
     except Error:
         raise
     except Exception as error:
-        _show(error)
-        raise TemporaryError(str(error), rule="handler") from error
+        show(error)
+        raise Shown(text_of(error), rule="handler") from error
 
 
 def require(good: bool, text: str) -> None:
     """The same, for what the program wrote returned."""
     if not good:
-        _show(TypeError(text))
-        raise TemporaryError(text, rule="handler")
+        show(TypeError(text))
+        raise Shown(text, rule="handler")
 
 
-def _show(error: Exception) -> None:
+class Shown(TemporaryError):
+    """What the loop's exception handler has been told."""
+
+
+def text_of(error: BaseException) -> str:
+    """What it says, whatever its class does."""
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__
+
+
+def write_log(log: Optional[Log], level: str, name: str, fields: Dict[str, str]) -> None:
+    """Calls a log on the loop; what it raises is shown."""
+    try:
+        if log is not None:
+            log(level, name, fields)
+    except Exception as error:
+        show(error)
+
+
+def show(error: Exception) -> None:
     """Gives what a handler did wrong to the loop's exception handler."""
     context = {"message": "a handler called by libima failed", "exception": error}
     asyncio.get_running_loop().call_exception_handler(context)
