@@ -12,7 +12,7 @@ import ima.mailbox
 import ima.net
 import ima.service
 import pytest
-from conftest import STRANGE
+from conftest import STRANGE, Shown
 
 LISTEN = ["127.0.0.1:0"]
 
@@ -480,3 +480,29 @@ def test_a_server_has_a_sensible_number_of_threads(authority, workers):
         ima.net.RetrievalServer(
             ima.service.Accounts(), authority.context("b.example", protocol="imrp"),
             listen=LISTEN, workers=workers)
+
+
+@pytest.mark.parametrize("how", ["wait", "leave", "forget"])
+def test_a_handler_that_waits_for_its_own_server_does_not_hang(authority, how):
+    class Ending(Raising):
+        def finish(self, sink):
+            if how == "forget":
+                self.server = None
+                return "OK"
+            self.server.stop()
+            self.server.wait() if how == "wait" else self.server.__exit__(None, None, None)
+            return "FAIL"
+
+    handler = Ending("")
+    handler.server = ima.net.DeliveryServer(
+        handler, authority.context("b.example"), listen=LISTEN)
+    handler.server.start()
+    hosts = {"b.example": handler.server.addresses[0]}
+    shown = Shown()
+    with shown:
+        report = ima.net.send_message(
+            message(size=10), authority.context("a.example"), hosts=hosts)
+    assert report.outcome == ("delivered" if how == "forget" else "deferred")
+    assert how == "forget" or [e.rule for e in shown] == ["in-use"]
+    if handler.server is not None:
+        handler.server.wait()

@@ -85,7 +85,24 @@ def test_a_forked_child_ends_by_itself_and_leaves_the_parent_whole(tmp_path):
     print('end')
     """
     done = run(tmp_path, forked)
-    assert (done.returncode, done.stdout) == (0, "forked\n0\nend\n"), done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (0, "forked\n0\nend\n", "")
+
+
+def test_a_forked_child_leaves_the_with_block_of_its_parents_server(tmp_path):
+    forked = """
+    tls = authority.context("b.example")
+    handler = ima.service.LocalHandler(ima.service.RoutingTable())
+    with ima.net.DeliveryServer(handler, tls, listen=["127.0.0.1:0"]) as server:
+        child = os.fork()
+        if child != 0:
+            print(os.waitpid(child, 0)[1], flush=True)
+    if child == 0:
+        os._exit(0)
+    office.stop(); office.wait()
+    print('end')
+    """
+    done = run(tmp_path, forked)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\nend\n", "")
 
 
 def test_an_interrupt_stops_a_server_that_runs(tmp_path):

@@ -1,10 +1,14 @@
 """Memory stays where it is while messages and sessions come and go; a million in the long run."""
 
+import gc
 import os
 
 import ima
 import ima.delivery
+import ima.net
+import ima.service
 import ima.tls
+import pytest
 
 MANY = 1_000_000 if os.environ.get("IMA_FULL") == "true" else 20_000
 
@@ -59,3 +63,43 @@ def test_sessions_leave_nothing_behind():
         assert isinstance(server.next_event(), ima.delivery.MessageOffered)
 
     assert growth(work, MANY // 10) < 1 << 20
+
+
+class Knowing:
+    """A handler, a log, and what proves users, who knows his server."""
+
+    def open(self, header, peer):
+        raise NotImplementedError
+
+    by_password = by_certificate = log = open
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize("ran", ["never", "stopped", "waited for"])
+def test_a_server_that_its_own_handler_knows_is_collected(authority, ran):
+    tls, office_tls = (authority.context("b.example", protocol=p) for p in ("imdp", "imrp"))
+
+    def work():
+        knowing = Knowing()
+        knowing.servers = [
+            ima.net.DeliveryServer(knowing, tls, listen=["127.0.0.1:0"], log=knowing.log),
+            ima.net.RetrievalServer(knowing, office_tls, listen=["127.0.0.1:0"])]
+        for server in knowing.servers:
+            if ran != "never":
+                server.start()
+                server.stop()
+            if ran == "waited for":
+                server.wait()
+        return knowing.servers if ran == "stopped" else []
+
+    gc.collect()
+    before = descriptors()
+    for _ in range(5):
+        for server in work():
+            server.wait()
+        server = None
+        gc.collect()
+    assert descriptors() == before

@@ -20,6 +20,7 @@ using service::retry_policy;
 struct runner_backing {
   std::shared_ptr<shared_queue> queue;
   std::unique_ptr<log_sink> log;
+  std::vector<PyObject*> refers_to;  // kept by the others
 };
 using runner = embedded<net::queue_runner, runner_backing>;
 
@@ -28,7 +29,8 @@ std::unique_ptr<runner> make_runner(const std::shared_ptr<shared_queue>& queue,
                                     std::vector<std::string> dns_servers, const limits& bounds,
                                     const retry_policy& retry, std::chrono::milliseconds scan,
                                     const py::object& log) {
-  auto backing = std::make_shared<runner_backing>(runner_backing{queue, log_from(log)});
+  auto backing =
+      std::make_unique<runner_backing>(runner_backing{queue, log_from(log), {log.ptr()}});
   net::queue_runner_options options;
   options.hosts.insert(where.begin(), where.end());
   options.dns.servers = std::move(dns_servers);
@@ -65,7 +67,7 @@ void add_queue_runner(py::module_& m) {
         "log"_a = py::none(),
         "Sends a message as send_message() does, but by way of a queue: what is refused for "
         "good is sent nowhere, what cannot be delivered now waits for a QueueRunner.");
-  py::class_<runner> c(m, "QueueRunner", R"(Delivers what is due in a queue.
+  py::class_<runner> c(m, "QueueRunner", collected<runner>(), R"(Delivers what is due in a queue.
 
 Any number of runners may share a queue. ``run_once()`` tries what is due and returns; a ``with``
 statement, start() or run() keep at it.

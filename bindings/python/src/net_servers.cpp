@@ -8,6 +8,7 @@
 #include <ima/net/delivery_server.hpp>
 #include <ima/net/retrieval_server.hpp>
 #include <ima/net/submission.hpp>
+#include <ima/service/accounts.hpp>
 #include <ima/service/post_office.hpp>
 
 #include <pybind11/stl.h>
@@ -23,6 +24,7 @@ using listen = std::vector<std::string>;
 struct delivery_backing {
   handler_in handler;
   std::unique_ptr<log_sink> log;
+  std::vector<PyObject*> refers_to;  // kept by the others
 };
 using delivery_server = embedded<net::delivery_server, delivery_backing>;
 
@@ -32,8 +34,9 @@ std::unique_ptr<delivery_server> make_delivery_server(const py::object& handler,
                                                       std::size_t connections,
                                                       std::size_t connections_per_peer,
                                                       const py::object& log) {
-  auto backing =
-      std::make_shared<delivery_backing>(delivery_backing{handler_in(handler), log_from(log)});
+  auto backing = std::make_unique<delivery_backing>(
+      delivery_backing{handler_in(handler), log_from(log), {log.ptr()}});
+  if (backing->handler.is_python()) backing->refers_to.push_back(handler.ptr());
   net::delivery_server_options options;
   options.listen = std::move(addresses);
   options.bounds = bounds;
@@ -63,7 +66,8 @@ struct shared_submitter {
 struct retrieval_backing {
   std::shared_ptr<shared_submitter> sender;
   std::unique_ptr<log_sink> log;
-  std::unique_ptr<retrieval::authenticator> office;  // goes first
+  std::unique_ptr<retrieval::authenticator> office;
+  std::vector<PyObject*> refers_to;  // kept by the others
 };
 using retrieval_server = embedded<net::retrieval_server, retrieval_backing>;
 
@@ -76,8 +80,9 @@ std::unique_ptr<retrieval_server> make_retrieval_server(
   of_office.queue = sender && sender->queue;
   of_office.indexes = std::move(indexes.held);
   of_office.bounds = bounds;
-  auto backing = std::make_shared<retrieval_backing>(
-      retrieval_backing{std::move(sender), log_from(log), office_from(users, of_office)});
+  auto backing = std::make_unique<retrieval_backing>(retrieval_backing{
+      std::move(sender), log_from(log), office_from(users, of_office), {log.ptr()}});
+  if (!py::isinstance<service::accounts>(users)) backing->refers_to.push_back(users.ptr());
   net::retrieval_server_options options;
   options.listen = std::move(addresses);
   options.bounds = bounds;
@@ -96,7 +101,8 @@ void stop_all() {
 }  // namespace
 
 void add_net_servers(py::module_& m) {
-  py::class_<delivery_server> incoming(m, "DeliveryServer", R"(Receives mail from other servers.
+  py::class_<delivery_server> incoming(m, "DeliveryServer", collected<delivery_server>(),
+                                       R"(Receives mail from other servers.
 
 ``handler`` is an ima.delivery.Handler, or any object with ``open(header, peer)`` that returns an
 object with ``judge()``, ``body(piece)`` and ``finish(sink)``. They are called on worker threads; an
@@ -128,7 +134,8 @@ message is sent to all or to nobody.
       .def(
           "use", [](shared_submitter& s, const tls::context& tls) { s.inner.use(tls); }, "tls"_a,
           "Messages that are sent from now on use ``tls``.");
-  py::class_<retrieval_server> office(m, "RetrievalServer", R"(A post office over mailboxes on disk.
+  py::class_<retrieval_server> office(m, "RetrievalServer", collected<retrieval_server>(),
+                                      R"(A post office over mailboxes on disk.
 
 ``users`` is an ima.service.Accounts, of which it takes a copy, or any object with ``by_password(user,
 password)`` and ``by_certificate(user, key, names)`` that return the path of the user's mailbox, an
