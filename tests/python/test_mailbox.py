@@ -39,6 +39,24 @@ def test_a_folder_of_many_pages_is_iterated_whole(mailbox, bob):
     assert len({e.id for e in mailbox.entries()}) == 520
 
 
+def test_threads_that_share_an_iterator_get_each_entry_once(mailbox, bob):
+    for number in range(40):
+        deliver(message(str(number)), [Target(bob)])
+    mailbox.take_in()
+
+    def work(entries, found):
+        found += [entry.id for entry in entries]
+
+    for _ in range(100):
+        entries, found = mailbox.entries(), []
+        threads = [threading.Thread(target=work, args=[entries, found]) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert len(found) == len(set(found)) == 40
+
+
 def test_one_target_that_fails_does_not_keep_the_others(bob, tmp_path):
     good, bad = deliver(message(), [Target(bob), Target(str(tmp_path / "none"))])
     assert good.problem is None

@@ -8,6 +8,8 @@
 
 #include <pybind11/stl.h>
 
+#include <mutex>
+
 namespace pybind11::detail {
 
 template <>
@@ -30,12 +32,15 @@ using namespace py::literals;
 using ids = std::vector<std::string>;
 
 // The entries of a folder, page by page, so that memory does not know the size of the folder.
+// Threads may share it: each entry is given once.
 class entry_iterator {
  public:
   entry_iterator(std::shared_ptr<shared_mailbox> box, std::string folder)
       : box_(std::move(box)), folder_(std::move(folder)) {}
 
   mailbox::entry next() {
+    // Who holds the mutex may be waiting for the GIL.
+    const auto alone = without_gil([&] { return std::unique_lock(mutex_); });
     while (at_ == page_.entries.size()) {
       if (!page_.more) throw py::stop_iteration();
       page_ = box_->call([&](auto& m) { return m.changes(folder_, page_.token, 500); });
@@ -47,6 +52,7 @@ class entry_iterator {
  private:
   std::shared_ptr<shared_mailbox> box_;
   std::string folder_;
+  std::mutex mutex_;  // guards what follows
   mailbox::change_page page_{{}, "0", true};
   std::size_t at_ = 0;
 };
@@ -159,7 +165,7 @@ void add_reading(shared_mailbox_class& c) {
       .def(
           "entries",
           [](std::shared_ptr<shared_mailbox> b, std::string folder) {
-            return entry_iterator(std::move(b), std::move(folder));
+            return std::make_unique<entry_iterator>(std::move(b), std::move(folder));
           },
           "folder"_a = "inbox", "Iterates over a folder in constant memory.")
       .def(
