@@ -1,15 +1,23 @@
 """The stubs say what the module has, and the package is typed without a gap."""
 
 import ast
+import importlib
 import inspect
 import os
 import pathlib
+import pydoc
 import subprocess
 import sys
+import traceback
 
 import ima
 import ima.aio
+import ima.delivery
+import ima.mailbox
 import ima.net
+import ima.retrieval
+import ima.service
+import ima.tls
 import pytest
 
 pytest.importorskip("mypy")
@@ -87,3 +95,70 @@ def test_both_faces_take_the_same_arguments(name):
     except ValueError:  # of a class that both share
         return
     assert names ^ CALLS[name] == NOT_ALIKE.get(name, set())
+
+
+def stubs():
+    for path in sorted((STUBS / "ima/_ima").glob("*.pyi")):
+        module = importlib.import_module(
+            "ima._ima" if path.stem == "__init__" else f"ima._ima.{path.stem}")
+        for name, names in in_stub(ast.parse(path.read_text()).body):
+            if not name[-1].startswith("_") or name[-1] == "__init__":
+                yield module, name, names
+
+
+def found_in(module, name):
+    for step in name:
+        module = getattr(module, step)
+    return module
+
+
+@pytest.mark.parametrize("module, name, names", stubs(), ids=lambda v: ".".join(v) if isinstance(v, tuple) else "")
+def test_inspect_and_help_name_every_argument(module, name, names):
+    found = found_in(module, name[:-1] if name[-1] == "__init__" else name)
+    if isinstance(found, property):
+        return
+    shown = inspect.signature(found).parameters
+    if found is ima.Limits:  # members, each with its own docstring
+        assert all(isinstance(getattr(found, n), property) for n in names)
+        return
+    assert set(shown) - {"self"} == names
+    assert all(n in pydoc.render_doc(found) for n in names)
+
+
+CLASSES = [
+    value for module in (ima, ima.delivery, ima.mailbox, ima.net, ima.retrieval, ima.service, ima.tls)
+    for value in vars(module).values()
+    if inspect.isclass(value) and type(value).__name__ == "pybind11_type"]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_an_object_that_was_never_made_is_refused(kind):
+    hollow = kind.__new__(kind)
+    for name, value in vars(kind).items():
+        if isinstance(value, property):
+            with pytest.raises(TypeError, match="has not been called"):
+                getattr(hollow, name)
+        elif name in ("__eq__", "__repr__", "__str__", "__bytes__", "__len__", "__iter__"):
+            with pytest.raises(TypeError, match="has not been called"):
+                value(hollow, *(["x"] if name == "__eq__" else []))
+
+
+SECRET = b"correct horse"
+WRONG_CALLS = {
+    "no user": lambda s: s.authenticate(None, SECRET),
+    "a user who is no text": lambda s: s.authenticate("b\udcff", SECRET),
+    "another argument": lambda s: s.authenticate("bob", SECRET, tiemout=5),
+    "one too many": lambda s: s.authenticate("bob", SECRET, 5),
+    "a password that is text": lambda s: s.authenticate("bob", SECRET.decode()),
+    "no new password": lambda s: s.change_password(SECRET, None),
+    "a hash that is none": lambda s: ima.service.Accounts().add(
+        "bob", mailbox="/", password=SECRET),
+    "a cost that is none": lambda s: ima.service.PasswordHash.make(SECRET, n="1"),
+}
+
+
+@pytest.mark.parametrize("call", WRONG_CALLS)
+def test_no_wrong_call_shows_a_password(call):
+    with pytest.raises(TypeError) as caught:
+        WRONG_CALLS[call](ima.retrieval.ClientSession("b.example"))
+    assert "correct horse" not in "".join(traceback.format_exception_only(caught.value))

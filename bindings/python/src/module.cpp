@@ -24,8 +24,6 @@ void add_submodule(py::module_& m, const char* name, const char* doc, adder add)
 
 PYBIND11_MODULE(_ima, m) {
   using namespace ima::python;
-  py::options style;
-  style.disable_function_signatures();
   m.doc() = "libima for Python; import the package ima instead.";
   m.attr("__version__") = IMA_VERSION;
   m.def(
@@ -51,4 +49,5 @@ PYBIND11_MODULE(_ima, m) {
   add_submodule(m, "translate", "Internet mail.", add_translate);
 #endif
   set_public_name(m, "ima");
+  finish_calls(m);
 }
