@@ -223,7 +223,8 @@ result<bool> mailbox::state::lock_is_ours() {
 // For a while, as whoever waits keeps a server's thread: others than this mailbox's user need it.
 // Who waited in vain leaves the next one no hope, so that only the first has to.
 result<void> mailbox::state::wait_for_lock() {
-  constexpr auto turn = std::chrono::milliseconds(2);
+  // Short, as it is free for moments only where another post office has much to do.
+  constexpr auto turn = std::chrono::microseconds(200);
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto end = kept_out ? now() : now() + patience;
   while (true) {
