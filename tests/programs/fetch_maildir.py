@@ -79,7 +79,7 @@ with Tests() as t:
     t.equal("and everything is still there", len(files_in(maildir)), COUNT + 1)
     t.equal("nothing is left to be done", fetch().out, "")
 
-    # What cannot be shown there keeps no mail away: a damaged message, a folder with a long name.
+    # What cannot be shown there keeps no mail away: a damaged message.
     there = Client(t, server.address, ca, "bob")
     there.ask("CREATE-FOLDER " + "f" * 255)
     lost = file_of(maildir, 2)

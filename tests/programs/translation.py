@@ -147,7 +147,7 @@ def own_fields(t):
     file.write_text(mail.format(1, ""))
     translate(t, "mbox", "mailbox", file, box)
     file.write_text(mail.format(1, "Status: RO\n \nX-Status: F\nContent-Length: 2\nLines: 1\n") +
-                    mail.format(2, "Status: RO\nX-Status: AF\n"))
+                    mail.format(2, "STATUS: RO\nx-status: AF\n"))
     done = translate(t, "mbox", "mailbox", file, box)
     t.contains("a message that was read since is there", done.err, "1 translated, 1 there already")
     forged = raw(t, "eml", "ima", b"From: a@a.example\nSubject: 3\nStatus: RO\nLines: 7\n"

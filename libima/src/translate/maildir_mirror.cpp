@@ -52,28 +52,17 @@ result<void> maildir_update::run() {
   return work_.state.write();
 }
 
-// A folder that a Maildir cannot name is reported and left out.
 result<void> maildir_update::name_folders() {
   IMA_TRY(folders, work_.box.folders());
-  for (const mailbox::folder& folder : folders) {
-    auto name = directory_of(folder.name);
-    if (name) {
-      folders_.emplace(folder.name, std::move(*name));
-      continue;
-    }
-    ++work_.changes.left_out;
-    IMA_CHECK(work_.report({folder.name, {}, false, name.error()}));
-  }
+  for (const mailbox::folder& folder : folders)
+    folders_.emplace(folder.name, mirror_directory_of(folder.name));
   return {};
 }
 
 // Without a state, what was a folder of the mailbox is known by the mirror's files in it.
 result<void> maildir_update::name_removed() {
-  for (const auto& [folder, had] : work_.state.folders) {
-    if (folders_.contains(folder)) continue;
-    IMA_TRY(name, directory_of(folder));
-    removed_.emplace(folder, std::move(name));
-  }
+  for (const auto& [folder, had] : work_.state.folders)
+    if (!folders_.contains(folder)) removed_.emplace(folder, mirror_directory_of(folder));
   if (work_.state.found) return {};
   std::set<std::string> known;
   for (const auto& [folder, name] : folders_) known.insert(name);

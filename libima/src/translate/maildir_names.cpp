@@ -2,6 +2,8 @@
 
 #include "translate/modified_utf7.hpp"
 
+#include <ima/digest.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -71,6 +73,17 @@ result<std::string> directory_of(std::string_view folder) {
   if (out.size() <= longest) return out;
   return error{fault::caller, "folder-name", std::string(folder),
                "is too long for the name of a directory"};
+}
+
+std::string mirror_directory_of(std::string_view folder) {
+  const auto is_inside = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+  auto name = directory_of(folder);
+  for (std::string_view front = folder; !name;) {
+    while (is_inside(front.back())) front.remove_suffix(1);
+    front.remove_suffix(1);
+    name = directory_of(std::string(front) + "~" + digest::of(folder).hex().substr(0, 16));
+  }
+  return *std::move(name);
 }
 
 std::string folder_of(std::string_view directory) {

@@ -25,6 +25,9 @@ std::string_view base_of(std::string_view file_name) noexcept;
 /// The directory of a folder below the Maildir; empty for inbox. Error: fault::caller `folder-name`
 /// where the name is too long for a directory's.
 result<std::string> directory_of(std::string_view folder);
+/// The same for a mirror, in which every folder has a directory: of a name that is too long the
+/// front, "~" and 16 digits of its digest.
+std::string mirror_directory_of(std::string_view folder);
 /// The folder of a directory's name; "inbox" for the empty one.
 std::string folder_of(std::string_view directory);
 

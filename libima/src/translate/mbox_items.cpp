@@ -52,8 +52,9 @@ class spooled : public body_source {
 
 // What the fields Status and X-Status say, as mail programs write them into an mbox.
 void read_status(std::string_view line, std::vector<std::string>& flags) {
-  const bool own = line.starts_with("X-Status:");
-  if (!own && !line.starts_with("Status:")) return;
+  const std::string name = lower(line.substr(0, line.find(':')));
+  const bool own = name == "x-status";
+  if (!own && name != "status") return;
   constexpr std::pair<char, const char*> letters[] = {
       {'R', "seen"}, {'A', "answered"}, {'F', "flagged"}, {'T', "draft"}, {'D', "deleted"}};
   for (const auto& [letter, flag] : letters)

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,23 @@ TEST_CASE("a folder whose name is too long for a directory has none") {
   REQUIRE_FALSE(long_one);
   CHECK(long_one.error().rule == "folder-name");
   CHECK_FALSE(directory_of(std::string(100, '.')));
+}
+
+TEST_CASE("a mirror has a directory of its own for each folder") {
+  CHECK(mirror_directory_of("a/b") == ".a.b");
+  std::set<std::string> names;
+  for (const std::string& name :
+       {std::string(255, 'x'), std::string(256, 'x'), std::string(100, '.'),
+        std::string("\xC3\xA9/") + std::string(300, 'y')}) {
+    const std::string made = mirror_directory_of(name);
+    CHECK(made.size() <= 255);
+    CHECK(made.size() > 200);
+    names.insert(made);
+  }
+  CHECK(names.size() == 4);
+  std::string wide;
+  for (int i = 0; i < 85; ++i) wide += "\xE3\x81\x82";
+  CHECK(folder_of(mirror_directory_of(wide)).starts_with(wide.substr(0, 3 * 70)));
 }
 
 TEST_CASE("a table knows the hashes that it was given, and no others") {

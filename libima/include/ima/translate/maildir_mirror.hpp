@@ -18,7 +18,7 @@ struct mirror_changes {
   std::uint64_t removed = 0;    ///< Files of messages that left their folder.
   std::uint64_t flags_out = 0;  ///< Files that got the flags of their message.
   std::uint64_t flags_in = 0;   ///< Messages that got the flags of their file.
-  std::uint64_t left_out = 0;   ///< Messages and folders that were reported with a problem.
+  std::uint64_t left_out = 0;   ///< Messages that were reported with a problem.
 };
 
 /// Makes a Maildir show what a mailbox holds, for mail programs that read Maildirs: mutt, notmuch,
@@ -26,8 +26,8 @@ struct mirror_changes {
 /// deletions go from there to the Maildir; flags go both ways, and where both sides changed those
 /// of one message, the Maildir's change is made last. Only files that a mirror wrote are touched.
 ///
-/// Calls `report` for each message that became a file, for each that could not be read, which the
-/// next update tries again, and for each folder whose name is too long for a directory's.
+/// Calls `report` for each message that became a file, and for each that could not be read, which
+/// the next update tries again.
 ///
 /// Can be interrupted at any instant and repeated, and its reader may work meanwhile: a file that he
 /// renames is left to the next update. Memory grows by some 500 octets for each message in the
