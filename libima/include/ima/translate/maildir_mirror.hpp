@@ -29,8 +29,8 @@ struct mirror_changes {
 /// Calls `report` for each message that became a file, and for each that could not be read, which
 /// the next update tries again.
 ///
-/// Can be interrupted at any instant and repeated, and its reader may work meanwhile: a file that he
-/// renames is left to the next update. Memory grows by some 500 octets for each message in the
+/// Can be interrupted at any instant and repeated, and its reader may work meanwhile: a file that
+/// he renames is left to the next update. Memory grows by some 500 octets for each message in the
 /// mailbox. Waits while another update of this Maildir is at work.
 ///
 /// Errors: those of the mailbox; fault::caller `transfer-out` (the directory is a mailbox);
