@@ -69,6 +69,24 @@ def test_an_mbox_becomes_a_mailbox_and_a_maildir(tmp_path, bob, mailbox):
         translate.transfer("a", "b", "mbox", "paper")
 
 
+def test_a_transfer_leaves_no_index_in_a_mailbox_and_tells_as_it_goes(tmp_path, bob):
+    there = sorted(p.name for p in pathlib.Path(bob).iterdir())
+    (tmp_path / "old.mbox").write_bytes(b"".join(b"From x\nSubject: %d\n\nx\n\n" % n for n in range(3)))
+    told = []
+    assert translate.transfer(tmp_path / "old.mbox", bob, "mbox", "mailbox", report=told.append) == []
+    assert [one.already for one in told] == [False] * 3
+    assert len(translate.transfer(bob, tmp_path / "out", "mailbox", "maildir")) == 3
+    assert sorted(p.name for p in pathlib.Path(bob).iterdir()) == there
+    translate.transfer(bob, tmp_path / "out", "mailbox", "maildir", index=tmp_path / "index")
+    assert (tmp_path / "index").exists()
+
+    def enough(one):
+        raise OSError("enough")
+
+    with pytest.raises(OSError, match="enough"):
+        translate.transfer(bob, tmp_path / "again", "mailbox", "maildir", report=enough)
+
+
 def test_an_interrupt_ends_a_transfer_and_leaves_what_it_wrote(tmp_path, bob, mailbox):
     (tmp_path / "old.mbox").write_bytes(
         b"".join(b"From x\nFrom: a@a.example\nSubject: %d\n\nx\n\n" % n for n in range(2000)))

@@ -40,20 +40,16 @@ translate::octet_writer into(std::string& out) {
   };
 }
 
-// Gives octets to a Python function; what it raises is raised again by rethrow().
-class python_writer {
+// A Python function that takes what comes; what it raises is raised again by conclude().
+class python_function {
  public:
-  explicit python_writer(const py::object& take) : take_(take) {}
+  explicit python_function(const py::object& function) : function_(function) {}
 
   result<void> operator()(octets piece) {
-    const with_gil gil;
-    try {
-      take_(to_bytes(piece));
-      return {};
-    } catch (py::error_already_set& e) {
-      thrown_.emplace(std::move(e));
-      return error{fault::caller, "handler", "", "the function that takes the octets raised"};
-    }
+    return give([&] { return to_bytes(piece); });
+  }
+  result<void> operator()(const translate::transferred& one) {
+    return give([&] { return py::cast(one); });
   }
   void conclude(result<void> end) {
     if (thrown_) throw py::error_already_set(*thrown_);
@@ -61,7 +57,19 @@ class python_writer {
   }
 
  private:
-  const py::object& take_;
+  template <class Make>
+  result<void> give(const Make& make) {
+    const with_gil gil;
+    try {
+      function_(make());
+      return {};
+    } catch (py::error_already_set& e) {
+      thrown_.emplace(std::move(e));
+      return error{fault::caller, "handler", "", "the function that takes what comes raised"};
+    }
+  }
+
+  const py::object& function_;
   std::optional<py::error_already_set> thrown_;
 };
 
@@ -94,7 +102,7 @@ translated from_mail(octets_in mail, const limits& bounds) {
 
 std::vector<remark> file_to_message(const path_in& path, const py::object& out,
                                     const limits& bounds) {
-  python_writer writer(out);
+  python_function writer(out);
   std::vector<remark> remarks;
   writer.conclude(without_gil([&]() -> result<void> {
     auto file = translate::mail_file::open(path.held, false, bounds);
@@ -111,7 +119,7 @@ std::vector<remark> file_to_message(const path_in& path, const py::object& out,
 std::vector<remark> to_mail(const py::object& message, const py::object& out,
                             const limits& bounds) {
   const message_in from = message_from(message);
-  python_writer writer(out);
+  python_function writer(out);
   std::vector<remark> remarks;
   writer.conclude(without_gil([&]() -> result<void> {
     auto made = translate::message_to_mime::translate(from.header, from.body, bounds);
@@ -133,28 +141,35 @@ template <class Take>
 translate::transfer_report reporting(const signals& interrupts, Take take_one) {
   return
       [asked = interrupts.question(), take_one](const translate::transferred& one) -> result<void> {
-        take_one(one);
-        if (!asked()) return {};
+        if (auto taken = take_one(one); !taken || !asked()) return taken;
         return error{fault::caller, "interrupted", "", "a signal's handler raised"};
       };
 }
 
 std::vector<translate::transferred> transfer(path_in in, path_in out, std::string_view from,
-                                             std::string_view to, const limits& bounds) {
+                                             std::string_view to, const limits& bounds,
+                                             path_in index, const py::object& report) {
   std::vector<translate::transferred> each;
   const signals interrupts;
+  python_function reported(report);
+  const bool collected = report.is_none();
   translate::transfer_options what;
   what.from = format_from(from);
   what.to = format_from(to);
   what.in = std::move(in.held);
   what.out = std::move(out.held);
   what.bounds = bounds;
-  auto done = without_gil([&] {
-    return translate::transfer(
-        what, reporting(interrupts, [&](const auto& one) { each.push_back(one); }));
-  });
+  what.in_box.index = what.to == translate::format::mailbox ? ":memory:" : index.held;
+  what.out_box.index = std::move(index.held);
+  const auto take_one = [&](const translate::transferred& one) -> result<void> {
+    if (!collected) return reported(one);
+    each.push_back(one);
+    return {};
+  };
+  auto done =
+      without_gil([&] { return translate::transfer(what, reporting(interrupts, take_one)); });
   interrupts.rethrow();
-  take(std::move(done));
+  reported.conclude(std::move(done));
   return each;
 }
 
@@ -163,8 +178,9 @@ translate::mirror_changes mirror(shared_mailbox& box, const path_in& directory,
   const signals interrupts;
   std::optional<result<translate::mirror_changes>> done;
   box.call([&](mailbox::mailbox& inner) -> result<void> {
-    done = translate::mirror_to_maildir(inner, mailbox::posix_file_system(), directory.held,
-                                        reporting(interrupts, [](const auto&) {}), bounds);
+    done = translate::mirror_to_maildir(
+        inner, mailbox::posix_file_system(), directory.held,
+        reporting(interrupts, [](const auto&) -> result<void> { return {}; }), bounds);
     return {};
   });
   interrupts.rethrow();
@@ -199,7 +215,7 @@ void add_records(py::module_& m) {
       .field("removed", &mirror_changes::removed, "Files of messages that left.")
       .field("flags_out", &mirror_changes::flags_out, "Files that got flags.")
       .field("flags_in", &mirror_changes::flags_in, "Messages that got flags.")
-      .field("left_out", &mirror_changes::left_out, "Messages and folders that cannot be shown.");
+      .field("left_out", &mirror_changes::left_out, "Messages that cannot be shown.");
 }
 
 }  // namespace
@@ -237,10 +253,12 @@ void add_translate(py::module_& m) {
 True
 )");
   m.def("transfer", &transfer, "source"_a, "target"_a, "from_format"_a, "to_format"_a,
-        py::kw_only(), "limits"_a = limits{},
+        py::kw_only(), "limits"_a = limits{}, "index"_a = ":memory:", "report"_a = py::none(),
         R"(Translates every message at a path to another path; returns a Transferred for each.
 
-Formats: eml, mbox, maildir, ima, mailbox. Can be repeated.
+Formats: eml, mbox, maildir, ima, mailbox. Can be repeated. With ``report`` each goes to that function
+as it comes, and the list is empty. ``index`` is the path of the index of the mailbox that is written,
+or else read; by default there is one in memory for this once.
 
 >>> import tempfile
 >>> import ima.mailbox
@@ -250,8 +268,9 @@ Formats: eml, mbox, maildir, ima, mailbox. Can be repeated.
 >>> _ = old.write(b"From x\nFrom: a@a.example\n\nhello\n"); old.flush()
 >>> [one.already for one in transfer(old.name, place, "mbox", "mailbox")]
 [False]
->>> [one.already for one in transfer(old.name, place, "mbox", "mailbox")]
-[True]
+>>> transfer(old.name, place, "mbox", "mailbox", report=lambda one: print(one.already))
+True
+[]
 )");
   m.def("mirror_to_maildir", &mirror, "mailbox"_a, "directory"_a, "limits"_a = limits{},
         R"(Makes a Maildir show what a Mailbox holds; flags go both ways. Can be repeated.
