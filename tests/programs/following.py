@@ -114,7 +114,7 @@ def emptied(t, b, bob, there):
 
 def connections_that_end(t, b, bob):
     """A watch goes on over another connection where the post office ends one at its age."""
-    office = b.start("server-post-office", sections='[limits]\nconnection-time = "300ms"\n')
+    office = b.start("server-post-office", sections='[limits]\nconnection-time = "3s"\n')
     copy = Copy(t, b, "watching")
     config = b.write("watch.toml", b.fetch_settings("bob"))
     watching = t.started(subprocess.Popen(
