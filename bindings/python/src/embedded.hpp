@@ -108,7 +108,7 @@ class embedded : public any_server {
 
   /// For the collector of cycles, to which a server that runs is in use.
   int visit(visitproc visitor, void* more) const {
-    if (is_running() || !state_) return 0;
+    if (!state_ || is_running()) return 0;
     for (PyObject* one : state_->backing->refers_to)
       if (const int stop = visitor(one, more); stop != 0) return stop;
     return 0;
@@ -150,7 +150,8 @@ class embedded : public any_server {
     result<void> outcome;  // of a run() that can fail; read when it has ended
   };
 
-  bool is_running() const { return started_ && state_ && !state_->is_over(); }
+  // In a forked child a lock may be held for ever, so nothing is asked there.
+  bool is_running() const { return !process_.here() || (started_ && state_ && !state_->is_over()); }
   // When the thread is at its end. With the GIL, so that nobody else does.
   void let_go() {
     if (thread_.joinable()) thread_.join();
