@@ -30,6 +30,13 @@ def test_a_message_is_delivered_once_and_iterated(mailbox, bob):
     with mailbox.open_part("inbox", entry.id, 2) as part:
         part.seek(4990)
         assert part.read() == b"x" * 10
+        for wrong in ((1.5,), ("1",)):
+            with pytest.raises(TypeError):
+                part.raw.seek(*wrong)
+        with pytest.raises(ValueError):
+            part.raw.seek(0, 7)
+    with pytest.raises(ValueError):
+        part.raw.seek(0)
 
 
 def test_a_folder_of_many_pages_is_iterated_whole(mailbox, bob):

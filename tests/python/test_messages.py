@@ -71,8 +71,19 @@ def test_exceptions_and_values_are_copied_whole(again):
         same = again(error)
         assert (type(same), str(same), vars(same)) == (type(error), str(error), vars(error))
     for value in (ima.Address("Bob@b.example"), ima.Digest.of(b"x"),
-                  ima.NamedAddress.parse("Bob <bob@b.example>")):
+                  ima.NamedAddress.parse("Bob <bob@b.example>"), sample().header, ima.Limits(),
+                  ima.Limits(header_block=1 << 30, line=1.001, body_rate=0)):
         assert again(value) == value and repr(again(value)) == repr(value)
+    long = ima.HeaderBlock.parse(
+        b"ima: 1\nfrom: a@a.example\n" + b"to: b@b.example\n" * 1001 + b"\n",
+        ima.Limits(recipients=2000))
+    assert again(long) == long
+
+
+def test_limits_show_what_is_not_usual():
+    limits = ima.Limits(line=1.001, body=1000)
+    assert repr(limits) == "Limits(body=1000, line=1.001)" and repr(ima.Limits()) == "Limits()"
+    assert limits != ima.Limits() and limits != 5 and limits == ima.Limits(body=1000, line=1.001)
 
 
 def test_records_are_equal_where_all_their_members_are():

@@ -8,6 +8,9 @@
 
 #include <pybind11/stl.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace ima::python {
 namespace {
 
@@ -77,6 +80,15 @@ void add_part_info(py::module_& m) {
           "File name as the author gave it, or empty. Never a path.");
 }
 
+// Limits for a header block that was within some before.
+limits no_bounds(octets block) {
+  limits out;
+  out.header_line = out.header_block = block.size();
+  out.parts = out.recipients = out.received = block.size();
+  out.body = std::numeric_limits<std::uint64_t>::max();
+  return out;
+}
+
 void add_reading(py::class_<header_block>& c) {
   c.def_static(
        "parse",
@@ -98,6 +110,11 @@ void add_reading(py::class_<header_block>& c) {
              return py::str("<HeaderBlock {} from {}>")
                  .format(h.id_digest().hex(), h.originator().text());
            })
+      .def(py::pickle([](const header_block& h) { return to_bytes(h.text()); },
+                      [](const py::bytes& held) {
+                        const octets text = octets_in{held}.view();
+                        return take(header_block::parse(text, no_bounds(text)));
+                      }))
       .def_property_readonly(
           "fields",
           [](const header_block& h) {
@@ -181,22 +198,48 @@ void add_builder(py::module_& m) {
           "limits"_a = limits{}, "Ends the block and checks it; raises RemoteProtocolError.");
 }
 
+limits limits_from(const py::dict& values) {
+  py::object made = py::cast(limits{});
+  for (const auto& [name, value] : values) {
+    if (!py::hasattr(made, name)) throw py::type_error("no such limit: " + utf8_of(name));
+    made.attr(name) = value;
+  }
+  return py::cast<limits>(made);
+}
+
+// Those that differ from the defaults, by name.
+py::dict values_of(const py::object& made) {
+  const py::object usual = py::cast(limits{});
+  py::dict out;
+  for (const auto& [name, member] : py::dict(usual.attr("__class__").attr("__dict__")))
+    if (Py_TYPE(member.ptr()) == &PyProperty_Type && !made.attr(name).equal(usual.attr(name)))
+      out[name] = made.attr(name);
+  return out;
+}
+
+py::str shown(const py::object& made) {
+  py::list words;
+  for (const auto& [name, value] : values_of(made))
+    words.append(py::str("{}={!r}").format(name, value));
+  return py::str("Limits({})").format(py::str(", ").attr("join")(words));
+}
+
 void add_limits(py::module_& m) {
   py::class_<limits>(m, "Limits", R"(Every limit of libima. Sizes in octets, times in seconds.
 
 >>> Limits(body=1000, line=2.5).body
 1000
 )")
-      .def(py::init([](const py::kwargs& values) {
-             py::object made = py::cast(limits{});
-             for (const auto& [name, value] : values) {
-               if (!py::hasattr(made, name))
-                 throw py::type_error("no such limit: " + py::cast<std::string>(name));
-               made.attr(name) = value;
-             }
-             return py::cast<limits>(made);
-           }),
+      .def(py::init([](const py::kwargs& values) { return limits_from(values); }),
            "The defaults, with those given by name changed.")
+      .def(py::pickle(&values_of, &limits_from))
+      .def("__repr__", &shown)
+      .def("__eq__",
+           [](const py::object& a, const py::object& b) -> py::object {
+             if (!py::isinstance<limits>(b))
+               return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+             return py::bool_(values_of(a).equal(values_of(b)));
+           })
       .def_readwrite("header_line", &limits::header_line, "One header line with its LF.")
       .def_readwrite("header_block", &limits::header_block, "The header block.")
       .def_readwrite("parts", &limits::parts, "``part:`` lines.")

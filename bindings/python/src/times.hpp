@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <cmath>
 
 // Time in Python's types: a moment is an aware datetime, a duration is a float of seconds.
 
@@ -67,7 +68,7 @@ struct type_caster<std::chrono::milliseconds> {
     if (PyErr_Occurred() != nullptr) throw error_already_set();
     // The longest that is certain to fit into any clock's arithmetic: about thirty years.
     if (!(seconds >= 0 && seconds <= 1e9)) throw value_error("a time that is negative or too long");
-    value = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+    value = std::chrono::milliseconds(std::llround(seconds * 1000));
     return true;
   }
   static handle cast(std::chrono::milliseconds span, return_value_policy, handle) {
