@@ -67,11 +67,20 @@ result<void> queue::state::make_ready() const {
     auto made = disk.make_directory(directory);
     if (!made && made.error().rule != "file-exists") return made;
   }
-  IMA_TRY(file, disk.open_append(path + "/tmp/format"));
+  const std::string draft = path + "/tmp/format";
+  IMA_TRY(file, disk.open_append(draft));
+  IMA_CHECK(file->lock());
+  // Of several that make the same queue one comes first; the others may have opened what has its
+  // name by now.
+  IMA_TRY(ready, is_ready());
+  if (ready) {
+    auto gone = disk.unlink(draft);
+    return gone || gone.error().rule == "file-missing" ? result<void>() : gone;
+  }
   IMA_CHECK(file->truncate(0));
   IMA_CHECK(file->append(format_text));
   IMA_CHECK(file->sync());
-  IMA_CHECK(disk.rename(path + "/tmp/format", path + "/format"));
+  IMA_CHECK(disk.rename(draft, path + "/format"));
   IMA_CHECK(disk.sync_directory(path));
   return disk.sync_directory(parent_of(path));
 }

@@ -1,3 +1,4 @@
+#include "../mailbox/fixture.hpp"
 #include "../mailbox/forgetful_file_system.hpp"
 #include "../mailbox/mortal_file_system.hpp"
 
@@ -7,9 +8,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace ima;
@@ -347,5 +351,22 @@ TEST_CASE("power lost after any change on disk loses no message and no report, a
       CAPTURE(left);
       CHECK_FALSE(disk.status(path + "/tmp/" + left + "/_entry").value());  // a day tells
     }
+  }
+}
+
+TEST_CASE("several that make the same queue at once make one queue") {
+  const mailbox_test::temporary_directory dir;
+  for (int round = 0; round < 20; ++round) {
+    const std::string place = dir / std::to_string(round);
+    std::vector<std::thread> makers;
+    std::atomic<int> good = 0;
+    for (int i = 0; i < 4; ++i)
+      makers.emplace_back([&] {
+        if (queue::open(mailbox::posix_file_system(), place)) ++good;
+      });
+    for (std::thread& each : makers) each.join();
+    CHECK(good == 4);
+    CHECK(queue::open_existing(mailbox::posix_file_system(), place));
+    CHECK(std::filesystem::is_empty(place + "/tmp"));
   }
 }
