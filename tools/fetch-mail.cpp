@@ -9,6 +9,7 @@
 #include <ima/mailbox/file_system.hpp>
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/mirror/mirror.hpp>
+#include <ima/terminal_text.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -77,7 +78,7 @@ void print(const mirror::new_message& m, bool json) {
     tools::print("{}\n", out.str());
   } else {
     const std::string domain = m.verified_domain.empty() ? "-" : printable(m.verified_domain);
-    tools::print("{} {} {} {} {}\n", printable(m.folder), m.id, domain, printable(m.from),
+    tools::print("{} {} {} {} {}\n", printable(m.folder), m.id, domain, printable_name(m.from),
                  printable(m.subject));
   }
   std::fflush(stdout);  // whoever reads a pipe wants it now

@@ -45,8 +45,8 @@ bool contains(const std::vector<std::string>& list, std::string_view word) {
 
 // Who sent it, in whose name, and which domain was proved (docs/identity.md).
 std::string sender_of(const header_block& header) {
-  std::string text = printable(header.from().text());
-  if (const auto mailer = header.mailer()) text += " via " + printable(mailer->addr.text());
+  std::string text = printable_name(header.from().text());
+  if (const auto mailer = header.mailer()) text += " via " + printable_name(mailer->addr.text());
   return text;
 }
 
@@ -209,7 +209,7 @@ class reading {
   void describe(std::size_t i, std::string_view more) const {
     const part_info& part = header_.parts()[i];
     tools::print("[part {}: {}, {} octets, {}{}]\n", i + 1, printable(part.media_type), part.size,
-                 part.name.empty() ? "no name" : printable(part.name), more);
+                 part.name.empty() ? "no name" : printable_name(part.name), more);
   }
 
   result<void> save_part(std::size_t i) {

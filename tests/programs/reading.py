@@ -77,6 +77,8 @@ with Tests() as t:
     both = give_parts("both", ("text/plain role=text", "plain\n"), ("text/html role=alternative", html))
     t.equal("once where it is there twice", text_of(both),
             f"plain\n\n[part 2: text/html, {len(html)} octets, no name]\n")
+    hidden = give_parts("hidden", ("text/plain name=a\u200bb.txt", "x"))
+    t.contains("nothing hides in a name", read(hidden).out, ", a\\u200bb.txt]")
     named = give_parts("named", ("text/markdown", "*note*\n"), ("text/plain name=notes.txt", "kept\n"))
     t.equal("a text with a name is a file", text_of(named),
             "*note*\n\n[part 2: text/plain, 5 octets, notes.txt]\n")

@@ -25,4 +25,8 @@ class IMA_API terminal_text {
   bool line_open_ = false;
 };
 
+/// printable() for the name of a person or of a file: escapes as well the spaces that look like
+/// others or like nothing (`\u00a0`, `\u200b`), so that no name passes for another.
+IMA_API std::string printable_name(std::string_view text);
+
 }  // namespace ima

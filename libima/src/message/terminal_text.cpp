@@ -1,4 +1,8 @@
+#include "support/utf8.hpp"
+
 #include <ima/terminal_text.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -23,7 +27,27 @@ std::size_t incomplete_at_end(std::string_view text) noexcept {
   return 0;
 }
 
+// Not the ideographic space, nor the joiners, which names in Japanese, Persian or Hindi have.
+bool is_unusual_space(char32_t c) {
+  return c == 0xa0 || c == 0xad || c == 0x1680 || c == 0x180e || (c >= 0x2000 && c <= 0x200b) ||
+         c == 0x202f || (c >= 0x205f && c <= 0x2064) || c == 0x2800 || c == 0x3164;
+}
+
 }  // namespace
+
+std::string printable_name(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const utf8::code_point point = utf8::decode(text);
+    const std::size_t length = std::max<std::size_t>(point.length, 1);
+    if (is_unusual_space(point.value))
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(point.value));
+    else
+      out += printable(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return out;
+}
 
 std::string terminal_text::next(octets piece) {
   std::string text = std::exchange(cut_, {}) + std::string(piece);

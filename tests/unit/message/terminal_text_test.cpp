@@ -30,3 +30,11 @@ TEST_CASE("a text is shown the same in whatever pieces it comes") {
       CHECK(shown(text, piece) == wanted);
     }
 }
+
+TEST_CASE("no space hides in a name, and those of other scripts stay") {
+  CHECK(ima::printable("a\u00a0b") == "a\u00a0b");
+  CHECK(ima::printable_name("pay\u200bpal \u00a0\u00ad\u202e\xff") ==
+        "pay\\u200bpal \\u00a0\\u00ad\\u202e\\xff");
+  CHECK(ima::printable_name("山田\u3000太郎 \U0001f469\u200d\U0001f4bb") ==
+        "山田\u3000太郎 \U0001f469\u200d\U0001f4bb");
+}
