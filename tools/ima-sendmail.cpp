@@ -22,7 +22,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -137,6 +139,38 @@ timestamp now() {
   return {std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()), {}};
 }
 
+struct answer {
+  int status = 0;
+  bool deferred = false;
+  bool in_progress = false;  // a host works on the same message, for somebody else
+};
+
+result<answer> submit_once(const settings& s, const header_block& header,
+                           translate::mime_to_message& mail) {
+  answer out;
+  const auto status = translate::submit(s.command, header, mail, [&](std::string_view line) {
+    out.deferred = out.deferred || line.starts_with("DEFER ");
+    out.in_progress =
+        out.in_progress || (line.starts_with("DEFER ") && line.ends_with(" in-progress"));
+    tools::print_error("{}\n", printable(line));
+  });
+  if (!status) return status.error();
+  out.status = *status;
+  return out;
+}
+
+// A mail system with a command for each recipient sends the same message several times at once, and
+// a host takes one after the other.
+result<answer> submit(const settings& s, const header_block& header,
+                      translate::mime_to_message& mail) {
+  constexpr std::chrono::seconds longest(16);
+  for (std::chrono::seconds pause(1);; pause *= 2) {
+    auto made = submit_once(s, header, mail);
+    if (!made || !made->in_progress || pause > longest) return made;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 // The exit code.
 result<int> send(const translate::sendmail_request& request, const settings& s) {
   limits bounds;
@@ -152,13 +186,12 @@ result<int> send(const translate::sendmail_request& request, const settings& s) 
   const auto header =
       translate::submission_header(made->header(), *mail, request, s.rules, now(), bounds);
   if (!header) return header.error();
-  bool deferred = false;
-  const auto status = translate::submit(s.command, *header, *made, [&](std::string_view line) {
-    deferred = deferred || line.starts_with("DEFER ");
-    tools::print_error("{}\n", printable(line));
-  });
-  if (!status) return status.error();
-  return exit_for(*status, deferred);
+  const auto answered = submit(s, *header, *made);
+  if (!answered) return answered.error();
+  for (const translate::remark& one : made->remarks())
+    tools::print_error("{}: {}{}{} [{}]\n", program, printable(one.place),
+                       one.place.empty() ? "" : ": ", printable(one.text), one.rule);
+  return exit_for(answered->status, answered->deferred);
 }
 
 constexpr const char* usage =

@@ -11,6 +11,7 @@
 #include <ima/translate/submission.hpp>
 #include <ima/translate/transfer.hpp>
 
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -114,12 +115,18 @@ int translate_all(const options& given) {
 result<int> send(const options& given) {
   auto message = service::message_file::open(given.in, unbounded_body());
   if (!message) return message.error();
-  return translate::send_as_mail(
+  std::vector<translate::remark> remarks;
+  auto status = translate::send_as_mail(
       {given.sendmail}, message->header(), *message, given.send,
-      [](std::string_view line) { tools::print("{}\n", printable(line)); }, unbounded_body());
+      [](std::string_view line) { tools::print("{}\n", printable(line)); }, unbounded_body(),
+      &remarks);
+  for (const translate::remark& one : remarks)
+    if (one.rule != "envelope") progress().print("", one);  // the envelope is this one address
+  return status;
 }
 
-// The exit code of sendmail as a routing table's entry understands it.
+// The exit code of sendmail as a routing table's entry understands it: what is not about the mail
+// or its recipient is a fault of sendmail's own, and can be mended.
 int send_one(const options& given) {
   const auto status = send(given);
   if (!status && status.error().kind == fault::refused) {
@@ -128,7 +135,7 @@ int send_one(const options& given) {
   }
   if (!status) return tools::complain(program, status.error());
   if (*status == 0) return tools::exit_ok;
-  const bool for_good = *status >= tools::exit_usage && *status < tools::exit_temporary;
+  const bool for_good = *status >= EX_DATAERR && *status <= EX_UNAVAILABLE;
   return for_good ? tools::exit_failed : tools::exit_temporary;
 }
 

@@ -180,6 +180,8 @@ def to_several(t, postfix, box):
         text = text_of(bounce[0])
         t.equal("one of several: for the unknown one", [who for who in ("bob", "nobody", "later")
                                                         if f"<{who}@b.example>:" in text], ["nobody"])
+    t.true("one of several: nobody waits for another", "in-progress)" not in postfix.log() and
+           "in-progress )" not in postfix.log())
     t.true("one of several: the third waits",
            postfix.wait_for(lambda: "to=<later@b.example>" in postfix.log()))
     t.true("one of several: and is tried again", postfix.wait_for(

@@ -66,6 +66,7 @@ def single_mails(t):
     t.contains("by its rule", done.err, "[truncated]")
     t.equal("a file that is not there", translate(t, "eml", "ima", t.work / "none").code, 66)
     t.equal("an unknown format", translate(t, "eml", "pst").code, 64)
+    t.equal("nobody to send to", translate(t, "ima", "eml", "--send", "").code, 64)
     done = translate(t, "eml", "ima", stdin=b"Subject: caf\xe9\n\n\xff\n")
     t.contains("what cannot be said is reported", done.err, "[charset]")
     t.contains("and kept", done.out, "name=header.eml")

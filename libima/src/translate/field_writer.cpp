@@ -72,7 +72,9 @@ bool writer::write_raw() {
   std::vector<owned_line> said = trial.translate(field);
   const bool kept =
       !said.empty() && said.front().name == "mime-field" && said.front().value == lines_[at_].value;
-  if (!kept || at_ + said.size() > lines_.size()) return false;
+  // What was cut would be cut again, and its header kept once more.
+  const bool whole = trial.remarks().size() == back_.remarks().size();
+  if (!kept || !whole || at_ + said.size() > lines_.size()) return false;
   for (std::size_t i = 0; i < said.size(); ++i)
     if (said[i].name != lines_[at_ + i].name || said[i].value != lines_[at_ + i].value)
       return false;

@@ -5,10 +5,10 @@
 namespace ima::translate {
 namespace {
 
-// Options with a value, in the same argument or the next, that change nothing here.
-constexpr std::string_view ignored_with_value = "BhLNORVXp";
+// Options with a value, in the same argument or the next; most change nothing here.
+constexpr std::string_view with_value = "ABCFLNORVXbefhopr";
 // Options without a value that change nothing here.
-constexpr std::string_view ignored = "AGmnUv";
+constexpr std::string_view ignored = "GIUmnv";
 
 error refused(const std::string& option, std::string text) {
   return {fault::caller, "sendmail-option", option, std::move(text)};
@@ -37,40 +37,17 @@ class argument_reader {
   result<void> option(const std::string& word) {
     if (word == "--help") out_.help = true;
     if (word == "--version") out_.version = true;
-    if (word.starts_with("--")) {
-      if (out_.help || out_.version) return {};
-      return refused(word, "is not known");
-    }
-    const std::string rest = word.substr(2);
-    switch (word[1]) {
-      case 't':
-        return flags(word);
-      case 'i':
-        return flags(word);
-      case 'f':
-      case 'r':
-        return sender(word, rest);
-      case 'F':
-        return value(word, rest, out_.author_name);
-      case 'C':
-        return value(word, rest, out_.settings);
-      case 'b':
-        return mode(word, rest);
-      case 'o':
-        if (rest == "i") out_.dot_ends = false;
-        return {};
-      default:
-        break;
-    }
-    std::string unused;
-    if (ignored_with_value.find(word[1]) != std::string_view::npos)
-      return value(word, rest, unused);
-    return flags(word);
+    if (!word.starts_with("--")) return letters(word);
+    if (out_.help || out_.version) return {};
+    return refused(word, "is not known");
   }
 
-  // Letters without values may stand together: -ti.
-  result<void> flags(const std::string& word) {
-    for (const char letter : word.substr(1)) {
+  // Letters may stand together, the last of them with its value: -ti, -tf SENDER.
+  result<void> letters(const std::string& word) {
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      const char letter = word[i];
+      if (with_value.find(letter) != std::string_view::npos)
+        return valued(letter, word, word.substr(i + 1));
       if (letter == 't')
         out_.from_fields = true;
       else if (letter == 'i')
@@ -81,16 +58,31 @@ class argument_reader {
     return {};
   }
 
+  result<void> valued(char letter, const std::string& word, const std::string& rest) {
+    std::string text;
+    if (auto good = value(word, rest, text); !good) return good;
+    switch (letter) {
+      case 'f':
+      case 'r':
+        out_.sender = text.empty() ? "<>" : text;  // nobody may be written as nothing
+        return {};
+      case 'F':
+        out_.author_name = text;
+        return {};
+      case 'C':
+        out_.settings = text;
+        return {};
+      case 'b':
+        return mode(word, text);
+      default:
+        if (letter == 'o' && text == "i") out_.dot_ends = false;
+        return {};
+    }
+  }
+
   result<void> value(const std::string& word, const std::string& rest, std::string& into) {
     if (rest.empty() && at_ == all_.size()) return refused(word, "needs a value");
     into = rest.empty() ? all_[at_++] : rest;
-    return {};
-  }
-
-  // Nobody is the sender of a report, and may be written as nothing.
-  result<void> sender(const std::string& word, const std::string& rest) {
-    if (auto good = value(word, rest, out_.sender); !good) return good;
-    if (out_.sender.empty()) out_.sender = "<>";
     return {};
   }
 

@@ -1,6 +1,7 @@
 #include "service/command.hpp"
 #include "service/spool.hpp"
 #include "support/try.hpp"
+#include "translate/escape.hpp"
 #include "translate/fields.hpp"
 #include "translate/mime_words.hpp"
 
@@ -9,6 +10,7 @@
 #include <ima/translate/submission.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -26,8 +28,8 @@ result<address> address_at(const std::string& text, const std::string& host) {
   return no_address(text);
 }
 
-// An address as a program or a mail system gives it: bare, or with a display name.
-result<address> recipient_address(const std::string& text, const std::string& host) {
+// The sender as a program or a mail system gives it: bare, or with a display name.
+result<address> sender_address(const std::string& text, const std::string& host) {
   const mailbox_list list = parse_mailboxes(text);
   if (list.mailboxes.size() != 1 || !list.complete) return no_address(text);
   return address_at(list.mailboxes[0].addr, host);
@@ -42,8 +44,8 @@ struct recipient_list {
   }
 };
 
-// Everybody whom a field names, or nobody.
-result<void> add_field(const std::string& value, const std::string& host, recipient_list& out) {
+// Everybody whom a field or an argument names, or nobody.
+result<void> add_all(const std::string& value, const std::string& host, recipient_list& out) {
   const mailbox_list list = parse_mailboxes(value);
   for (const mailbox_text& each : list.mailboxes) {
     IMA_TRY(addr, address_at(each.addr, host));
@@ -56,12 +58,12 @@ result<recipient_list> recipients_of(const outgoing_mail& mail, const sendmail_r
                                      const std::string& host) {
   recipient_list out;
   for (const std::string& text : request.recipients) {
-    IMA_TRY(one, recipient_address(text, host));
-    out.add(one);
+    if (trim(text).empty()) return no_address(text);
+    IMA_CHECK(add_all(text, host, out));
   }
   if (request.from_fields) {
     IMA_TRY(fields, mail.recipient_fields());
-    for (const std::string& value : fields) IMA_CHECK(add_field(value, host, out));
+    for (const std::string& value : fields) IMA_CHECK(add_all(value, host, out));
   }
   if (out.all.empty())
     return error{fault::caller, "no-recipients", "", "nobody is named to send the mail to"};
@@ -81,7 +83,7 @@ result<named_address> author_of(const header_block& mail, const sendmail_request
   named_address from = mail.from();
   if (from.addr.text() != unknown_author) return from;
   if (!request.sender.empty() && request.sender != "<>") {
-    IMA_TRY(addr, recipient_address(request.sender, rules.host));
+    IMA_TRY(addr, sender_address(request.sender, rules.host));
     from.addr = addr;
   } else {
     IMA_TRY(author, service::address_from_person(rules.author));
@@ -90,6 +92,24 @@ result<named_address> author_of(const header_block& mail, const sendmail_request
   }
   if (!request.author_name.empty()) from.display_name = request.author_name;
   return from;
+}
+
+// Who sends on what another wrote (RFC 5322 section 3.6.6), if somebody does.
+std::optional<named_address> resender_of(const header_block& mail, const address& author) {
+  const auto field = mail.first("resent-from");
+  const mailbox_list list = field ? parse_mailboxes(*field) : mailbox_list();
+  if (list.mailboxes.empty()) return std::nullopt;
+  const auto addr = address_of(list.mailboxes[0].addr);
+  if (!addr || addr->key() == author.key()) return std::nullopt;
+  return named_address{fit_line(list.mailboxes[0].name, 500).text, *addr};
+}
+
+bool passed(const header_block& mail, const address& who) {
+  const auto via = mail.all("via");
+  return std::any_of(via.begin(), via.end(), [&](std::string_view text) {
+    const auto one = address::parse(text);
+    return one && one->key() == who.key();
+  });
 }
 
 // A command's input, from the front of what was put aside.
@@ -102,9 +122,9 @@ service::command_input input_from(const service::spool& kept) {
       };
 }
 
-bool sends_for_itself(const address& author, const submission_rules& rules) {
+bool sends_for_itself(const address& sender, const submission_rules& rules) {
   return rules.mailer.empty() || std::find(rules.domains.begin(), rules.domains.end(),
-                                           author.host()) != rules.domains.end();
+                                           sender.host()) != rules.domains.end();
 }
 
 }  // namespace
@@ -123,16 +143,19 @@ result<header_block> submission_header(const header_block& translated, const out
     builder.field("id", id);
   }
   if (!translated.date()) builder.field("date", now.text());
-  const bool own = sends_for_itself(from.addr, rules);
-  if (!own) builder.field("mailer", rules.mailer);
+  const auto resender = resender_of(translated, from.addr);
+  std::string mailer = resender ? resender->text() : std::string();
+  if (!sends_for_itself(resender ? resender->addr : from.addr, rules)) mailer = rules.mailer;
+  if (!mailer.empty()) builder.field("mailer", mailer);
+  if (resender && !passed(translated, resender->addr)) builder.field("via", resender->addr.text());
   if (request.sender == "<>" && !translated.first("auto")) builder.field("auto", "report");
-  if (!are_visible(translated, recipients))
+  if (resender || !are_visible(translated, recipients))
     for (const address& one : recipients.all) builder.field("for", one.text());
   for (const header_field& f : translated.fields()) {
     if (f.name == "ima" || f.name == "bcc" || f.name == "for") continue;
     if (f.name == "from")
       builder.field("from", from.text());
-    else if (f.name == "mailer" && !own)
+    else if (f.name == "mailer" && !mailer.empty())
       builder.field("mime-field", "Sender: " + std::string(f.value));
     else
       builder.field(f.name, f.value);
@@ -151,13 +174,14 @@ result<int> submit(const std::vector<std::string>& command, const header_block& 
 
 result<int> send_as_mail(const std::vector<std::string>& sendmail, const header_block& header,
                          body_source& body, std::string_view recipient, const output_line& line,
-                         const limits& bounds) {
+                         const limits& bounds, std::vector<remark>* remarks) {
   const std::string sender = header.first("auto") ? "<>" : std::string(header.originator().text());
   for (const std::string_view one : {std::string_view(sender), recipient})
     if (std::any_of(one.begin(), one.end(), [](char c) { return c < ' ' || c >= 0x7f; }))
       return error{fault::refused, "smtp-address", std::string(one),
                    "cannot be said in SMTP, which is ASCII"};
   IMA_TRY(mail, message_to_mime::translate(header, body, bounds));
+  if (remarks != nullptr) remarks->assign(mail.remarks().begin(), mail.remarks().end());
   IMA_TRY(kept, service::spool::create());
   IMA_CHECK(mail.write([&](octets piece) { return kept.append(piece); }));
   std::vector<std::string> arguments = sendmail;

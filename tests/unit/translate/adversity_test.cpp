@@ -120,6 +120,8 @@ TEST_CASE("more than a thousand recipients are kept in the header's part") {
   const auto message = to_message(mail + "\n\nx\n");
   CHECK(message.header.count("to") == 1000);
   CHECK(message.part(2) == mail + "\n\n");
+  const auto again = to_message(to_mail(message).text);
+  CHECK(again.header.id_digest() == message.header.id_digest());
 }
 
 TEST_CASE("fields of any length are kept, and come back the same") {

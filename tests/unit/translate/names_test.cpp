@@ -102,6 +102,12 @@ TEST_CASE("sendmail's options are read as programs give them") {
   CHECK(read({}).dot_ends);
   CHECK_FALSE(read({"-oi"}).dot_ends);
   CHECK(read({"-bm", "-v", "-C", "file"}).settings == "file");
+  const auto together =
+      read({"-Ac", "-A", "c", "-em", "-I", "-o", "i", "-tf", "a@a.example", "x@x"});
+  CHECK(together.recipients == std::vector<std::string>{"x@x"});
+  CHECK(together.sender == "a@a.example");
+  CHECK(together.from_fields);
+  CHECK_FALSE(together.dot_ends);
   CHECK(read({"x@x.example"}).sender.empty());
   for (const std::vector<std::string>& nobody :
        {std::vector<std::string>{"-f", ""}, {"-f", "<>"}, {"-f<>"}, {"-r", ""}})
@@ -109,7 +115,7 @@ TEST_CASE("sendmail's options are read as programs give them") {
 }
 
 TEST_CASE("what sendmail does and we do not is refused") {
-  for (const char* word : {"-bs", "-bd", "-bp", "-bi", "-f", "-z", "--queue", "-tz"}) {
+  for (const char* word : {"-bs", "-bd", "-bp", "-bi", "-b", "-f", "-z", "--queue", "-tz", "-q"}) {
     const auto got = read_sendmail_arguments({word});
     REQUIRE_FALSE(got);
     CHECK(got.error().rule == "sendmail-option");

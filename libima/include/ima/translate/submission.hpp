@@ -7,6 +7,7 @@
 #include <ima/limits.hpp>
 #include <ima/translate/mime_to_message.hpp>
 #include <ima/translate/outgoing_mail.hpp>
+#include <ima/translate/remark.hpp>
 
 #include <functional>
 #include <string>
@@ -62,10 +63,10 @@ IMA_API result<int> submit(const std::vector<std::string>& command, const header
 /// Gives a message as mail to a sendmail(8) command, for one recipient; returns the command's exit
 /// status, or -1. The mail's sender is the message's originator, or nobody for automatic messages.
 /// Errors: fault::refused `smtp-address` (a local part that SMTP without extensions cannot say);
-/// fault::temporary `command-start`.
+/// fault::temporary `command-start`. `remarks`, where given, gets what mail cannot say.
 IMA_API result<int> send_as_mail(const std::vector<std::string>& sendmail,
                                  const header_block& header, body_source& body,
                                  std::string_view recipient, const output_line& line,
-                                 const limits& bounds = {});
+                                 const limits& bounds = {}, std::vector<remark>* remarks = nullptr);
 
 }  // namespace ima::translate
