@@ -78,13 +78,20 @@ std::string escape_attribute(std::string_view text) {
 }
 
 std::string escape_field(std::string_view text) {
+  constexpr std::size_t longest_word = 900;  // a line of mail has 998
   std::string out;
+  std::size_t word = 0;  // where the last begins
   for (const char c : text) {
+    if (out.size() - word >= longest_word) {
+      out += "% ";
+      word = out.size();
+    }
     const bool space = c == ' ' && !out.empty() && out.back() != ' ';
     if (space || (c > ' ' && c < 0x7f && c != '%'))
       out += c;
     else
       append_escaped(out, std::string_view(&c, 1));
+    if (space) word = out.size();
   }
   if (out.ends_with(' ')) out.replace(out.size() - 1, 1, "%20");
   return out;
@@ -96,6 +103,10 @@ std::optional<std::string> unescape(std::string_view text) {
     if (text.front() != '%') {
       out += text.front();
       text.remove_prefix(1);
+      continue;
+    }
+    if (text.starts_with("% ")) {  // only a place to break a line
+      text.remove_prefix(2);
       continue;
     }
     const int high = text.size() > 2 ? hex_value(text[1]) : -1;

@@ -28,7 +28,7 @@ bool is_utf8(std::string_view text) noexcept;
 std::string escape_attribute(std::string_view text);
 
 /// Percent-encodes everything that is not visible ASCII, and `%`; a space stays if another does not
-/// stand before it, so that the field can be folded.
+/// stand before it, so that the field can be folded; a long word gets "% " to be folded at.
 std::string escape_field(std::string_view text);
 
 /// Undoes both. Nothing where a `%` is not followed by two hexadecimal digits.

@@ -73,7 +73,8 @@ bool writer::write_raw() {
   const bool kept =
       !said.empty() && said.front().name == "mime-field" && said.front().value == lines_[at_].value;
   // What was cut would be cut again, and its header kept once more.
-  const bool whole = trial.remarks().size() == back_.remarks().size();
+  const bool whole =
+      trial.remarks().size() == back_.remarks().size() && fits_lines(field.name, field.value);
   if (!kept || !whole || at_ + said.size() > lines_.size()) return false;
   for (std::size_t i = 0; i < said.size(); ++i)
     if (said[i].name != lines_[at_ + i].name || said[i].value != lines_[at_ + i].value)
@@ -147,7 +148,8 @@ bool writer::says(const mime_field& field, const header_field& line) const {
                                      [](char c) { return c >= ' ' && c < 0x7f; });
   field_translator trial(bounds_);
   const std::vector<owned_line> said = trial.translate(field);
-  return seven_bit && said.size() == 1 && said[0].name == line.name && said[0].value == line.value;
+  return seven_bit && fits_lines(field.name, field.value) && said.size() == 1 &&
+         said[0].name == line.name && said[0].value == line.value;
 }
 
 }  // namespace

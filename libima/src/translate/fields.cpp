@@ -193,10 +193,11 @@ field_translator::lines field_translator::wrapped(const mime_field& field) {
   const bool known = grammar::most(line.name) == 1 || grammar::names_recipient(line.name) ||
                      grammar::is_envelope(line.name) || line.name == "part" || line.name == "via" ||
                      line.name == "reply-to" || line.name == "references";
-  // A Received field is ASCII and could not say it.
+  // A Received field is ASCII, in lines as long as may be, and could not say it.
   const bool trace = line.name == "received" &&
-                     std::any_of(line.value.begin(), line.value.end(),
-                                 [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+                     (!fits_lines("Received", line.value) ||
+                      std::any_of(line.value.begin(), line.value.end(),
+                                  [](char c) { return static_cast<unsigned char>(c) >= 0x80; }));
   if ((known && !trace) || !grammar::field(line.name + ": " + line.value) ||
       text->size() >= bounds_.header_line || (trace && received_ == bounds_.received))
     return {as_it_was(field)};

@@ -155,6 +155,7 @@ bool is_name_of(std::string_view name, std::string_view whole) {
 
 bool is_content_id(std::string_view cid) {
   if (fit_line(cid, cid.size()).text != cid) return false;
+  if (!fits_lines("Content-ID", fmt::format("<{}>", cid))) return false;
   const id_list back = parse_ids(fmt::format("<{}>", cid));
   return back.clean && back.ids.size() == 1 && back.ids[0] == cid;
 }

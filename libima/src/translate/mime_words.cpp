@@ -150,9 +150,13 @@ std::string local_part(std::string_view local) {
   return out + '"';
 }
 
+// As long as names of fields are, where it is not at hand.
+const std::string any_name(200, 'x');
+
 // A display name: bare, quoted, or in encoded words.
 std::string phrase(const std::string& name) {
-  bool atoms = name.find("  ") == std::string::npos && name.find("=?") == std::string::npos;
+  bool atoms = name.find("  ") == std::string::npos && name.find("=?") == std::string::npos &&
+               fits_lines(any_name, name);
   bool ascii = atoms;
   for (const char c : name) {
     atoms = atoms && static_cast<unsigned char>(c) < 0x80 && (is_atext(c) || c == ' ');
@@ -209,7 +213,8 @@ std::string encode_text(std::string_view text) {
 std::string seven_bit_text(const std::string& text) {
   const bool plain =
       std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
-  return plain && text.find("=?") == std::string::npos ? text : write_encoded_words(text);
+  const bool good = plain && text.find("=?") == std::string::npos && fits_lines(any_name, text);
+  return good ? text : write_encoded_words(text);
 }
 
 mailbox_list parse_mailboxes(std::string_view value) {
@@ -324,6 +329,17 @@ id_list parse_ids(std::string_view value) {
     }
   }
   return out;
+}
+
+bool fits_lines(std::string_view name, std::string_view value) {
+  constexpr std::size_t longest = 998;
+  const std::string folded = fold_field(name, value, "\n");
+  for (std::size_t at = 0; at < folded.size();) {
+    const std::size_t end = folded.find('\n', at);
+    if (end - at > longest) return false;
+    at = end + 1;
+  }
+  return true;
 }
 
 std::string fold_field(std::string_view name, std::string_view value, std::string_view line_end) {

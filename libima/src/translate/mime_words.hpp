@@ -51,7 +51,8 @@ std::string decode_text(std::string_view value);
 /// Seven-bit text that decode_text() reads back.
 std::string encode_text(std::string_view text);
 
-/// The same for text that may be long; where that is plain ASCII it is left alone.
+/// The same for text that may be long; where that is plain ASCII, and its words are no longer than
+/// a line may be, it is left alone.
 std::string seven_bit_text(const std::string& text);
 
 mailbox_list parse_mailboxes(std::string_view value);
@@ -80,6 +81,10 @@ std::string lower(std::string_view text);
 /// "x-foo-bar" as "X-Foo-Bar".
 std::string capitalised(std::string_view name);
 std::string_view trim(std::string_view text) noexcept;
+
+/// Whether every line of the field, so broken, is at most as long as a line of mail may be (998
+/// octets, RFC 5322 section 2.1.1).
+bool fits_lines(std::string_view name, std::string_view value);
 
 /// Breaks a field into lines of at most 78 octets where its spaces allow, as it is sent: name,
 /// colon, value, line end. Joining the lines again gives the same value.

@@ -1,5 +1,6 @@
 #include "mail.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -168,6 +169,26 @@ TEST_CASE("part lines of any length come back from mail, but for those that a li
   };
   check_round_trip(multipart(5900));
   CHECK(to_mail(multipart(6000)).remarks == std::vector<std::string>{"length"});
+}
+
+TEST_CASE("no line of a header is longer than a line of mail may be") {
+  const std::string word(1500, 'x');
+  const std::vector<std::string> headers{
+      "subject: " + word + "\n",          "x-long: a " + word + "\n",
+      "cc: " + word + " <b@b.example>\n", "received: " + word + "\n",
+      "mime-field: x_y: " + word + "\n",  "a" + word + ": b\n",
+      "content-length: " + word + "\n",   "to: b@b.example\nx: " + word + "\nto: c@c.example\n"};
+  for (const std::string& header : headers) {
+    for (const std::string& part : {std::string(), " role=inline cid=" + word, " x-note=" + word,
+                                    " role=inline params=" + word}) {
+      const std::string mail = check_round_trip(make(
+          header + "from: a@a.example\n", {{"", "text/plain", "x\n"}, {part, "image/png", "x"}}));
+      std::size_t longest = 0;
+      for (std::size_t at = 0; at < mail.size(); at = mail.find('\n', at) + 1)
+        longest = std::max(longest, mail.find('\n', at) - at);
+      CHECK_MESSAGE(longest <= 998, header.substr(0, 20) << part.substr(0, 20));
+    }
+  }
 }
 
 TEST_CASE("a hint that says anything else than the mail is not believed") {
