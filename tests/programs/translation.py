@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 
 from harness import Tests, openssl, run
 
@@ -99,6 +100,35 @@ def signatures(t):
     back.write_bytes(raw(t, "ima", "eml", raw(t, "eml", "ima", sealed.out.encode())))
     done = run("openssl", "smime", "-decrypt", "-in", back, "-recip", pem, "-inkey", key)
     t.contains("what was encrypted can be decrypted", done.out, "I owe you.")
+
+
+def pgp(t):
+    """What gpg signs by PGP/MIME (RFC 3156) verifies after mail, message, mail."""
+    with tempfile.TemporaryDirectory(prefix="gpg") as home:  # a short path, as sockets have
+        def gpg(*words, stdin=b""):
+            return run("gpg", "--homedir", home, "--batch", "--no-tty", *words, stdin=stdin)
+
+        made = gpg("--passphrase", "", "--quick-generate-key", "a@a.example", "ed25519")
+        t.true("gpg makes a key", made.code == 0, made.err)
+        inner = b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xc3\xbc\xc3\x9fe.  \r\n-- \r\nme\r\n"
+        signature = gpg("--armor", "--detach-sign", stdin=inner).out.encode()
+        mail = (b'From: a@a.example\nContent-Type: multipart/signed; micalg=pgp-sha512;\n'
+                b' protocol="application/pgp-signature"; boundary=b\n\n--b\n' +
+                inner.replace(b"\r", b"") + b"\n--b\nContent-Type: application/pgp-signature\n\n" +
+                signature + b"\n--b--\n")
+        for name, one in (("LF", mail), ("CRLF", mail.replace(b"\n", b"\r\n"))):
+            message = raw(t, "eml", "ima", one)
+            t.true(f"PGP/MIME, {name}: a reader sees the text", "Grüße.  \n".encode() in message, message)
+            back = raw(t, "ima", "eml", message).replace(b"\r\n", b"\n")
+            signed, detached = back.split(b"\n--b\n")[1:3]
+            (t.work / "signed").write_bytes(signed.replace(b"\n", b"\r\n"))
+            (t.work / "signature").write_bytes(detached.partition(b"\n\n")[2].partition(b"\n--b--")[0])
+            done = gpg("--verify", t.work / "signature", t.work / "signed")
+            t.equal(f"PGP/MIME, {name}: it verifies after the round trip", done.code, 0)
+        (t.work / "signed").write_bytes(inner + b"more")
+        t.true("what was changed does not", gpg("--verify", t.work / "signature",
+                                                t.work / "signed").code != 0)
+        run("gpgconf", "--homedir", home, "--kill", "all")
 
 
 def old_mboxes(t):
@@ -465,6 +495,7 @@ def memory(t):
 with Tests() as tests:
     single_mails(tests)
     signatures(tests)
+    pgp(tests)
     folders(tests)
     places(tests)
     own_fields(tests)
