@@ -60,7 +60,15 @@ class Traced:
 
     def end(self):
         self.process.terminate()
-        self.process.communicate()
+        self.wait()
+
+    def wait(self):
+        """For its end, which some straces never come to when a program of several threads is killed."""
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
 
 
 def may_trace():
@@ -147,8 +155,12 @@ def send_traced(program, message, listing, step=None):
         waits_for_input(process.pid)
         traced = Traced(process.pid, listing, step)
         with contextlib.suppress(BrokenPipeError):
-            process.communicate(message)
-        traced.process.communicate()
+            try:
+                process.communicate(message, timeout=60)
+            except subprocess.TimeoutExpired:  # dead, and strace does not take it for that
+                traced.process.kill()
+                process.communicate()
+        traced.wait()
         return process.returncode
 
 
