@@ -3,13 +3,12 @@ any time it goes on where it was, and two at once do not meet."""
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
 import time
 
-from harness import Domain, Tests, authority, run, stored
+from harness import Domain, Tests, authority, run, run_on_terminal, stored
 
 with Tests() as t:
     ca = authority(t.work)
@@ -71,18 +70,8 @@ with Tests() as t:
     t.equal("nothing is left behind", [p.name for p in partial.iterdir()], ["lock"])
 
     # On a terminal one line is written over and cleared at the end; what it says is for no pipe.
-    terminal, inside = pty.openpty()
-    shown = subprocess.Popen([*words[:-1], str(b.place / "shown")], stdout=subprocess.PIPE,
-                             stderr=inside, text=True)
-    os.close(inside)
-    drawn = b""
-    while True:
-        try:
-            drawn += os.read(terminal, 65536)
-        except OSError:  # so does a terminal end
-            break
-    os.close(terminal)
-    t.equal("messages are for the pipe", len(shown.communicate()[0].splitlines()), 2)
+    out, drawn = run_on_terminal(*words[:-1], b.place / "shown")
+    t.equal("messages are for the pipe", len(out.splitlines()), 2)
     t.true("progress is for the terminal", re.match(rb"\rinbox: \d+ messages, \d+\.\d MiB\x1b\[K", drawn),
            drawn)
     t.true("which is clean at the end", drawn.endswith(b"\r\x1b[K") and b"\n" not in drawn, drawn)

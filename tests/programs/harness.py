@@ -18,6 +18,7 @@ and ends with the script. Python's standard library and openssl are all that is 
 import contextlib
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
@@ -49,6 +50,22 @@ def run(*words, stdin=b"", cwd=None, env=None, timeout=120):
     done.stdout = done.stdout.decode(errors="backslashreplace")
     done.stderr = done.stderr.decode(errors="backslashreplace")
     return Result(done)
+
+
+def run_on_terminal(*words):
+    """Runs a command whose standard error is a terminal; what it writes, and what that got."""
+    terminal, inside = pty.openpty()
+    with subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=inside,
+                          text=True) as child:
+        os.close(inside)
+        drawn = b""
+        while True:
+            try:
+                drawn += os.read(terminal, 65536)
+            except OSError:  # so does a terminal end
+                break
+        os.close(terminal)
+        return child.communicate()[0], drawn
 
 
 def documented_events():

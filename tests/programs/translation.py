@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import Tests, openssl, run
+from harness import Tests, openssl, run, run_on_terminal
 
 MAIL = """From: =?utf-8?q?J=C3=BCrgen?= <j@a.example>
 To: Us: b@b.example, c@c.example;
@@ -331,6 +331,11 @@ def folders(t):
     t.contains("the last line counts", done.err, "21 translated, 0 there already, 0 failed")
     done = translate(t, "maildir", "mailbox", place, target)
     t.contains("a second import brings nothing", done.err, "0 translated, 21 there already")
+    _, drawn = run_on_terminal(t.program("ima-translate"), "--from", "maildir", "--to", "mailbox", place,
+                               t.work / "shown")
+    counts = b"".join(b"\r%d messages" % n for n in range(1, 22))
+    t.true("a terminal is told how far it is", drawn.startswith(counts + b"\r\x1b[K"), drawn)
+    t.contains("and then how it went", drawn.decode(), "21 translated, 0 there already, 0 failed")
     (place / "cur" / "broken").symlink_to("nowhere")
     (place / "cur" / "circle").symlink_to("circle")
     (place / ".Circle").symlink_to(".Circle")
