@@ -127,6 +127,8 @@ result<void> message_to_mime::state::look_at_parts() {
       remarks.push_back(
           {"charset", fmt::format("part {}", i + 1), "is text and not UTF-8; its octets are kept"});
     const std::string_view type = header.parts()[i].media_type;
+    // An original may be written in the encoding that it has.
+    open_end = open_end || (said[i] != i && found.ends_in_cr);
     if (left_out[i] || !(type.starts_with("multipart/") || type.starts_with("message/"))) continue;
     whole = true;
     crlf_only = crlf_only && found.only_crlf;
@@ -247,8 +249,8 @@ std::string message_to_mime::state::said_back() const {
 result<void> message_to_mime::state::prepare() {
   IMA_TRY(derived, derived_parts(header, body, remarks));
   left_out = std::move(derived);
-  IMA_CHECK(look_at_parts());
   find_said();
+  IMA_CHECK(look_at_parts());
   structure = nesting();
   write_entities();
   look_at_lengths();
