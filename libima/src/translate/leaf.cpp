@@ -62,12 +62,13 @@ void keep(part_words& into, std::string_view name, std::string_view value, const
 
 void describe_id(part_words& into, std::string_view value, const word_room& room) {
   if (value.empty()) return;
-  const id_list list = parse_ids(value);
-  if (list.clean && list.ids.size() == 1 && list.ids[0].size() <= room.cid &&
-      is_content_id(list.ids[0]))
-    into.cid = list.ids[0];
-  else
-    keep(into, "content-id", value, room);
+  const fitted line = fit_line(value, room.one_kept);
+  const id_list list = parse_ids(line.text);
+  if (!list.clean || list.ids.size() != 1 || list.ids[0].size() > room.cid ||
+      !is_content_id(list.ids[0]))
+    return keep(into, "content-id", value, room);
+  into.cid = list.ids[0];
+  into.complete = into.complete && !line.changed;
 }
 
 void describe_name(part_words& into, std::string_view value, const word_room& room) {
