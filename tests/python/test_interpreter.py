@@ -28,6 +28,16 @@ SETUP = """
         "b.example", user_tls, hosts={"b.example": office.addresses[0]})
 """
 
+# The interpreter waits while it ends, and says so. What `sys` has goes last: the globals of a thread
+# that runs stay.
+LATE = """
+    class Late:
+        def __del__(self, write=os.write, sleep=time.sleep):
+            write(1, b"late\\n")
+            sleep(0.5)
+    sys.late = Late()
+"""
+
 
 def run(tmp_path, text):
     return subprocess.run(
@@ -52,21 +62,39 @@ def test_a_running_server_and_a_live_client_do_not_keep_or_crash_it(tmp_path, en
 
 def test_a_thread_that_waits_in_the_library_does_not_crash_it(tmp_path):
     silent = """
-    import socket
+    import contextlib, socket
+    office.stop(); office.wait()
     quiet = socket.create_server(("127.0.0.1", 0))
     where = {"b.example": "127.0.0.1:%d" % quiet.getsockname()[1]}
     def wait():
-        ima.net.RetrievalClient.connect("b.example", user_tls, hosts=where, timeout=0.3)
+        with contextlib.suppress(ima.TimedOut):
+            ima.net.RetrievalClient.connect("b.example", user_tls, hosts=where, timeout=0.3)
     threading.Thread(target=wait, daemon=True).start()
     time.sleep(0.1)
-    class Late:
-        def __del__(self):
-            time.sleep(0.5)  # the call returns while the interpreter is ending
-    late = Late()
-    print('end')
+    print('end', flush=True)
     """
-    done = run(tmp_path, silent)
-    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+    done = run(tmp_path, silent + LATE)  # the call returns meanwhile
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\nlate\n", "")
+
+
+def test_threads_that_wait_for_the_interpreter_do_not_crash_it(tmp_path):
+    waiting = """
+    office.stop(); office.wait()
+    ima.mailbox.Mailbox.create("box")
+    box = ima.mailbox.Mailbox.open("box")
+    def ask():
+        while True:
+            box.folders()
+    for _ in range(4):
+        threading.Thread(target=ask, daemon=True).start()
+    time.sleep(0.1)
+    sys.setswitchinterval(1000)  # from now on the main thread keeps the interpreter for itself
+    time.sleep(0.1)
+    print('end', flush=True)
+    sum(range(5_000_000))
+    """
+    done = run(tmp_path, waiting + LATE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\nlate\n", "")
 
 
 def test_a_forked_child_ends_by_itself_and_leaves_the_parent_whole(tmp_path):

@@ -2,6 +2,7 @@
 
 #include <ima/error.hpp>
 
+#include <cxxabi.h>
 #include <pybind11/pybind11.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -44,26 +45,50 @@ T take(result<T>&& r, bool mailbox = false) {
   if constexpr (!std::is_void_v<T>) return std::move(r).value();
 }
 
-/// A thread that would take the GIL while the interpreter ends must not: it would be unwound
-/// through C++ frames that do not expect it, and the process would abort. It sleeps until the
-/// process ends. The main thread, which ends the interpreter, goes on.
+[[noreturn]] inline void sleep_for_ever() {
+  for (;;) ::pause();
+}
+
+/// A thread that would take the GIL while the interpreter ends must not: CPython ends the thread,
+/// which unwinds it through C++ frames that do not expect it, and the process would abort. It
+/// sleeps until the process ends. The main thread, which ends the interpreter, goes on.
 inline void sleep_if_finalizing() {
 #if PY_VERSION_HEX >= 0x030D0000
-  const auto finalizing = [] { return Py_IsFinalizing() != 0; };
+  const bool finalizing = Py_IsFinalizing() != 0;
 #else
-  const auto finalizing = [] { return _Py_IsFinalizing() != 0; };
+  const bool finalizing = _Py_IsFinalizing() != 0;
 #endif
-  while (finalizing() && ::gettid() != ::getpid()) ::pause();
+  if (finalizing && ::gettid() != ::getpid()) sleep_for_ever();
+}
+
+/// Calls `take`, which takes the GIL. The end of the interpreter may begin while that waits.
+template <class F>
+void take_gil(F&& take) {
+  sleep_if_finalizing();
+#ifdef __GLIBC__
+  try {
+    take();
+  } catch (const abi::__forced_unwind&) {
+    sleep_for_ever();
+  }
+#else
+  take();  // nothing is unwound where a thread ends
+#endif
 }
 
 /// Holds the GIL, on any thread.
 class with_gil {
  public:
-  with_gil()
-      : outer_(exchange_called(calls_python())), gil_((sleep_if_finalizing(), std::in_place)) {}
+  with_gil() : outer_(exchange_called(calls_python())) {
+    take_gil([this] { gil_.emplace(); });
+  }
   with_gil(const with_gil&) = delete;
   with_gil& operator=(const with_gil&) = delete;
-  ~with_gil() { called() = outer_; }
+  // Also where the thread was to end while it ran Python.
+  ~with_gil() {
+    sleep_if_finalizing();
+    called() = outer_;
+  }
 
   /// Whether Python was called by a thread of the library, which waits for its end.
   static bool called_by_library() noexcept { return called(); }
@@ -92,8 +117,7 @@ auto without_gil(F&& work) {
     released(const released&) = delete;
     released& operator=(const released&) = delete;
     ~released() {
-      sleep_if_finalizing();
-      PyEval_RestoreThread(state);
+      take_gil([this] { PyEval_RestoreThread(state); });
     }
     PyThreadState* state;
   };

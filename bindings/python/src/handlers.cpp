@@ -145,8 +145,7 @@ class open_transaction {
   open_transaction(const open_transaction&) = delete;
   open_transaction& operator=(const open_transaction&) = delete;
   ~open_transaction() {
-    const py::gil_scoped_release released;
-    inner_.reset();
+    without_gil([this] { inner_.reset(); });
   }
 
   delivery::header_answer judge() {
