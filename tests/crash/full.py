@@ -50,6 +50,8 @@ with Tests() as tests:
         tests.equal("a message comes in time", deliver(tests, mailbox, early), 0)
         tests.contains("and is taken in", listed(tests, mailbox), "early")
         kept = fill(tests, mailbox) | {early.id}
+        with open(mailbox / "journal", "ab") as journal:
+            journal.write(b"torn")
         (disk / "rest").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize))
         tests.contains("a full disk keeps nobody from reading", listed(tests, mailbox), "early")
         (disk / "rest").unlink()

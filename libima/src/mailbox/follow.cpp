@@ -82,7 +82,10 @@ result<std::string> mailbox::state::keep_torn_tail(std::uint64_t end) {
     (void)files.unlink(path);
     return copied.error();
   }
-  IMA_CHECK(files.sync_directory(tree.root));
+  if (auto durable = files.sync_directory(tree.root); !durable) {
+    (void)files.unlink(path);
+    return durable.error();
+  }
   return name;
 }
 
@@ -90,9 +93,21 @@ result<std::string> mailbox::state::keep_torn_tail(std::uint64_t end) {
 // have changed what was written whole, so its octets are kept beside.
 result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size) {
   IMA_TRY(kept, keep_torn_tail(end));
-  IMA_CHECK(log->cut(end));
+  if (auto cut = log->cut(end); !cut) {
+    const auto now = log->size();  // each try keeps it again, unless it is off by now
+    if (now && *now == size) (void)files.unlink(tree.root + "/" + kept);
+    return cut;
+  }
   torn += size - end;
   tell("journal-torn", {{"octets", std::to_string(size - end)}, {"kept", kept}});
+  return {};
+}
+
+// Where there is no room, or no right, it stays, and nothing comes behind it.
+result<void> mailbox::state::cut_or_leave(std::uint64_t end, std::uint64_t size) {
+  auto cut = cut_torn_tail(end, size);
+  if (cut || !layout::is_put_off(cut.error())) return cut;
+  tail_stays = std::move(cut).error();
   return {};
 }
 
@@ -100,6 +115,7 @@ result<void> mailbox::state::cut_torn_tail(std::uint64_t end, std::uint64_t size
 // and what was told to a client must not go with the power. Where nothing can be changed all of
 // this is left to whoever can.
 result<void> mailbox::state::follow_once(bool own) {
+  tail_stays.reset();
   IMA_TRY(size, log->size());
   IMA_TRY(was, cache->where());
   // An index is never ahead of its journal, so what it has seen there was whole.
@@ -121,7 +137,11 @@ result<void> mailbox::state::follow_once(bool own) {
   IMA_TRY(end, log->read(was.place, [&](const journal_entry& e) { return records.take(e); }));
   if (end.offset < seen) return journal_damaged(end.offset);
   IMA_CHECK(layout::unless_read_only(records.finish()));
-  if (end.offset < size) IMA_CHECK(layout::unless_read_only(cut_torn_tail(end.offset, size)));
+  if (end.offset < size) IMA_CHECK(cut_or_leave(end.offset, size));
+  if (!fresh && end.offset == was.place.offset) {  // on a full disk nothing can be written
+    cache->roll_back();
+    return {};
+  }
   return cache->move_to({log->generation(), end});
 }
 
@@ -311,7 +331,8 @@ result<void> mailbox::state::append_together(std::span<const journal_record> rec
   IMA_TRY(was, cache->where());
   IMA_TRY(size, log->size());
   if (size != was.place.offset)
-    return error{fault::temporary, "read-only", tree.journal(), "its torn tail cannot be cut off"};
+    return tail_stays.value_or(
+        error{fault::temporary, "storage", tree.journal(), "it grew in spite of the lock"});
   commit_record holds = was.place.holds;
   std::map<std::string, bool> known;  // what this append itself says, by id
   std::string lines;

@@ -197,6 +197,8 @@ result<void> unless_read_only(result<void> done) {
   return done;
 }
 
+bool is_put_off(const error& e) { return e.rule == "disk-full" || e.rule == "read-only"; }
+
 void make_above(file_system& files, const std::string& path) {
   std::vector<std::string> missing{parent_of(path)};
   while (true) {

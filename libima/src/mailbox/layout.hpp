@@ -106,6 +106,8 @@ struct readable {
 result<readable> open_or_read(file_system& files, const std::string& path);
 /// What was done, where it is no error that nothing can be changed.
 result<void> unless_read_only(result<void> done);
+/// Whether nothing can be changed, or nothing added, until somebody sees to it.
+bool is_put_off(const error& e);
 
 /// Gives a file a second name, or copies it where the file system cannot.
 result<void> link_or_copy(file_system& files, const std::string& from, const std::string& to);

@@ -31,8 +31,9 @@ struct mailbox::state {
   std::optional<journal> log;
   std::optional<index> cache;
   std::optional<std::uint64_t>
-      indexed_to;          // the journal's size where the index was seen at its end
-  std::uint64_t torn = 0;  // octets cut off since the last report
+      indexed_to;                   // the journal's size where the index was seen at its end
+  std::uint64_t torn = 0;           // octets cut off since the last report
+  std::optional<error> tail_stays;  // why a torn tail is still there
   std::chrono::milliseconds patience{0};
   bool kept_out = false;       // the last wait for the lock was in vain
   bool put_off = false;        // the last taking in failed for want of room, or of a right
@@ -152,6 +153,7 @@ struct mailbox::state {
   result<void> renew_beside();
   result<std::string> keep_torn_tail(std::uint64_t end);
   result<void> cut_torn_tail(std::uint64_t end, std::uint64_t size);
+  result<void> cut_or_leave(std::uint64_t end, std::uint64_t size);
   result<void> follow(bool own);
   result<void> count(const journal_record& what, std::map<std::string, bool>& known,
                      commit_record& holds);

@@ -138,8 +138,7 @@ result<void> mailbox::try_take_in() {
   auto taken = take_in();
   state& s = *state_;
   const std::lock_guard guard(s.mutex);
-  const bool put_off =
-      !taken && (taken.error().rule == "disk-full" || taken.error().rule == "read-only");
+  const bool put_off = !taken && layout::is_put_off(taken.error());
   if (put_off && !s.put_off) s.tell("take-in-failed", {{"text", taken.error().message()}});
   s.put_off = put_off;
   if (taken || put_off) return {};

@@ -359,16 +359,22 @@ TEST_CASE(
     "a torn tail that cannot be cut off keeps nobody from reading, and nothing comes behind it") {
   const temporary_directory dir;
   const std::string path = make(dir, "bob");
-  std::ofstream(path + "/journal", std::ios::app) << "torn";
   mortal_file_system disk(files);
-  disk.refuse_with = "read-only";
   auto box = mb::mailbox::open(disk, path, {":memory:"}).value();
-  CHECK(box.folders()->size() == 1);
-  CHECK(box.create_folder("a").error().rule == "read-only");
-  disk.refuse_with = {};
+  const auto entries = std::distance(std::filesystem::directory_iterator(path), {});
+  for (const std::string_view why : {"read-only", "disk-full"}) {
+    std::ofstream(path + "/journal", std::ios::app) << "torn";
+    disk.refuse_with = why;
+    CHECK(box.folders()->size() == 1);
+    CHECK(box.create_folder("a").error().rule == why);
+    CHECK(box.compact().error().rule == why);
+    CHECK(mb::mailbox::open(disk, path, {":memory:"}).value().folders()->size() == 1);
+    CHECK(std::distance(std::filesystem::directory_iterator(path), {}) == entries);
+    disk.refuse_with = {};
+  }
   REQUIRE(box.create_folder("a"));
   CHECK(open(path).folders()->size() == 2);
-  CHECK(box.recover()->torn == 4);
+  CHECK(box.recover()->torn == 8);
 }
 
 TEST_CASE("an index's directory that is deleted comes back, and one that cannot is told of once") {

@@ -86,6 +86,7 @@ class mortal_file_system final : public mb::file_system {
     ima::result<std::uint64_t> size() const override { return below_->size(); }
     ima::result<std::uint64_t> identity() const override { return below_->identity(); }
     ima::result<void> sync() override {
+      if (owner_.refuse_with == "disk-full") return below_->sync();  // wants no more room
       return owner_.changing([&] { return below_->sync(); });
     }
     ima::result<void> set_changed(std::chrono::sys_seconds when) override {
