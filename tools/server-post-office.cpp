@@ -167,12 +167,12 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
                                .log = &log});
   auto server = net::retrieval_server::create(s.server, *context, office);
   if (!server) return tools::complain(program, server.error());
-  tools::log_addresses(*server, log);
-  tools::log_certificates(*context, log);
   running now{*server, **users, sender};
   const tools::reload_watch watch(
       [&] { server->stop(); },
       [&](tools::watched_files& read) { return reload(file, s, now, read, log); }, s.watched, log);
+  tools::log_addresses(*server, log);
+  tools::log_certificates(*context, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;

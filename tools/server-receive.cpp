@@ -77,12 +77,12 @@ int serve(const std::string& file, settings& s, tools::stderr_log& errors) {
   service::handler_switch handler(tools::make_handler(s.handler, s.server.bounds));
   auto server = net::delivery_server::create(s.server, *context, handler);
   if (!server) return tools::complain(program, server.error());
-  tools::log_addresses(*server, log);
-  tools::log_certificates(*context, log);
   const tools::reload_watch watch(
       [&] { server->stop(); },
       [&](tools::watched_files& read) { return reload(file, s, *server, handler, read, log); },
       s.watched, log);
+  tools::log_addresses(*server, log);
+  tools::log_certificates(*context, log);
   server->run();
   log.write({log_level::info, "stopped", {}});
   return tools::exit_ok;

@@ -11,6 +11,7 @@
 #include "queue_settings.hpp"
 #include "reload.hpp"
 #include "result_json.hpp"
+#include "server_main.hpp"
 #include "signals.hpp"
 #include "tls_settings.hpp"
 
@@ -214,6 +215,7 @@ int main(int argc, char** argv) {
   if (auto good = read_settings(arguments.file, s); !good)
     return tools::complain(program, good.error());
   if (arguments.check_only) return tools::exit_ok;
-  if (runs_queue) return run_queue(arguments.file, s, once);
+  if (runs_queue)
+    return tools::with_signals(program, [&] { return run_queue(arguments.file, s, once); });
   return send(path, s, json);
 }

@@ -148,6 +148,14 @@ class Tests:
         return process
 
 
+class NotStarted(RuntimeError):
+    """A server that did not say where it listens; `code` is what it ended with, if it did."""
+
+    def __init__(self, server):
+        super().__init__(f"{server.name} did not start: {server.log.read_text()}")
+        self.code = server.process.poll()
+
+
 class Server:
     """A running server that says on its log where it listens."""
 
@@ -173,7 +181,7 @@ class Server:
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
-        raise RuntimeError(f"{self.name} did not start: {self.log.read_text()}")
+        raise NotStarted(self)
 
     @property
     def port(self):

@@ -8,8 +8,20 @@
 #include <ima/error.hpp>
 
 #include <string>
+#include <system_error>
 
 namespace ima::tools {
+
+/// Runs `serve`, which watches for signals; complains where there is no thread for that.
+template <class Serve>
+int with_signals(const char* program, Serve serve) {
+  try {
+    return serve();
+  } catch (const std::system_error& none) {
+    return complain(program, {fault::temporary, "threads", "",
+                              "no thread can be started: " + none.code().message()});
+  }
+}
 
 /// The `main` of a server: reads its settings with `read(file, settings)` and, unless they are only
 /// to be checked, runs `serve(file, settings, log)`.
@@ -25,7 +37,8 @@ int server_main(const char* program, const char* about, int argc, char** argv, R
   Settings s;
   const result<void> good = read(arguments.file, s);
   if (!good) return complain(program, good.error());
-  return arguments.check_only ? exit_ok : serve(arguments.file, s, log);
+  if (arguments.check_only) return exit_ok;
+  return with_signals(program, [&] { return serve(arguments.file, s, log); });
 }
 
 /// Logs where a server listens.

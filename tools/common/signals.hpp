@@ -21,7 +21,8 @@ struct signal_actions {
 };
 
 /// Watches for signals, and ignores SIGPIPE. Make it before any other thread: threads inherit the
-/// blocked signals. At most one in a program.
+/// blocked signals. At most one in a program. Throws std::system_error where the system starts no
+/// more threads.
 class signal_watch {
  public:
   explicit signal_watch(signal_actions actions);

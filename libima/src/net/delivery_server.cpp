@@ -1,5 +1,6 @@
 #include "net/delivery_service.hpp"
 #include "net/server_loop.hpp"
+#include "net/threads.hpp"
 #include "tls/context_content.hpp"
 
 #include <ima/net/delivery_server.hpp>

@@ -29,13 +29,4 @@ result<tcp::acceptor> listen_on(asio::io_context& loop, const std::string& where
   return acceptor;
 }
 
-result<void> check_threads(std::initializer_list<std::size_t> numbers) {
-  constexpr std::size_t most = 1000;
-  for (const std::size_t number : numbers)
-    if (number == 0 || number > most)
-      return error{fault::caller, "workers", "",
-                   fmt::format("{} threads, and a server has from 1 to {}", number, most)};
-  return {};
-}
-
 }  // namespace ima::net

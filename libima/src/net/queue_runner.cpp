@@ -2,11 +2,11 @@
 #include "net/endpoint.hpp"
 #include "net/host_delivery.hpp"
 #include "net/interruption.hpp"
-#include "net/listen.hpp"
 #include "net/metrics_listener.hpp"
 #include "net/queue_clerk.hpp"
 #include "net/queue_lanes.hpp"
 #include "net/queued_results.hpp"
+#include "net/threads.hpp"
 #include "net/worker.hpp"
 #include "support/try.hpp"
 
@@ -281,6 +281,7 @@ queue_runner::~queue_runner() = default;
 
 result<queue_runner> queue_runner::create(service::queue& queue, const tls::context& tls,
                                           const queue_runner_options& options) {
+  IMA_CHECK(check_threads({options.workers}));
   auto made = std::make_shared<state>(queue, options);
   IMA_TRY(dns, resolver::create(made->loop, options.dns));
   made->dns.emplace(std::move(dns));

@@ -1,5 +1,6 @@
 #include "net/retrieval_service.hpp"
 #include "net/server_loop.hpp"
+#include "net/threads.hpp"
 #include "tls/context_content.hpp"
 
 #include <ima/net/retrieval_server.hpp>

@@ -1,7 +1,11 @@
 #include "service/change_hub.hpp"
 
+#include "support/thread.hpp"
+#include "support/try.hpp"
+
 #include <ima/mailbox/watch.hpp>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -107,21 +111,32 @@ change_hub::~change_hub() {
   for (std::thread& t : threads_) t.join();
 }
 
-std::unique_ptr<retrieval::subscription> change_hub::subscribe(
+// One can do the work of all.
+result<void> change_hub::ensure_threads(std::size_t mailboxes) {
+  if (threads_.size() >= std::min(most_threads_, mailboxes)) return {};
+  auto started = start_thread([this] { work(); });
+  if (started)
+    threads_.push_back(std::move(*started));
+  else if (threads_.empty())
+    return std::move(started).error();
+  return {};
+}
+
+result<std::unique_ptr<retrieval::subscription>> change_hub::subscribe(
     const std::string& path, std::shared_ptr<mailbox::mailbox> mail,
     std::vector<retrieval::watched_folder> folders, watch_calls calls) {
   auto who = std::make_shared<watcher>(std::move(folders), std::move(calls));
   const std::scoped_lock guard(mutex_);
+  IMA_CHECK(ensure_threads(mailboxes_.size() + 1 - mailboxes_.count(path)));
   auto& known = mailboxes_[path];
   if (!known) {
     known = std::make_shared<watched_mailbox>(disk_, path, std::move(mail));
     due_.emplace(clock::now(), known);
   }
   known->watchers.push_back(who);
-  if (threads_.size() < most_threads_ && threads_.size() < mailboxes_.size())
-    threads_.emplace_back([this] { work(); });
   wake_.notify_one();
-  return std::make_unique<watch_handle>(*this, path, std::move(who));
+  return std::unique_ptr<retrieval::subscription>(
+      std::make_unique<watch_handle>(*this, path, std::move(who)));
 }
 
 void change_hub::drop(const std::string& path, const watcher& who) {

@@ -40,11 +40,11 @@ class change_hub {
   change_hub& operator=(const change_hub&) = delete;
   ~change_hub();
 
-  /// The hub outlives the subscription. `path` is where `mail` is.
-  std::unique_ptr<retrieval::subscription> subscribe(const std::string& path,
-                                                     std::shared_ptr<mailbox::mailbox> mail,
-                                                     std::vector<retrieval::watched_folder> folders,
-                                                     watch_calls calls);
+  /// The hub outlives the subscription. `path` is where `mail` is. Error: fault::temporary,
+  /// `threads`, where not even one thread can be started.
+  result<std::unique_ptr<retrieval::subscription>> subscribe(
+      const std::string& path, std::shared_ptr<mailbox::mailbox> mail,
+      std::vector<retrieval::watched_folder> folders, watch_calls calls);
 
  private:
   struct watcher;
@@ -52,6 +52,7 @@ class change_hub {
   class watch_handle;
   using clock = std::chrono::steady_clock;
 
+  result<void> ensure_threads(std::size_t mailboxes);
   void work();
   void drop(const std::string& path, const watcher& who);
 

@@ -1,5 +1,7 @@
 #include "service/idle_indexer.hpp"
 
+#include "support/thread.hpp"
+
 #include <utility>
 
 namespace ima::service {
@@ -29,8 +31,14 @@ void idle_indexer::used(const std::shared_ptr<mailbox::mailbox>& mail) {
   candidate& c = *place->second;
   c.ready = false;
   c.due = clock::now() + rest_;
-  if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+  ensure_thread();
   if (places_.size() == 1) wake_.notify_one();
+}
+
+// Where there is none the next use tries again; a search reads what it needs by itself.
+void idle_indexer::ensure_thread() {
+  if (thread_.joinable()) return;
+  if (auto started = start_thread([this] { work(); })) thread_ = std::move(*started);
 }
 
 void idle_indexer::collect_ready() {

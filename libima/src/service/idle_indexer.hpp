@@ -36,6 +36,7 @@ class idle_indexer {
   };
   using candidates = std::list<candidate>;
 
+  void ensure_thread();
   void work();
   void work_on_next(std::unique_lock<std::mutex>& guard);
   void collect_ready();

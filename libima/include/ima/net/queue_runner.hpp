@@ -54,7 +54,8 @@ struct queue_runner_options {
 class IMA_API queue_runner {
  public:
   /// `queue` is not owned and outlives the runner. Errors: fault::caller, rules `dns-server`,
-  /// `listen`, `metrics-address`.
+  /// `listen`, `metrics-address`, `workers` (1 to 1000 threads); fault::temporary `threads`, where
+  /// the system starts no more.
   static result<queue_runner> create(service::queue& queue, const tls::context& tls,
                                      const queue_runner_options& options);
   queue_runner(queue_runner&&) noexcept;

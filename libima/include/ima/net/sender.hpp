@@ -95,7 +95,8 @@ struct send_report {
 /// first, in parallel; only if none objects does the body go anywhere. Blocks. Our certificate is
 /// the one that proves the originator's hostpart. Errors: fault::caller, `recipients-missing`,
 /// `no-certificate`, `tls-protocol` (not for IMDP), `dns-server`; fault::temporary
-/// `certificate-expired` (our own); fault::unknown `interrupted`; those of hosts are in the report.
+/// `certificate-expired` (our own), `threads`; fault::unknown `interrupted`; those of hosts are in
+/// the report.
 IMA_API result<send_report> send_message(const header_block& header, body_source& body,
                                          const tls::context& tls, const sender_options& options);
 
