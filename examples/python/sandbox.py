@@ -179,7 +179,7 @@ def main(directory):
         sandbox.keep(domain)
     print(f"""Both domains run until you press Ctrl-C. In another terminal:
 cd {shlex.quote(str(sandbox.place))}{path_of_programs()}
-echo Hello | make-ima-message --from alice@a.example --to slow@b.example --subject Hi --text - |
+echo Hello | make-ima-message --from alice@a.example --to bob@b.example --subject Hi --text - |
   server-send-mail --config a.example/server-send-mail.toml
 fetch-mail --config b.example/fetch-mail.toml fetched""", flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})

@@ -276,7 +276,7 @@ def by_the_programs(printed):
     tools = pathlib.Path(ima.__file__).parents[3] / "tools"
     if not (tools / "fetch-mail").exists():
         return
-    commands = printed.partition("\n")[2].replace("slow@", "bob@")  # it would take its time
+    commands = printed.partition("\n")[2]
     done = subprocess.run(
         ["sh", "-euc", commands], capture_output=True, text=True, timeout=60,
         env={**os.environ, "PATH": "/usr/bin:/bin"})
