@@ -154,9 +154,9 @@ def test_unknown_recipients_are_all_named(face, serve, authority, local_handler)
 
 
 class Broken(Taking):
-    def __init__(self, where):
+    def __init__(self, where, refusal=ima.Refused):
         super().__init__()
-        self.where = where
+        self.where, self.refusal = where, refusal
 
     def open(self, header, peer):
         if self.where == "open":
@@ -164,7 +164,7 @@ class Broken(Taking):
         inner = super().open(header, peer)
 
         def fail(*_):
-            raise ima.Refused("not for us") if self.where == "refuse" else KeyError(self.where)
+            raise self.refusal("not for us") if self.where == "refuse" else KeyError(self.where)
 
         setattr(inner, "body" if self.where == "refuse" else self.where, fail)
         return inner
@@ -202,11 +202,14 @@ def test_what_is_no_handler_or_no_place_to_listen_is_refused_at_once(face, autho
         assert caught.value.rule == rule
 
 
-def test_a_handler_that_refuses_the_body_fails_the_message(face, serve, authority):
+@pytest.mark.parametrize("refusal, outcome", [
+    (ima.Refused, "FAIL"), (ima.RemoteProtocolError, "FAIL"), (ima.LocalProtocolError, "DEFER")])
+def test_a_handler_that_refuses_the_body_fails_the_message(
+        face, serve, authority, refusal, outcome):
     report = face.send_message(
-        message(), authority.context("a.example"), hosts=serve(Broken("refuse")))
-    assert report.outcome == "refused"
-    assert [r.outcome for r in report.hosts[0].results] == ["FAIL"]
+        message(), authority.context("a.example"), hosts=serve(Broken("refuse", refusal)))
+    assert report.outcome == ("refused" if outcome == "FAIL" else "deferred")
+    assert [r.outcome for r in report.hosts[0].results] == [outcome]
 
 
 def test_a_dropped_connection_leaves_the_outcome_unknown(face, serve, authority):

@@ -289,7 +289,7 @@ class _Connection:
         except Error as error:
             self._report(error)
             self._transaction = None
-            self._session.abandon(text_of(error), error.kind in ("peer", "refused", "caller"))
+            self._session.abandon(text_of(error), error.kind in ("peer", "refused"))
         self._deadline.put_off(loop.time() - began)  # the handler's time is not the sender's
 
     async def _conclude(self) -> bool:
