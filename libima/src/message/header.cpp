@@ -182,13 +182,17 @@ std::size_t header_block::count(std::string_view name) const noexcept {
       fields().begin(), fields().end(), [&](const header_field& f) { return f.name == name; }));
 }
 
-// The values were checked when the block was parsed, so parsing them again cannot fail.
 std::vector<named_address> header_block::addresses(std::string_view name) const {
   std::vector<named_address> out;
-  for (const header_field& f : fields())
-    if (f.name == name) out.push_back(named_address::parse(f.value).value());
+  for (const header_field& f : fields()) {
+    if (f.name != name) continue;
+    auto each = named_address::parse(f.value);
+    if (each) out.push_back(*std::move(each));
+  }
   return out;
 }
+
+// The values were checked when the block was parsed, so parsing them again cannot fail.
 
 named_address header_block::from() const { return named_address::parse(*first("from")).value(); }
 
@@ -255,6 +259,8 @@ header_block header_block::for_host(std::string_view hostpart) const {
 }
 
 result<header_block> header_block::with_line(std::string_view line, const limits& bounds) const {
+  // A line feed would make a second line that nobody asked for.
+  if (auto good = wire::check_text(line, ""); !good) return at_line(std::move(good).error(), 2);
   std::string made;
   made.reserve(size() + line.size() + 1);
   made.append(version_line).append("\n").append(line).append("\n");

@@ -69,6 +69,24 @@ TEST_CASE("the digest leaves out bcc, for and received lines and nothing else") 
   CHECK(h.with_line("x-more: text").value().id_digest() != h.id_digest());
 }
 
+TEST_CASE("a line that is added is one line") {
+  const auto h = ima::header_block::parse(photos).value();
+  const auto two = h.with_line("x-more: text\nbcc: dan@d.example");
+  REQUIRE_FALSE(two);
+  CHECK(two.error().rule == "line-control");
+  CHECK(two.error().place == "header line 2, octet 13");
+  CHECK(h.with_line("").error().rule == "blank-line");
+}
+
+TEST_CASE("a header without addresses has none to give") {
+  const auto h = ima::header_block::parse(block("from: a@a.example\nsubject: Photos\n"
+                                                "x-of: nobody\nx-of: b@b.example\n"))
+                     .value();
+  CHECK(h.addresses("subject").empty());
+  REQUIRE(h.addresses("x-of").size() == 1);
+  CHECK(h.addresses("x-of")[0].addr.text() == "b@b.example");
+}
+
 TEST_CASE("bcc is private: a copy for a recipient or a host names no other") {
   const auto h = ima::header_block::parse(block("from: a@a.example\nbcc: B@b.example\n"
                                                 "bcc: c@c.example\nbcc: d@b.example\n"))
