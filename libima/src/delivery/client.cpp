@@ -225,7 +225,10 @@ client::client(client&&) noexcept = default;
 client& client::operator=(client&&) noexcept = default;
 client::~client() = default;
 
-void client::receive(octets input) { state_->in.feed(input); }
+// What comes after the end is dropped: what was fed before may be gone.
+void client::receive(octets input) {
+  if (!state_->closed) state_->in.feed(input);
+}
 void client::receive_eof() { state_->in.finish(); }
 
 client_event client::next_event() {

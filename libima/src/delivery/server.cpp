@@ -274,7 +274,10 @@ server::server(server&&) noexcept = default;
 server& server::operator=(server&&) noexcept = default;
 server::~server() = default;
 
-void server::receive(octets input) { state_->in.feed(input); }
+// What comes after the end is dropped: what was fed before may be gone.
+void server::receive(octets input) {
+  if (!is_closed()) state_->in.feed(input);
+}
 void server::receive_eof() { state_->in.finish(); }
 
 server_event server::next_event() {

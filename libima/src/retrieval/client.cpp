@@ -237,12 +237,16 @@ result<void> client::cancel() {
 
 result<void> client::done() {
   if (state_->said_done) return error{fault::caller, "out-of-turn", "", "done() twice"};
+  if (state_->body) return error{fault::caller, "out-of-turn", "", "the body of a message is due"};
   state_->output.line("DONE");
   state_->said_done = true;
   return {};
 }
 
-void client::receive(octets input) { state_->input.feed(input); }
+// What comes after an error is dropped: what was fed before may be gone.
+void client::receive(octets input) {
+  if (!state_->broken) state_->input.feed(input);
+}
 void client::receive_eof() { state_->input.finish(); }
 result<client_event> client::next_event() { return state_->next(); }
 

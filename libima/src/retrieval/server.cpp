@@ -233,7 +233,10 @@ server::server(server&&) noexcept = default;
 server& server::operator=(server&&) noexcept = default;
 server::~server() = default;
 
-void server::receive(octets input) { state_->input.feed(input); }
+// What comes after the end is dropped: what was fed before may be gone.
+void server::receive(octets input) {
+  if (state_->now != phase::closed) state_->input.feed(input);
+}
 void server::receive_eof() { state_->input.finish(); }
 result<server_event> server::next_event() { return state_->next(); }
 

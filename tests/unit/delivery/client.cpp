@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -125,4 +126,14 @@ TEST_CASE("notes gain the server no time") {
   c.receive("NOTE still here\n");
   CHECK(is<note_received>(c.next_event()));
   CHECK(c.step() == before);
+}
+
+TEST_CASE("what comes after the end is dropped, and what came before not looked at again") {
+  client c({"b.example", {}});
+  auto first = std::make_unique<std::string>("HELLO\n" + std::string(100, 'x'));
+  c.receive(*first);
+  CHECK(is<client_closed>(c.next_event()));
+  first.reset();
+  c.receive("IMDP 1 b.example max-size=1000\n");
+  CHECK(is<client_closed>(c.next_event()));
 }

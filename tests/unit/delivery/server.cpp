@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -216,4 +217,14 @@ TEST_CASE("as many notes as are allowed are passed on, and the last says that mo
     CHECK(s.pending_output() == "NOTE x\nNOTE more was said and is left out\nOK\n");
     CHECK(is<server_needs_input>(s.next_event()));
   }
+}
+
+TEST_CASE("what comes after the end is dropped, and what came before not looked at again") {
+  server s({"b.example", {}});
+  auto first = std::make_unique<std::string>("HELLO\n" + std::string(100, 'x'));
+  s.receive(*first);
+  CHECK(is<server_closed>(s.next_event()));
+  first.reset();
+  s.receive("DONE\n");
+  CHECK(is<server_closed>(s.next_event()));
 }

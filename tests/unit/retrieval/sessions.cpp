@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -271,4 +272,38 @@ TEST_CASE("a part's octets are handed on where they lie") {
   const auto piece = std::get<reply::part_octets>(session.next_event().value());
   CHECK(piece.bytes == "hello");
   CHECK(piece.bytes.data() == input.data() + input.find("hello"));
+}
+
+TEST_CASE("what comes after the end is dropped, and what came before not looked at again") {
+  const auto octets = [] {
+    return std::make_unique<std::string>("HELO\x01\n" + std::string(100, 'x'));
+  };
+  client session({"b.example", {}});
+  auto fed = octets();
+  session.receive(*fed);
+  CHECK_FALSE(session.next_event());
+  fed.reset();
+  session.receive("IMRP 1 b.example\n");
+  CHECK_FALSE(session.next_event());
+
+  server office({"b.example", {}});
+  fed = octets();
+  office.receive(*fed);
+  CHECK(std::holds_alternative<closed>(office.next_event().value()));
+  fed.reset();
+  office.receive("DONE\n");
+  CHECK(std::holds_alternative<closed>(office.next_event().value()));
+}
+
+TEST_CASE("a client says DONE behind a whole message and not inside one") {
+  client session({"b.example", {}});
+  const std::string block =
+      "ima: 1\nfrom: a@a.example\npart: 2 text/plain sha256=" + digest::of("hi").hex() + "\n\n";
+  REQUIRE(session.append({"inbox", {}, {}}, header_block::parse(block).value()));
+  CHECK(session.done().error().rule == "out-of-turn");
+  REQUIRE(session.body("h"));
+  CHECK(session.done().error().rule == "out-of-turn");
+  REQUIRE(session.body("i"));
+  CHECK(session.done());
+  CHECK(session.pending_output().ends_with("DATA 2\nhiDONE\n"));
 }
