@@ -182,7 +182,8 @@ result<void> responder::state::answer(request::watch& r) {
   if (!hooks.changed) return refusal(reason::unsupported, "nobody passes on what is watched");
   watched.reset();
   if (!r.folders.empty()) {
-    IMA_TRY(made, mail->watch(r.folders, hooks.changed, hooks.over));
+    IMA_TRY(made, mail->watch(
+                      r.folders, hooks.changed, hooks.over ? hooks.over : [] {}));
     watched = std::move(made);
   }
   finished = true;

@@ -240,6 +240,14 @@ TEST_CASE("what is watched is told between replies, until the watch ends") {
   CHECK(office.take().empty());
 }
 
+TEST_CASE("a watch whose user may not go on ends, also where nobody asked to be told") {
+  post_office office;
+  office.say(login);
+  CHECK(office.say("WATCH inbox 1\n") == "OK\n");
+  CHECK_NOTHROW(office.store.remove_user());
+  CHECK(office.say("FOLDERS\n").starts_with("FAIL auth "));
+}
+
 TEST_CASE("the other commands reach the back end") {
   post_office office;
   office.say(login);
