@@ -161,8 +161,8 @@ result<std::size_t> engine::read(char* buffer, std::size_t size) {
 result<void> engine::write(octets plaintext) {
   state& s = *state_;
   if (s.failed) return *s.failed;
-  if (!s.handshake_done)
-    return error{fault::caller, "out-of-turn", "", "write before the end of the handshake"};
+  if (!s.handshake_done || (SSL_get_shutdown(s.ssl.get()) & SSL_SENT_SHUTDOWN) != 0)
+    return error{fault::caller, "out-of-turn", "", "write before the handshake or after the end"};
   if (plaintext.empty()) return {};
   ERR_clear_error();
   std::size_t taken = 0;

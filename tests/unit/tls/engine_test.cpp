@@ -184,6 +184,24 @@ TEST_CASE("a connection cut off is told from one that was closed") {
   CHECK(s.rule == "tls-truncated");
 }
 
+TEST_CASE("whoever said that he sends no more sends no more, and goes on hearing") {
+  need_domains();
+  const auto cc = context::create(options_for("a.example")).value();
+  const auto sc = context::create(options_for("b.example")).value();
+  side c{engine::client(cc, "b.example", "a.example").value(), "", ""};
+  side s{engine::server(sc).value(), "", ""};
+  run(c, s);
+  c.tls.shutdown();
+  const auto late = c.tls.write("late");
+  REQUIRE_FALSE(late);
+  CHECK(late.error().kind == ima::fault::caller);
+  CHECK(late.error().rule == "out-of-turn");
+  REQUIRE(s.tls.write("hello"));
+  run(c, s);
+  CHECK(c.got == "hello");
+  CHECK(c.rule.empty());
+}
+
 TEST_CASE("what is no TLS is refused") {
   need_domains();
   const auto sc = context::create(options_for("b.example")).value();
