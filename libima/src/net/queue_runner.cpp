@@ -9,6 +9,7 @@
 #include "net/threads.hpp"
 #include "net/worker.hpp"
 #include "support/try.hpp"
+#include "tls/context_content.hpp"
 
 #include <ima/net/queue_runner.hpp>
 #include <ima/service/message_file.hpp>
@@ -281,6 +282,7 @@ queue_runner::~queue_runner() = default;
 
 result<queue_runner> queue_runner::create(service::queue& queue, const tls::context& tls,
                                           const queue_runner_options& options) {
+  IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
   IMA_CHECK(check_threads({options.workers}));
   auto made = std::make_shared<state>(queue, options);
   IMA_TRY(dns, resolver::create(made->loop, options.dns));
@@ -297,6 +299,7 @@ template <class State>
 result<void> run_to_the_end(State& s, bool once, const std::function<bool()>& interrupted) {
   s.loop.restart();  // where it ran to its end before
   s.stopping = false;
+  s.problem.reset();
   asio::co_spawn(s.loop, s.keep_running(once), [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });

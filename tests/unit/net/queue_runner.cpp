@@ -499,3 +499,24 @@ TEST_CASE("a failure that the caller is told of is not reported by mail as well"
   CHECK(o.send(m).what == net::send_report::outcome::refused);
   CHECK(o.size() == 0);
 }
+
+TEST_CASE("a runner that could never send is not made") {
+  office o;
+  const auto rule_of = [&](const tls::context& tls) {
+    return net::queue_runner::create(*o.queue, tls, o.options).error().rule;
+  };
+  tls::context_options for_users;
+  for_users.inside = tls::protocol::imrp;
+  CHECK(rule_of(tls::context::create(for_users).value()) == "tls-protocol");
+  o.options.workers = 0;
+  CHECK(rule_of(imdp("a.example")) == "workers");
+}
+
+TEST_CASE("a runner runs again when the queue can be read again") {
+  office o;
+  auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
+  std::filesystem::rename(o.place / "queue/entries", o.place / "away");
+  CHECK_FALSE(runner.run_once());
+  std::filesystem::rename(o.place / "away", o.place / "queue/entries");
+  CHECK(runner.run_once());
+}
