@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 namespace ima::service {
@@ -38,15 +39,19 @@ class line_sink : public delivery::reply_sink {
   explicit line_sink(const line_writer& write) : write_(write) {}
   void result(const delivery::recipient_result& r) override {
     const std::string_view gap = r.text.empty() ? "" : " ";
+    const std::lock_guard one_at_a_time(mutex_);
     write_(fmt::format("{} {}{}{}", to_string(r.what), r.recipient.text(), gap,
                        wire::clean_text(r.text, longest_text)));
   }
   void note(std::string_view text) override {
-    if (!text.empty()) write_(fmt::format("NOTE {}", wire::clean_text(text, longest_text)));
+    if (text.empty()) return;
+    const std::lock_guard one_at_a_time(mutex_);
+    write_(fmt::format("NOTE {}", wire::clean_text(text, longest_text)));
   }
 
  private:
   const line_writer& write_;
+  std::mutex mutex_;
 };
 
 // Streams the body through a reader that verifies it again: the file may have changed.
@@ -105,10 +110,13 @@ int handle_message(message_file& message, delivery::handler& handler,
   if (auto good = stream_body(message, [&](const part_slice& s) { return transaction->body(s); });
       !good) {
     write(fmt::format("NOTE {}", told(good.error())));
-    return good.error().kind == fault::peer ? exit_status::failed : exit_status::deferred;
+    const fault whose = good.error().kind;
+    return whose == fault::peer || whose == fault::refused ? exit_status::failed
+                                                           : exit_status::deferred;
   }
   line_sink sink(write);
-  return exit_for(transaction->finish(sink).what);
+  const delivery::final_answer end = transaction->finish(sink);
+  return end.drop ? exit_status::drop : exit_for(end.what);
 }
 
 int check_header(const header_block& header, delivery::handler& handler,
