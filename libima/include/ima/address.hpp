@@ -12,9 +12,9 @@ namespace ima {
 /// A mail address, `local@host` (docs/message.md section 3).
 ///
 /// The local part is UTF-8 without controls, space, `<`, `>` or `@`, 1 to 128 octets. The hostpart
-/// is a DNS name of lower-case A-labels. Immutable once made; copies are independent; safe to read
-/// from many threads. Addresses compare after ASCII case folding of the local part; they never
-/// become paths.
+/// is a DNS name of lower-case A-labels. A value: copies are independent, and many threads may read
+/// one; views point into it and live until it is assigned to, moved from or destroyed. Addresses
+/// compare after ASCII case folding of the local part; they never become paths.
 class IMA_API address {
  public:
   /// Parses `text` strictly. Errors: fault::peer, rules `address-syntax`, `address-local`,
@@ -57,15 +57,16 @@ struct IMA_API named_address {
 
 /// Checks that `host` is a hostpart as it stands on the wire: dot-separated labels of lower-case
 /// letters, digits and inner hyphens, 1 to 63 octets each, 253 in all, the last label not all
-/// digits (so never an IP address). Error: fault::peer, rule `hostpart`.
+/// digits (so never an IP address; docs/message.md section 3). Error: fault::peer, rule `hostpart`.
 IMA_API result<void> check_hostpart(std::string_view host);
 
 /// Turns what a person types (`Bücher.example`, any case) into the wire form of a hostpart
-/// (IDNA 2008 with UTS 46 mapping). Error: fault::caller, rule `hostpart`.
+/// (IDNA 2008 with UTS 46 mapping; built without libidn2 it takes ASCII alone). Error:
+/// fault::caller, rule `hostpart`.
 IMA_API result<std::string> hostpart_from_unicode(std::string_view host);
 
 /// Turns a wire hostpart into what a person reads; returns it unchanged where it has no U-label
-/// form.
+/// form, or libima was built without libidn2.
 IMA_API std::string hostpart_to_unicode(std::string_view host);
 
 }  // namespace ima

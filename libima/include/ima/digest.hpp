@@ -11,7 +11,8 @@
 
 namespace ima {
 
-/// A SHA-256 value: of a part, or of a message's header block (docs/message.md section 6).
+/// A SHA-256 value: of a part, or of a message's header block (docs/message.md section 6). A value,
+/// all zeros where nothing is said; ordered as its octets are.
 class IMA_API digest {
  public:
   /// SHA-256's octets.
@@ -40,7 +41,8 @@ class IMA_API digest {
   value_type value_{};
 };
 
-/// Computes a SHA-256 over octets given piece by piece. Not thread-safe; movable.
+/// Computes a SHA-256 over octets given piece by piece, which are not kept. Not thread-safe;
+/// movable. Where OpenSSL cannot compute one, for want of memory, the program is aborted.
 class IMA_API hasher {
  public:
   hasher();

@@ -46,12 +46,12 @@ struct error {
 
 /// Copies `text` with control characters, invalid UTF-8 and bidirectional overrides shown as
 /// escapes (`\x1b`, `\u202e`), so that nothing a stranger wrote can drive a terminal or forge a
-/// log line.
+/// log line. So are line and paragraph separators and the byte order mark.
 IMA_API std::string printable(std::string_view text);
 
 /// A value or an error. Errors are values here: nothing in libima's own interface throws, apart
 /// from std::bad_alloc. Asking the wrong one (value of a failure) is a programming error and
-/// aborts.
+/// aborts. References live as long as the result; copies are independent.
 template <class T>
 class [[nodiscard]] result {
  public:

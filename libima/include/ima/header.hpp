@@ -38,11 +38,13 @@ struct part_info {
 
 /// A header block that obeys every rule of docs/message.md: there is no object for one that does
 /// not. Immutable and cheap to copy (copies share the text), safe to use from many threads; views
-/// it hands out live as long as any copy.
+/// it hands out live as long as any copy. One that was moved from may only be assigned to or
+/// destroyed.
 class IMA_API header_block {
  public:
   /// Parses exactly one header block, from its `ima: 1` line to its blank line included; nothing
-  /// may follow. Errors: fault::peer, with the rule's word and "header line N" as the place.
+  /// may follow. The octets are copied. Errors: fault::peer, with the word of the rule that is
+  /// broken, and "header line N" as the place where it is a line's.
   static result<header_block> parse(octets block, const limits& bounds = {});
 
   /// The octets as they were parsed, blank line included.
@@ -64,14 +66,16 @@ class IMA_API header_block {
   std::optional<std::string_view> first(std::string_view name) const noexcept;
   /// All values of the header `name`, in order.
   std::vector<std::string_view> all(std::string_view name) const;
-  /// All addresses of an address header (to, cc, bcc, for, via, reply-to, from, mailer), in order.
+  /// All addresses of an address header (to, cc, bcc, for, via, reply-to, from, mailer), in order;
+  /// of any other header the values that are addresses.
   std::vector<named_address> addresses(std::string_view name) const;
 
   /// Who wrote it. Proves nothing by itself.
   named_address from() const;
   /// Who sends it on behalf of `from:`; nothing where he does so himself.
   std::optional<named_address> mailer() const;
-  /// `mailer:` if present, otherwise `from:`; whose hostpart the sender must prove.
+  /// `mailer:` if present, otherwise `from:`; whose hostpart the sender must prove
+  /// (docs/message.md section 4.1).
   address originator() const;
   /// When it was written, as its author says.
   std::optional<timestamp> date() const;
@@ -80,15 +84,16 @@ class IMA_API header_block {
   std::size_t count(std::string_view name) const noexcept;
 
   /// The envelope: the `for:` addresses where there are any, otherwise to, cc and bcc; each address
-  /// once, in order of first appearance. May be empty (a draft).
+  /// once, in order of first appearance. May be empty (a draft; docs/message.md section 4.1).
   std::vector<address> recipients() const;
 
   /// A copy for one recipient: no `bcc:` or `for:` line but his own (docs/message.md section 6).
   header_block for_recipient(const address& recipient) const;
-  /// A copy for one host: no `bcc:` or `for:` line of another hostpart's.
+  /// A copy for one host: no `bcc:` or `for:` line of another hostpart's (docs/message.md
+  /// section 6).
   header_block for_host(std::string_view hostpart) const;
   /// A copy with `line` ("name: value", no LF) put after the `ima: 1` line; used for `received:`.
-  /// Errors as parse().
+  /// Errors as parse(), `line-control` for an LF among them.
   result<header_block> with_line(std::string_view line, const limits& bounds = {}) const;
 
  private:

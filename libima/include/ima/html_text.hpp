@@ -9,10 +9,10 @@
 
 namespace ima {
 
-/// What a person reads of HTML, piece by piece: without tags, comments, styles and scripts,
-/// character references as the characters, a line for each block. Any octets will do. Wherever the
-/// pieces end, what comes out is the same. It is as hostile as the HTML was: terminal_text shows
-/// it. Memory is constant. One thread at a time.
+/// What a person reads of HTML, piece by piece (docs/mailbox.md section 9): without tags, comments,
+/// styles and scripts, character references as the characters, a line for each block. Any octets
+/// will do. Wherever the pieces end, what comes out is the same. It is as hostile as the HTML was:
+/// terminal_text shows it. Memory is constant. One thread at a time; one object for one text.
 class IMA_API html_text {
  public:
   /// What this piece adds.

@@ -7,7 +7,8 @@
 namespace ima {
 
 /// Every limit of the library, in one place; each has its default here and may be set by the
-/// caller. Sizes are in octets. A value equal to the limit is allowed, one more is not.
+/// caller. Sizes are in octets. A value equal to the limit is allowed, one more is not. A value; a
+/// call or an object that is given limits keeps a copy.
 /// (Specification: docs/message.md section 7, docs/delivery.md section 9, docs/retrieval.md
 /// section 9, docs/translation.md section 1.)
 struct limits {

@@ -68,7 +68,7 @@ struct header_received {
 };
 /// Octets of a part (docs/message.md section 5).
 struct part_received {
-  part_slice slice;  ///< A piece of one part; the view lives until the next call.
+  part_slice slice;  ///< A piece of one part; its view points into what was fed.
 };
 /// The message is complete; octets after it stay in message_parser::rest().
 struct message_complete {};
@@ -91,14 +91,16 @@ class IMA_API message_parser {
   message_parser& operator=(message_parser&&) noexcept;
   ~message_parser();
 
-  /// Gives the next octets; they stay valid until next() wants more.
+  /// Gives the next octets; they must stay valid until next() wants more. What was fed before and
+  /// not taken is forgotten.
   void feed(octets input);
   /// The input is at its end: what is missing now is an error (rule `truncated`).
   void finish();
-  /// Errors: fault::peer, all rules of docs/message.md.
+  /// The next event; after message_complete it stays message_complete. Errors: fault::peer, all
+  /// rules of docs/message.md.
   result<message_event> next();
 
-  /// What was fed and not taken.
+  /// What was fed and not taken; a view of that.
   octets rest() const noexcept;
 
  private:

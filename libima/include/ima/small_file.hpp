@@ -13,7 +13,8 @@ namespace ima {
 inline constexpr std::size_t small_file_limit = std::size_t{256} * 1024 * 1024;
 
 /// The content of a file that is small: settings, certificates. A pipe will do; a device without an
-/// end is noticed by the limit. Errors: fault::caller with `rule`, the place being the path.
+/// end is noticed by the limit. Thread-safe. Errors: fault::caller with `rule`, which is a string
+/// literal, the place being the path.
 IMA_API result<std::string> read_small_file(const std::string& path, std::string_view rule,
                                             std::size_t limit = small_file_limit);
 

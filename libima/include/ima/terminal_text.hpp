@@ -10,7 +10,7 @@ namespace ima {
 
 /// A text that a stranger wrote, as a terminal may show it, piece by piece: printable(), but line
 /// feeds stay and tabs become four spaces. Wherever the pieces end, what comes out is the same.
-/// Memory is constant but for a piece. One thread at a time.
+/// Memory is constant but for a piece. One thread at a time; one object for one text.
 class IMA_API terminal_text {
  public:
   /// What can be shown of the text with this piece, and was not shown before.
@@ -26,7 +26,8 @@ class IMA_API terminal_text {
 };
 
 /// printable() for the name of a person or of a file: escapes as well the spaces that look like
-/// others or like nothing (`\u00a0`, `\u200b`), so that no name passes for another.
+/// others or like nothing (`\u00a0`, `\u200b`), so that no name passes for another
+/// (docs/message.md section 8).
 IMA_API std::string printable_name(std::string_view text);
 
 }  // namespace ima

@@ -51,10 +51,14 @@ struct delivery_complete {
   verdict what = verdict::defer;          ///< The verdict word.
   std::vector<recipient_result> results;  ///< One for each recipient (docs/delivery.md section 8).
 };
-/// The connection is over. With offers unanswered the problem is fault::unknown: they may or may
-/// not have been delivered, and it is safe to offer them again.
+/// The connection is over. Offers without an answer may or may not have been delivered, and it is
+/// safe to offer them again.
 struct client_closed {
-  std::optional<error> problem;  ///< Empty where it ended as it should.
+  /// Empty where it ended as it should; fault::unknown `no-verdict` where offers had no answer yet,
+  /// fault::temporary `closed` where none was waiting; fault::peer `greeting`, `reply`,
+  /// `reply-order`, `reply-flood` and those of lines and addresses where the server broke the
+  /// protocol (docs/delivery.md section 11).
+  std::optional<error> problem;
 };
 
 /// What client::next_event() gives.
@@ -66,8 +70,8 @@ using client_event =
 /// it knows no socket, clock or file. Not thread-safe; movable.
 ///
 /// A message may be sent in one go, offer(), data(), body(), and the next behind it; its answers
-/// come in order. Errors of the sending calls are fault::caller with the rule `out-of-turn` or
-/// `body-length`; they change nothing.
+/// come in order. What it is given to send is copied into the output. Errors of the sending calls
+/// are fault::caller with the rule `out-of-turn` or `body-length`; they change nothing.
 class IMA_API client {
  public:
   /// Begins by waiting for the greeting.
@@ -76,7 +80,8 @@ class IMA_API client {
   client& operator=(client&&) noexcept;
   ~client();
 
-  /// Gives octets that came. They must stay valid until next_event() returned client_needs_input.
+  /// Gives octets that came. They must stay valid until next_event() returned client_needs_input or
+  /// client_closed; what comes after that is dropped.
   void receive(octets input);
   /// The server sends no more.
   void receive_eof();
@@ -97,10 +102,11 @@ class IMA_API client {
 
   /// Octets to send; valid until the next call of another member.
   octets pending_output() const noexcept;
-  /// So many of pending_output() have gone.
+  /// The first `count` octets of pending_output() have gone.
   void sent(std::size_t count);
 
-  /// How long the present wait for the server may last; nothing while none is awaited.
+  /// How long the present wait for the server may last; nothing while none is awaited. When it is
+  /// over, close the connection and call receive_eof().
   std::optional<std::chrono::milliseconds> timeout() const;
   /// Changes whenever a new wait begins, so that the caller restarts its timer.
   std::uint64_t step() const noexcept;

@@ -13,7 +13,8 @@
 // What a receiving server does with messages is a `handler`. A server calls it on its worker
 // threads, never on an event loop, so a handler may block and sync. Calls for one message come one
 // after another; calls for different messages come at the same time, so a handler is thread-safe
-// and a transaction need not be.
+// and a transaction need not be. What they are given lives during the call. They must not throw:
+// what is thrown all the same (std::bad_alloc) ends the connection without a verdict.
 
 namespace ima::delivery {
 
@@ -27,15 +28,18 @@ struct header_answer {
     verdict,  ///< Nothing left to do: every recipient has it already; `final_verdict` holds.
     drop,     ///< Close the connection without a word.
   };
-  kind what = kind::defer;              ///< Which of them.
-  reason why = reason::internal;        ///< For reject and defer.
-  std::string text;                     ///< For people; for reject and defer.
-  std::vector<address> already;         ///< Recipients who have it: `OK address` lines.
-  std::vector<address> unknown;         ///< Recipients who do not exist: `NORECIPIENT` lines.
+  kind what = kind::defer;        ///< Which of them.
+  reason why = reason::internal;  ///< For reject and defer.
+  std::string text;               ///< For people; for reject and defer.
+  std::vector<address> already;   ///< Recipients who have it: `OK address` lines.
+  /// Recipients who do not exist: `NORECIPIENT` lines. Where there are any the answer is
+  /// `REJECT recipients`, whatever `what` says (drop apart).
+  std::vector<address> unknown;
   verdict final_verdict = verdict::ok;  ///< For kind::verdict.
 };
 
-/// Where a transaction puts results as they come. Thread-safe; valid during transaction::finish().
+/// Where a transaction puts results as they come (docs/delivery.md section 8). Thread-safe; valid
+/// during transaction::finish().
 class reply_sink {
  public:
   virtual ~reply_sink() = default;
@@ -57,10 +61,10 @@ class transaction {
   virtual ~transaction() = default;
   /// Judges the header block. Called once, first.
   virtual header_answer judge() = 0;
-  /// Takes the body in verified slices, only after `accept`. An error ends the message: temporary
-  /// faults with DEFER, others with FAIL, its text as a note.
+  /// Takes the body in verified slices, only after `accept`. An error ends the message: with FAIL
+  /// where it is fault::peer or fault::refused, else with DEFER; its text and rule are a note.
   virtual ima::result<void> body(const part_slice& slice) = 0;
-  /// The body is complete and verified. Durable when it returns OK.
+  /// The body is complete and verified. Called once, last. Durable when it returns OK.
   virtual final_answer finish(reply_sink& sink) = 0;
   /// True where the calls that follow may wait for a program, and so for minutes. A server makes
   /// these on threads of their own, so that no other message waits. Must not wait itself.

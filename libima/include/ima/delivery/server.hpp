@@ -51,7 +51,9 @@ struct offer_cancelled {};
 /// The connection is over, with the reason unless it ended as it should. Send pending output, then
 /// close.
 struct server_closed {
-  std::optional<error> problem;  ///< Empty where it ended as it should.
+  /// Empty where it ended as it should; else fault::peer, with a rule of docs/delivery.md
+  /// section 2.
+  std::optional<error> problem;
 };
 
 /// What server::next_event() gives.
@@ -75,21 +77,23 @@ class IMA_API server {
   server& operator=(server&&) noexcept;
   ~server();
 
-  /// Gives octets that came. They must stay valid until next_event() returned server_needs_input
-  /// or server_waits.
+  /// Gives octets that came. They must stay valid until next_event() returned server_needs_input,
+  /// server_waits or server_closed; what comes after that is dropped.
   void receive(octets input);
   /// The peer will send no more.
   void receive_eof();
   /// The next event. After server_closed it stays server_closed.
   server_event next_event();
 
-  /// Answers message_offered. Recipients in `answer` that are not in the message are left out.
+  /// Answers message_offered. Recipients in `answer` that are not in the message are left out;
+  /// where `unknown` still has one, the answer is `REJECT recipients`.
   result<void> answer(const header_answer& answer);
   /// Withdraws an ACCEPT that was not used in time (docs/delivery.md section 7). Without effect
   /// where the body has begun: then out-of-turn.
   result<void> lapse();
-  /// Gives up an accepted message while its body comes: the rest is dropped, then answered NOTE and
-  /// DEFER (temporary and unknown faults) or FAIL.
+  /// Gives up an accepted message while its body comes, or once it is complete: the rest is
+  /// dropped, then answered NOTE with the text and rule of `why`, and FAIL (fault::peer,
+  /// fault::refused) or DEFER.
   result<void> abandon(const error& why);
   /// One recipient's line, before the verdict. For an address that is not in the message, or was
   /// reported before, it becomes a note.
@@ -106,10 +110,11 @@ class IMA_API server {
 
   /// Octets to send; valid until the next call of another member.
   octets pending_output() const noexcept;
-  /// So many of pending_output() have gone.
+  /// The first `count` octets of pending_output() have gone.
   void sent(std::size_t count);
 
-  /// How long the present wait for the peer may last; nothing while the caller is to act.
+  /// How long the present wait for the peer may last; nothing while the caller is to act. When it
+  /// is over, close the connection; but see accept_pending().
   std::optional<std::chrono::milliseconds> timeout() const;
   /// Changes whenever a new wait begins, so that the caller restarts its timer.
   std::uint64_t step() const noexcept;

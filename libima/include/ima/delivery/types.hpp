@@ -30,7 +30,7 @@ enum class reason : std::uint8_t {
   shutdown,     ///< The server is stopping.
   internal,     ///< A fault on the receiver's side.
 };
-/// The word as it stands on the wire.
+/// The word as it stands on the wire; a literal, as those of the other words here.
 IMA_API std::string_view to_string(reason r) noexcept;
 /// The reason of a word; nothing where this version does not know it.
 IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
@@ -54,7 +54,7 @@ struct recipient_result {
   std::string text;               ///< For people; may be empty.
 };
 
-/// What became of a message as a whole.
+/// What became of a message as a whole (docs/delivery.md section 8).
 enum class verdict : std::uint8_t { ok, fail, partial, defer };
 /// "OK", "FAIL", "PARTIAL", "DEFER".
 IMA_API std::string_view to_string(verdict v) noexcept;

@@ -32,7 +32,8 @@ struct record {
 };
 
 /// The value of the line `name` in a record's octets, as stored_header and a post office give them
-/// (docs/mailbox.md section 4), whatever else they hold; empty where there is none.
+/// (docs/mailbox.md section 4), whatever else they hold; empty where there is none. A view of
+/// `record`.
 IMA_API std::string_view record_value(octets record, std::string_view name);
 
 /// One mailbox that gets the message.
@@ -50,24 +51,27 @@ struct delivered {
 };
 
 /// True where the mailbox at `path` has, or had of late, the message with this digest, and that is
-/// on disk. Takes no lock; for the header stage. Errors: those of file_system.
+/// on disk. Takes no lock; for the header stage; thread-safe. Errors: those of file_system.
 IMA_API result<bool> contains(file_system& files, const std::string& path, const digest& id);
 /// True where the mailbox at `path` remembers that the message with this digest was deleted
-/// (docs/mailbox.md section 10, tombstone). Takes no lock. Errors: those of file_system.
+/// (docs/mailbox.md section 10, tombstone). Takes no lock; thread-safe. Errors: those of
+/// file_system.
 IMA_API result<bool> was_deleted(file_system& files, const std::string& path, const digest& id);
 
-/// Stores one message in one or several mailboxes. Takes no lock, so any number of deliveries run
-/// at once; memory and open files do not grow with message or targets; attachments are written once
-/// and hard-linked where that works.
-/// Destroying it before commit() removes what it began. Movable; one thread at a time.
+/// Stores one message in one or several mailboxes (docs/mailbox.md section 6). Takes no lock, so
+/// any number of deliveries run at once; memory and open files do not grow with message or targets;
+/// attachments are written once and hard-linked where that works.
+/// Destroying it before commit() removes what it began. Movable; one thread at a time; the file
+/// system outlives it.
 ///
 ///     auto d = ima::mailbox::delivery::begin(files, header, {{path, recipient, record}});
 ///     … d->write(slice) for every slice of the body_reader …
 ///     for (auto& outcome : d->commit()) …
 class IMA_API delivery {
  public:
-  /// Opens what is needed. A target that fails keeps its error for commit(); the others go on.
-  /// Errors: fault::caller `delivery-targets` (none), `record-text` (a record with a control).
+  /// Opens what is needed. A target that fails keeps its error for commit(), `mailbox-format` where
+  /// there is no mailbox; the others go on. Errors: fault::caller `delivery-targets` (none), and of
+  /// a record `record-text` (with a control, or too long), `folder-name`, `flag`.
   static result<delivery> begin(file_system& files, const header_block& header,
                                 std::vector<target> targets);
   delivery(delivery&&) noexcept;
@@ -75,12 +79,13 @@ class IMA_API delivery {
   ~delivery();
 
   /// Takes the next slice of the message's body_reader. One target gets it now, the others at the
-  /// end; an error is that target's, and becomes all others' too.
+  /// end; an error is that target's, and becomes all others' too. Errors: those of file_system;
+  /// fault::caller `delivery-incomplete` for a slice out of order, which changes nothing.
   result<void> write(const part_slice& slice);
 
   /// Makes it durable and visible; one outcome for each target, in order. Without an error the
-  /// message is on disk when this returns. Fails with fault::caller `delivery-incomplete` before
-  /// the last slice of every part was written.
+  /// message is on disk when this returns. Called once. Every outcome is fault::caller
+  /// `delivery-incomplete` before the last slice of every part was written.
   std::vector<result<delivered>> commit();
 
  private:

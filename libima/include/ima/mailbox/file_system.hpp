@@ -66,7 +66,7 @@ struct file_status {
   std::uint64_t identity = 0;  ///< Another for each file; stays when it is renamed.
 };
 
-/// Files, directories and the clock. Safe to use from many threads.
+/// Files, directories and the clock. Safe to use from many threads. Outlives the files it opened.
 class IMA_API file_system {
  public:
   virtual ~file_system() = default;
@@ -79,7 +79,7 @@ class IMA_API file_system {
   virtual result<std::unique_ptr<file>> create(const std::string& path) = 0;
   /// Makes a directory with mode 0700. Error also: `file-exists`.
   virtual result<void> make_directory(const std::string& path) = 0;
-  /// Errors also: `file-exists`, `file-link`.
+  /// Gives a file another name (link(2)). Errors also: `file-exists`, `file-link`.
   virtual result<void> link(const std::string& from, const std::string& to) = 0;
   /// Replaces a file at `to`; `file-exists` where `to` is a directory that is not empty.
   virtual result<void> rename(const std::string& from, const std::string& to) = 0;
@@ -87,7 +87,7 @@ class IMA_API file_system {
   virtual result<void> unlink(const std::string& path) = 0;
   /// Removes an empty directory. Error also: `file-missing`.
   virtual result<void> remove_directory(const std::string& path) = 0;
-  /// Nothing where there is no such file.
+  /// Follows no symbolic link. Nothing where there is no such file.
   virtual result<std::optional<file_status>> status(const std::string& path) = 0;
   /// Calls `each` for every name, in no order, without "." and ".."; ends at its first error. Names
   /// that come or go meanwhile may be left out.

@@ -79,13 +79,16 @@ struct report {
   std::vector<std::string> damaged;     ///< Ids whose content is not what it was (check() alone).
 };
 
-/// Octets of one part. Stays readable until destroyed, even where the message is deleted.
+/// Octets of one part. Stays readable until destroyed, even where the message is deleted (between
+/// hosts with the exception of docs/mailbox.md section 2) or the mailbox object destroyed. Many
+/// threads may read.
 class IMA_API part_source {
  public:
   virtual ~part_source() = default;
   /// Octets.
   virtual std::uint64_t size() const noexcept = 0;
-  /// Fills `into` from `offset`; returns how many octets, less than asked only at the end.
+  /// Fills `into` from `offset`; returns how many octets, less than asked only at the end. Errors:
+  /// those of file_system.
   virtual result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const = 0;
 };
 
@@ -96,10 +99,10 @@ class IMA_API appending {
   appending(appending&&) noexcept;
   appending& operator=(appending&&) noexcept;
   ~appending();
-  /// Takes the next slice of the message's body_reader.
+  /// Takes the next slice of the message's body_reader. Errors as delivery::write().
   result<void> write(const part_slice& slice);
-  /// Makes it durable and takes it in. Where the folder went meanwhile it is in inbox. Error:
-  /// fault::caller `delivery-incomplete`.
+  /// Makes it durable and takes it in; called once. Where the folder went meanwhile it is in inbox.
+  /// Errors: those of the mailbox; fault::caller `delivery-incomplete`.
   result<entry> commit();
 
  private:
@@ -113,7 +116,7 @@ class IMA_API appending {
 struct options {
   std::string index;  ///< Path of the index, on a local disk; empty: `index` in the mailbox.
   /// Hears `journal-torn` where a torn tail is cut off, `index-temporary` where no index can be at
-  /// its place, `take-in-failed` from try_take_in(). Not owned; may be null.
+  /// its place, `take-in-failed` from try_take_in(). Not owned, outlives the mailbox; may be null.
   log_sink* log = nullptr;
   /// How long a call waits for the lock that others have before it ends with `mailbox-busy`.
   std::chrono::milliseconds patience{5000};
@@ -132,8 +135,8 @@ IMA_API std::string index_in(const std::string& directory, const std::string& pa
 /// Errors: those of file_system; fault::caller `no-folder`, `no-message`, `no-part`,
 /// `folder-name`, `folder-exists`, `folder-role`, `folder-in-use`, `flag`, `resync`,
 /// `mailbox-exists`, `sync-state`, `search-text`; fault::refused `quota`;
-/// fault::temporary `index`, `mailbox-busy`, `journal-damaged`, `message-damaged`,
-/// `mailbox-format`, `quota-damaged`.
+/// fault::temporary `index`, `index-busy`, `mailbox-busy`, `journal-damaged`, `message-damaged`,
+/// `mailbox-format`, `quota-damaged` (docs/mailbox.md section 12).
 class IMA_API mailbox {
  public:
   /// Makes an empty mailbox with the folder `inbox`. The directory itself may exist. Error:
@@ -180,7 +183,7 @@ class IMA_API mailbox {
   result<std::optional<entry>> find(std::string_view folder, const digest& message);
   /// A message's header block and record; nothing where it is not in the folder.
   result<std::optional<stored_header>> header(std::string_view folder, std::string_view id);
-  /// `part` counts from 1.
+  /// `part` counts from 1. Errors: `no-folder`, `no-message`, `no-part`.
   result<std::unique_ptr<part_source>> open_part(std::string_view folder, std::string_view id,
                                                  std::uint64_t part);
 
@@ -201,7 +204,8 @@ class IMA_API mailbox {
   void rest();
 
   // A request for many messages is looked at as a whole: one that is refused has changed nothing.
-  // One that fails otherwise (`disk-full`, `storage`) may have been done in part.
+  // One that fails otherwise (`disk-full`, `storage`) may have been done in part. An id that is
+  // named twice is gone the second time, where it was moved or removed.
 
   /// One outcome for each id, in order. Error also: `flag`, where a message would have more
   /// than 64.
@@ -220,10 +224,10 @@ class IMA_API mailbox {
                                         std::span<const std::string> ids);
 
   /// A small durable note of a client's (a server's state token, by remote folder); empty where
-  /// there is none. Not in the index: deleting that loses none. `name` has up to 100 octets.
+  /// there is none. Not in the index: deleting that loses none. `name` has 1 to 100 octets.
   result<std::string> sync_state(std::string_view name);
-  /// Keeps the note that sync_state() tells; empty removes it. Error: `sync-state` where name or
-  /// value is too long.
+  /// Keeps the note that sync_state() tells; empty removes it. Error: `sync-state` where the name
+  /// is empty, or it or the value (of up to 65,536 octets) too long.
   result<void> set_sync_state(std::string_view name, octets value);
 
   /// Puts right what crashes left behind. Reads every file name in the mailbox, a 256th of them at
@@ -243,8 +247,9 @@ class IMA_API mailbox {
   /// file holds, writes a new one before: from the lines of the old that are whole, in order, and
   /// from the messages in msg/ that none of them names. The old one stays beside it as
   /// `journal.damaged-` and digits. All state tokens are `resync` then, and what only damaged lines
-  /// said (flags, moves, deletions) is lost. Others may have the mailbox open; it waits for the
-  /// lock as long as it takes. Errors: those of file_system, `index`, `mailbox-format`.
+  /// said (flags, moves, deletions) is lost. Others may have the mailbox open; it begins when it
+  /// has the lock, however long that takes, and waits again as options::patience says. Errors:
+  /// those of file_system, `index`, `index-busy`, `mailbox-busy`, `mailbox-format`.
   static result<report> repair(file_system& files, const std::string& path, options o = {});
 
  private:

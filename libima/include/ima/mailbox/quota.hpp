@@ -30,7 +30,8 @@ struct quota_status {
 /// True where a message of this size may still be delivered to the mailbox at `path`; what waits in
 /// new/ counts. For the header stage: takes no lock, opens no index, reads two small pieces, and
 /// looks at what waits only where there is a limit. Deliveries in flight at the same time may
-/// overshoot. Errors: those of file_system; fault::temporary `quota-damaged`, `journal-damaged`.
+/// overshoot. Thread-safe. Errors: those of file_system; fault::temporary `quota-damaged`,
+/// `journal-damaged`.
 IMA_API result<bool> room_for(file_system& files, const std::string& path, std::uint64_t octets);
 
 }  // namespace ima::mailbox

@@ -32,7 +32,7 @@ struct search_words {
   bool absent = false;                     ///< The message must not have them.
 };
 
-/// Conditions that must all hold. Without any, every message is found.
+/// Conditions that must all hold (docs/mailbox.md section 9). Without any, every message is found.
 struct query {
   std::vector<search_words> texts;                         ///< All of them must be found.
   std::vector<std::string> flags;                          ///< It has each of these flags,

@@ -25,7 +25,8 @@ class IMA_API watch {
   /// status calls and nothing else. A change that falls into the same tick of the file system's
   /// clock as the one before is told late, once that tick is over for certain (a tenth of a second;
   /// two and a half where times are whole seconds), by one more `true`; so an answer of `true` does
-  /// not promise that there is something new. Errors: those of file_system.
+  /// not promise that there is something new. Errors: those of file_system; fault::temporary
+  /// `mailbox-format` while there is no mailbox.
   result<bool> changed();
 
  private:

@@ -74,8 +74,8 @@ class IMA_API mirror {
   mirror& operator=(mirror&&) noexcept;
   ~mirror();
 
-  /// Calls `report` for each message as it comes, and `progress` as octets come. Errors: those of
-  /// the client and the mailbox; fault::temporary `storage`; fault::temporary
+  /// Calls `report` for each message as it comes, and `progress` as octets come; neither is empty.
+  /// Errors: those of the client and the mailbox; fault::temporary `storage`; fault::temporary
   /// `message-unavailable` where more messages cannot be had than can be remembered; fault::peer
   /// `no-progress`; fault::refused `no-folder` for one that was asked for and is not there.
   result<void> update(const on_message& report, const on_progress& progress);
@@ -84,9 +84,11 @@ class IMA_API mirror {
   /// What the last update() or list() could not do, though it did everything else: rule
   /// `message-unavailable`, a message that the post office cannot read or that breaks a rule (the
   /// next run tries it again); `not-sent-back`, a change made here that the post office refused,
-  /// or that nobody knows of, as the local mailbox was repaired or compacted.
+  /// or that nobody knows of, as the local mailbox was repaired or compacted. Valid until the next
+  /// call of update() or list().
   const std::vector<error>& failures() const noexcept;
-  /// The states up to which the folders were brought; what to watch from. The inbox is first.
+  /// The states up to which the folders were brought; what to watch from. The inbox is first. Valid
+  /// until the next call of update() or list().
   const std::vector<retrieval::watched_folder>& states() const noexcept;
 
  private:

@@ -34,7 +34,8 @@ namespace ima::net {
 /// A client session (delivery::client or retrieval::client) over TLS over a connected socket.
 /// Octets are carried by the socket's own loop, everything else is the session's: ask it by
 /// session(), then take its events by next(). Movable; one coroutine at a time; used on the
-/// socket's executor.
+/// socket's executor, and not destroyed while a coroutine of it runs. References that it gives, and
+/// those that a coroutine is given, must live until that has ended.
 template <class Session>
 class asio_link {
  public:
@@ -55,7 +56,7 @@ class asio_link {
 
   /// Requests and offers are made here; they leave with the next call of next() or flush().
   Session& session() noexcept { return state_->session; }
-  /// What TLS proved of the server; valid after the first event.
+  /// What TLS proved of the server; known after the first event.
   const tls::peer_facts& peer() const noexcept { return state_->engine.peer(); }
 
   /// Sends what the session has to say and waits for its next event; never gives the one that asks

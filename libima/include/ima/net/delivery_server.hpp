@@ -29,19 +29,21 @@ struct delivery_server_options {
   std::size_t connections_per_peer = 100;
   /// Where OpenMetrics text is given over HTTP, an address on loopback; empty for nowhere.
   std::string metrics_listen;
-  std::function<std::string()> metrics;  ///< Makes that text.
+  std::function<std::string()> metrics;  ///< Makes that text; called on the thread of run().
   log_sink* log = nullptr;               ///< Not owned; outlives the server.
   /// The time by which a certificate's validity is judged with each message.
   std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
 };
 
 /// Receives mail from other servers (docs/delivery.md): accepts connections, proves both sides, and
-/// hands messages to a handler on its worker threads.
+/// hands messages to a handler on its worker threads. Movable before run(); destroyed when run()
+/// has returned, or was never called.
 class IMA_API delivery_server {
  public:
   /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
-  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`, `workers` (1 to 1000
-  /// threads); fault::temporary `threads`, where the system starts no more.
+  /// fault::caller, rules `endpoint` (no address with a port), `listen`, `metrics-address`,
+  /// `tls-protocol`, `workers` (1 to 1000 threads); fault::temporary `threads`, where the system
+  /// starts no more.
   static result<delivery_server> create(const delivery_server_options& options,
                                         const tls::context& tls, delivery::handler& handler);
   delivery_server(delivery_server&&) noexcept;
@@ -53,7 +55,7 @@ class IMA_API delivery_server {
   /// Where the counters are given; empty where they are not.
   const std::string& metrics_address() const noexcept;
 
-  /// Serves until stop(), then until the messages in hand are answered. Blocks.
+  /// Serves until stop(), then until the messages in hand are answered. Blocks. Called once.
   void run();
   /// Takes no more connections or messages and lets run() return. Thread-safe.
   void stop();

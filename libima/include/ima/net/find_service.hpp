@@ -21,8 +21,9 @@ enum class service_kind : std::uint8_t {
 /// Where a service of a hostpart is reached (docs/delivery.md section 1), for programs that connect
 /// by themselves: network addresses with ports ("192.0.2.1:20025", "[2001:db8::1]:20025"), all of
 /// one SRV target before those of the next, in the order in which they are to be tried. Whatever
-/// answers there must still prove the hostpart. Blocks; thread-safe. `interrupted` is asked ten
-/// times a second, where it is given; when it says true the call ends.
+/// answers there must still prove the hostpart. `hostpart` is in its wire form. Blocks;
+/// thread-safe. `interrupted` is asked ten times a second, where it is given, on the calling
+/// thread; when it says true the call ends.
 ///
 /// Errors: fault::refused `no-service`, `no-domain`; fault::temporary `dns`; fault::caller
 /// `dns-server`; fault::unknown `interrupted`.

@@ -42,9 +42,13 @@ struct retrieval_client_options {
 
 /// A user's connection to his post office, each call waiting for its answer (docs/retrieval.md).
 /// Movable; one thread at a time. What the post office refuses is fault::refused or
-/// fault::temporary, with the word of section 7 as the rule. Everything else that goes wrong
+/// fault::temporary, with the word of section 7 as the rule. What a call is given is checked first:
+/// fault::caller as of retrieval::client, and nothing was asked. Everything else that goes wrong
 /// (network, TLS, a server that breaks the protocol) ends the connection, and every later call
-/// returns the same error. So does what a caller's own function throws, which goes back to him.
+/// returns the same error; where it was lost before the answer came, that is fault::unknown
+/// `connection-lost`. So does what a caller's own function throws, which goes back to him. The
+/// functions that a call is given are called on its thread, may not call the client, and are not
+/// empty.
 ///
 /// A call that names messages may name any number: it makes as many requests as
 /// limits::request_line asks for, one after the other. Where one fails, those before it are done.
@@ -52,7 +56,8 @@ class IMA_API retrieval_client {
  public:
   /// Connects, proves the server and takes its greeting. Errors: fault::temporary `connection`,
   /// `timeout`, `dns`; fault::refused `no-domain`, `no-service`; fault::caller `dns-server`,
-  /// `tls-protocol` (the context is not for IMRP); those of tls::engine and retrieval::client.
+  /// `endpoint` (in options.hosts), `tls-protocol` (the context is not for IMRP); fault::unknown
+  /// `interrupted`; those of tls::engine and retrieval::client.
   static result<retrieval_client> connect(const retrieval_client_options& options,
                                           const tls::context& tls);
   retrieval_client(retrieval_client&&) noexcept;
@@ -86,7 +91,8 @@ class IMA_API retrieval_client {
 
   /// Takes octets of a part as they come. An error it returns ends the connection.
   using take_octets = std::function<result<void>(octets piece)>;
-  /// Streams a part, or a range of it; returns how many octets there were.
+  /// Streams a part, or a range of it; returns how many octets there were. They are not compared
+  /// with the part's `sha256=`. Refusals: `no-folder`, `no-message`, `no-part`, `range`.
   result<std::uint64_t> fetch(std::string_view folder, std::string_view id, std::uint64_t part,
                               const take_octets& take, std::uint64_t offset = 0,
                               std::optional<std::uint64_t> length = {});
@@ -106,7 +112,8 @@ class IMA_API retrieval_client {
   result<std::vector<std::string>> copy(std::string_view folder, std::string_view target,
                                         std::span<const std::string> ids);
 
-  /// The capabilities that the greeting named (namespace retrieval::capability).
+  /// The capabilities that the greeting named (namespace retrieval::capability); they live as long
+  /// as the client.
   const std::vector<std::string>& capabilities() const noexcept;
   /// Whether capabilities() has this one.
   bool offers(std::string_view capability) const noexcept;

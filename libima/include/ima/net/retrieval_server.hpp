@@ -32,17 +32,19 @@ struct retrieval_server_options {
   bool trust_issued_names = false;
   /// Where OpenMetrics text is given over HTTP, an address on loopback; empty for nowhere.
   std::string metrics_listen;
-  std::function<std::string()> metrics;  ///< Makes that text.
+  std::function<std::string()> metrics;  ///< Makes that text; called on the thread of run().
   log_sink* log = nullptr;               ///< Not owned; outlives the server.
 };
 
 /// A post office (docs/retrieval.md): accepts users' connections and answers them from a back end
-/// on its worker threads. The context is made for tls::protocol::imrp.
+/// on its worker threads. The context is made for tls::protocol::imrp. Movable before run();
+/// destroyed when run() has returned, or was never called.
 class IMA_API retrieval_server {
  public:
   /// Opens the listening sockets. `users` is not owned and outlives the server. Errors:
-  /// fault::caller, rules `listen`, `metrics-address`, `tls-protocol`, `workers` (1 to 1000
-  /// threads); fault::temporary `threads`, where the system starts no more.
+  /// fault::caller, rules `endpoint` (no address with a port), `listen`, `metrics-address`,
+  /// `tls-protocol`, `workers` (1 to 1000 threads); fault::temporary `threads`, where the system
+  /// starts no more.
   static result<retrieval_server> create(const retrieval_server_options& options,
                                          const tls::context& tls, retrieval::authenticator& users);
   retrieval_server(retrieval_server&&) noexcept;
@@ -54,7 +56,7 @@ class IMA_API retrieval_server {
   /// Where the counters are given; empty where they are not.
   const std::string& metrics_address() const noexcept;
 
-  /// Serves until stop(), then until the requests in hand are answered. Blocks.
+  /// Serves until stop(), then until the requests in hand are answered. Blocks. Called once.
   void run();
   /// Takes no more connections or requests and lets run() return. Thread-safe.
   void stop();

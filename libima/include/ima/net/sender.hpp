@@ -32,7 +32,9 @@ struct host_report {
   std::vector<std::string> notes;                   ///< Remarks of the host, for people.
 };
 
-/// Hears of a sending while it goes on. Called on the thread that sends; must not throw.
+/// Hears of a sending while it goes on. Called on the thread that sends; what is called on a worker
+/// thread may come at the same time as the others. What it is given lives during the call. Must not
+/// throw. By default each does nothing.
 class IMA_API send_observer {
  public:
   virtual ~send_observer() = default;
@@ -69,8 +71,8 @@ struct sender_options {
   limits bounds;    ///< What a host may send at most, and how long each step may take.
   std::chrono::milliseconds header_round{45'000};  ///< For all hosts to answer the header.
   send_policy policy = send_policy::all_or_none;   ///< What a problem for now means for the others.
-  send_observer* observer = nullptr;               ///< Not owned.
-  log_sink* log = nullptr;                         ///< Not owned.
+  send_observer* observer = nullptr;               ///< Not owned; outlives the call.
+  log_sink* log = nullptr;                         ///< Not owned; outlives the call.
 
   /// Asked several times a second, on the calling thread, while the message is being sent; where it
   /// says true nothing is waited for any more: fault::unknown `interrupted`. May be empty.
@@ -92,11 +94,12 @@ struct send_report {
 };
 
 /// Sends a message to all its recipients (docs/delivery.md section 8): every host gets the header
-/// first, in parallel; only if none objects does the body go anywhere. Blocks. Our certificate is
-/// the one that proves the originator's hostpart. Errors: fault::caller, `recipients-missing`,
-/// `no-certificate`, `tls-protocol` (not for IMDP), `dns-server`; fault::temporary
-/// `certificate-expired` (our own), `threads`; fault::unknown `interrupted`; those of hosts are in
-/// the report.
+/// first, in parallel; only if none objects does the body go anywhere. Blocks; thread-safe. `body`
+/// is read on another thread, one call at a time, and only where a host takes the message. Our
+/// certificate is the one that proves the originator's hostpart. Errors: fault::caller,
+/// `recipients-missing`, `no-certificate`, `tls-protocol` (not for IMDP), `dns-server`;
+/// fault::temporary `certificate-expired` (our own), `dns` (no resolver can be made), `threads`;
+/// fault::unknown `interrupted`; those of hosts and of `body` are in the report.
 IMA_API result<send_report> send_message(const header_block& header, body_source& body,
                                          const tls::context& tls, const sender_options& options);
 

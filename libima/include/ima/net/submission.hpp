@@ -22,7 +22,8 @@ struct submitter_options {
 /// queue_runner empties, or without one (send_message()). Thread-safe.
 class IMA_API submitter : public service::mail_submitter {
  public:
-  /// What `options` points to outlives it.
+  /// What `options` points to outlives it. The context is made for tls::protocol::imdp; another
+  /// fails each message with `tls-protocol`.
   submitter(const tls::context& tls, submitter_options options);
   ~submitter() override;
 

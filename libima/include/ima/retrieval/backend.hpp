@@ -22,7 +22,8 @@
 // What stands behind a post office. A server calls these on its worker threads, never on an event
 // loop, so they may block and sync. An authenticator is called from many threads at once; an
 // account belongs to one connection and is called by one thread at a time, but several accounts of
-// the same user exist at once.
+// the same user exist at once. What they are given lives during the call. They must not throw: what
+// is thrown all the same (std::bad_alloc) ends the connection.
 //
 // Errors whose rule is a word of docs/retrieval.md section 7 (make them with refusal()) reach the
 // user as that word; every other error reaches him as `storage` or `internal`, its text only the
@@ -68,17 +69,19 @@ class submission {
     std::vector<recipient_outcome> outcomes;  ///< One for each recipient, as they were told then.
     send_end end;                             ///< Their sum.
   };
-  /// Null where it was not; otherwise the body does not move, and finish() is not called.
+  /// Null where it was not; otherwise the body does not move, and finish() is not called. The
+  /// report lives as long as the submission.
   virtual const report* known() const noexcept { return nullptr; }
 
   /// The next slice of the message's body_reader; parts that the user has already come here, too.
   virtual result<void> write(const part_slice& slice) = 0;
-  /// Sends and tells what becomes of it as it happens, on any thread, one call at a time. Blocks
-  /// until all is known. Then does what send_options says.
+  /// Takes what became of a recipient.
   using tell_outcome = std::function<void(const recipient_outcome&)>;
   /// Takes a remark for people; `host` may be empty.
   using tell_note = std::function<void(std::string_view host, std::string_view text)>;
-  /// Sends; see above. Not called where known() is not null.
+  /// Sends and tells what becomes of it as it happens, on any thread, one call at a time, and none
+  /// after it returned. Blocks until all is known. Then does what send_options says. Not called
+  /// where known() is not null.
   virtual result<send_end> finish(const tell_outcome& outcome, const tell_note& note) = 0;
 };
 
@@ -148,19 +151,20 @@ class IMA_API account {
   virtual result<quota_status> quota();
   /// Refusals: auth where the old one is wrong, limit where the new one is not good enough.
   virtual result<void> change_password(octets old_password, octets new_password);
-  /// Calls `tell` on any thread, also before it returns, whenever a folder is no longer in the
-  /// state that was told last, first in that of its token; calls `over` in the same way, once, when
-  /// may_go_on() has become false. Both are quick.
+  /// Takes the state that a watched folder has now.
   using tell_change = std::function<void(const watched_folder& now)>;
-  /// Ends when the subscription is destroyed. Refusals: limit, unsupported.
+  /// Calls `tell` on any thread, also before it returns, whenever a folder is no longer in the
+  /// state that was told last, first in that of its token; calls `over` in the same way, once,
+  /// when may_go_on() has become false. Both are quick, and neither is empty. Ends when the
+  /// subscription is destroyed, which the account outlives. Refusals: limit, unsupported.
   virtual result<std::unique_ptr<subscription>> watch(std::span<const watched_folder> folders,
                                                       tell_change tell, std::function<void()> over);
   /// What the user sent and waits.
   virtual result<std::vector<queued_message>> queue();
 };
 
-/// Decides who a user is. Does the same work for an unknown user as for a wrong password, and
-/// answers both with refusal(reason::auth, …).
+/// Decides who a user is (docs/retrieval.md section 5.1). Does the same work for an unknown user as
+/// for a wrong password, and answers both with refusal(reason::auth, …). Outlives its accounts.
 class authenticator {
  public:
   virtual ~authenticator() = default;
@@ -169,7 +173,8 @@ class authenticator {
   /// By the client certificate of the connection. Refusals: auth, busy.
   virtual result<std::unique_ptr<account>> by_certificate(std::string_view user,
                                                           const certificate_facts& facts) = 0;
-  /// What its accounts can do beyond the members that have no default; for the greeting.
+  /// What its accounts can do beyond the members that have no default, in the words of namespace
+  /// capability; for the greeting.
   virtual std::vector<std::string_view> capabilities() const { return {}; }
 };
 

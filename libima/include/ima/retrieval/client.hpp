@@ -132,12 +132,13 @@ struct client_options {
 /// Requests may be made at any time, also before the greeting and many at once; they are answered
 /// in order. No socket, no clock, no file. Not thread-safe. Movable.
 ///
-/// What a request method is given is checked first: fault::caller, rules `user`, `folder`, `id`,
-/// `token`, `flag`, `option`, `request-length`, and `out-of-turn` after done() or where a body is
-/// due. What the server sends is
-/// never trusted: replies that do not fit the request, that exceed limits, or lines that break the
-/// framing are fault::peer, rules `greeting`, `reply-syntax`, `reply-order`, `reply-limit` and the
-/// rules of lines (docs/delivery.md section 2); every later call of next_event() repeats the error.
+/// What a request method is given is copied, and checked first: fault::caller, rules `user`,
+/// `folder`, `id`, `token`, `page`, `part`, `flag`, `option`, `request-length`, and `out-of-turn`
+/// after done(), where a body is due, or where limits::outstanding requests have no answer; it
+/// changes nothing. What the server sends is never trusted: replies that do not fit the request,
+/// that exceed limits, or lines that break the framing are fault::peer, rules `greeting`,
+/// `reply-syntax`, `reply-order`, `reply-limit` and the rules of lines (docs/delivery.md section
+/// 2); every later call of next_event() repeats the error.
 class IMA_API client {
  public:
   /// Begins by waiting for the greeting.
@@ -205,10 +206,12 @@ class IMA_API client {
   /// Takes the offered message back; its request ends with a failure.
   result<void> cancel();
 
-  /// No more requests; the server closes when it has answered what was asked.
+  /// No more requests; the server closes when it has answered what was asked. Error: `out-of-turn`,
+  /// also where a body is due.
   result<void> done();
 
-  /// Octets from the server. The view must live until next_event() returns need_input or an error.
+  /// Octets from the server. The view must live until next_event() returns need_input or an error;
+  /// what comes after an error is dropped.
   void receive(octets input);
   /// The connection ended. Requests without an answer then are fault::unknown, rule
   /// `connection-lost`.
@@ -218,12 +221,13 @@ class IMA_API client {
 
   /// Octets to send, valid until the next call of any other member.
   octets pending_output() const noexcept;
-  /// So many of pending_output() have gone.
+  /// The first `count` octets of pending_output() have gone.
   void sent(std::size_t count);
 
   /// Requests made and not yet answered.
   std::size_t outstanding() const noexcept;
-  /// How long to wait for the server's next octets; nothing while no answer is awaited.
+  /// How long to wait for the server's next octets; nothing while no answer is awaited. When it is
+  /// over, close the connection and call receive_eof().
   std::optional<std::chrono::milliseconds> timeout() const noexcept;
 
  private:

@@ -12,6 +12,19 @@
 
 namespace ima::retrieval {
 
+/// How what happens on other threads comes to a responder's session.
+struct responder_hooks {
+  /// Runs an action that touches the session, at once or later, after those before it and before
+  /// work() is called again. Called on any thread, while work() waits for the results of SEND.
+  /// Empty: the action is run where it is made.
+  std::function<void(std::function<void()> action)> with_session;
+  /// A watched folder changed: give it to server::event(). Called on any thread, also while work()
+  /// runs, and not after the responder is destroyed. Empty: WATCH is refused.
+  account::tell_change changed;
+  /// The user who watches may not go on: end his connection. Called as `changed` is; may be empty.
+  std::function<void()> over = {};
+};
+
 /// Answers the requests of one server session from a back end: the policy between the two, the same
 /// for every transport. It waits for nothing but the back end, so call it on a worker thread while
 /// nobody else touches the session.
@@ -20,20 +33,8 @@ namespace ima::retrieval {
 ///     body_octets, body_end from next_event()  ->  take()
 ///     after each: do { work(); send session.pending_output(); } while (can_work());
 ///
-/// Session and authenticator must outlive it. Not thread-safe, apart from what responder_hooks say.
-struct responder_hooks {
-  /// Runs an action that touches the session, at once or later, after those before it and before
-  /// work() is called again. Called on any thread, while work() waits for the results of SEND.
-  /// Empty: the action is run where it is made.
-  std::function<void(std::function<void()> action)> with_session;
-  /// A watched folder changed: give it to server::event(). Called on any thread, also while work()
-  /// runs. Empty: WATCH is refused.
-  account::tell_change changed;
-  /// The user who watches may not go on: end his connection. Called as `changed` is.
-  std::function<void()> over = {};
-};
-
-/// Answers the requests of one session, as said above.
+/// Session and authenticator must outlive it. Movable; not thread-safe, apart from what
+/// responder_hooks say.
 class IMA_API responder {
  public:
   /// `facts` is empty where the client showed no certificate.
@@ -47,7 +48,8 @@ class IMA_API responder {
   result<void> begin(any_request request);
   /// Takes a piece of the body, copied, or its end; then work().
   result<void> take(const body_octets& piece);
-  /// The end of the body, or that the client took its message back.
+  /// The end of the body, or that the client took its message back. Errors of both: fault::caller,
+  /// rule `out-of-turn`, where no body is due.
   result<void> take(const body_end& end);
   /// Works on the request until it is answered, the session's output is full, or more of a body is
   /// needed. Back end errors become replies; what is returned is for the log (nothing, or the error

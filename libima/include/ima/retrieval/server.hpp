@@ -171,7 +171,8 @@ struct server_options {
 ///
 ///     for (auto event = session.next_event(); event; event = session.next_event()) { … }
 ///
-/// An answer out of turn is fault::caller, rule `out-of-turn`, and changes nothing.
+/// An answer out of turn is fault::caller, rule `out-of-turn`, and changes nothing. What an answer
+/// is given is copied.
 class IMA_API server {
  public:
   /// Puts the greeting into the output at once.
@@ -181,11 +182,11 @@ class IMA_API server {
   ~server();
 
   /// Octets from the client. The view must live until next_event() returns need_input, paused
-  /// or closed.
+  /// or closed; what comes after that is dropped.
   void receive(octets input);
   /// The client will send nothing more.
   void receive_eof();
-  /// Errors: none of the client's doing, which arrive in `closed`.
+  /// The next event. What the client does wrong is in `closed`, and nothing else fails.
   result<server_event> next_event();
 
   /// The proof holds: everything else becomes legal. Refuse with fail(reason::auth, …), which
@@ -254,7 +255,7 @@ class IMA_API server {
 
   /// Octets to send, valid until the next call of any other member; tell with sent() how many went.
   octets pending_output() const noexcept;
-  /// So many of pending_output() have gone.
+  /// The first `count` octets of pending_output() have gone.
   void sent(std::size_t count);
   /// More waits than limits::pending_output.
   bool output_full() const noexcept;
@@ -270,7 +271,7 @@ class IMA_API server {
 
   /// authenticated() was called.
   bool is_authenticated() const noexcept;
-  /// Those of the options.
+  /// Those of the options; they live as long as the session.
   const limits& bounds() const noexcept;
 
  private:

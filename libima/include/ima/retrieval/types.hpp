@@ -48,7 +48,7 @@ enum class reason : std::uint8_t {
   internal,       ///< A fault on the server's side (for now).
   in_progress,    ///< The same message is being sent ("in-progress", for now).
 };
-/// The word as it stands on the wire.
+/// The word as it stands on the wire; a literal.
 IMA_API std::string_view to_string(reason r) noexcept;
 /// The reason of a word; nothing where this version does not know it.
 IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
@@ -56,14 +56,15 @@ IMA_API std::optional<reason> reason_from(std::string_view word) noexcept;
 IMA_API bool is_temporary(reason r) noexcept;
 
 /// The word a back end's error goes out with (docs/retrieval.md section 7): the word that equals
-/// `error::rule` where there is one; otherwise `storage` for a temporary fault, and `internal`.
+/// `error::rule` where there is one, `busy` for `mailbox-busy`; otherwise `storage` for a temporary
+/// fault, and `internal`.
 IMA_API reason reason_for(const error& e) noexcept;
 
 /// The other way round: an error whose rule is the word of `r`, as back ends return it. It is
 /// fault::temporary or fault::refused as is_temporary() says.
 IMA_API error refusal(reason r, std::string text);
 
-/// Octets that are overwritten when they are no longer needed: a password. Not copyable.
+/// Octets that are overwritten when they are no longer needed: a password. Movable, not copyable.
 class IMA_API secret {
  public:
   secret() = default;
@@ -73,7 +74,7 @@ class IMA_API secret {
   secret& operator=(secret&& other) noexcept;
   ~secret();
 
-  /// Valid as long as the object is neither moved nor destroyed.
+  /// Valid until the object is moved from, assigned to or destroyed.
   octets view() const noexcept { return octets(value_.data(), value_.size()); }
 
  private:
@@ -240,8 +241,8 @@ IMA_API result<void> check_token(std::string_view token);
 /// As check_user(), for a flag.
 IMA_API result<void> check_flag(std::string_view flag);
 
-/// A folder's name as one word on the wire: `%` and space are written `%25` and `%20`, nothing else
-/// is, so there is one form for each name.
+/// A folder's name as one word on the wire (docs/retrieval.md section 4): `%` and space are written
+/// `%25` and `%20`, nothing else is, so there is one form for each name.
 IMA_API std::string folder_to_wire(std::string_view name);
 /// The other way round. Error: fault::peer, rule `folder`, for every other form.
 IMA_API result<std::string> folder_from_wire(std::string_view word);

@@ -27,7 +27,8 @@ struct scrypt_cost {
   friend bool operator==(const scrypt_cost&, const scrypt_cost&) = default;
 };
 
-/// A password as it is kept: "scrypt$n$r$p$salt$hash", salt and hash in hexadecimal. A value.
+/// A password as it is kept: "scrypt$n$r$p$salt$hash", salt and hash in hexadecimal. A value;
+/// immutable, so many threads may use one. make() and matches() take as long as scrypt_cost says.
 class IMA_API password_hash {
  public:
   /// Hashes with a fresh random salt. Errors: fault::caller, rule `password-cost`;
@@ -72,11 +73,12 @@ class IMA_API accounts : public user_directory {
   /// Errors: fault::caller, rule `account`, for a name that is taken, empty or has a space or
   /// control in it, or an account without a mailbox.
   result<void> add(std::string_view user, user_account account);
-  /// The account, or null.
+  /// The account, or null. It lives as long as the accounts.
   const user_account* find(std::string_view user) const;
   /// Calls `what` for every user, by name.
   void each(const std::function<void(std::string_view user, const user_account&)>& what) const;
 
+  /// By his password's hash. Errors also: fault::temporary, rule `password-work`.
   result<std::string> by_password(std::string_view user, octets password) override;
   /// By a listed key, or a name that the operator's own authority signed.
   result<std::string> by_certificate(std::string_view user,
@@ -87,11 +89,11 @@ class IMA_API accounts : public user_directory {
   std::vector<address> addresses_of(std::string_view user) const override;
 
   /// The hash of a new password for a user who knows the old one; who keeps the accounts writes it
-  /// down. Refusals as change_password().
+  /// down. Refusals as change_password(); errors as password_hash::make().
   result<password_hash> new_password(std::string_view user, octets old_password,
                                      octets new_password);
   /// Where the user's password is kept by less work than costs now: what to keep in its place.
-  /// `password` has just proved him.
+  /// `password` has just proved him. Errors as password_hash::make().
   result<std::optional<password_hash>> stronger(std::string_view user, octets password) const;
 
  private:

@@ -22,7 +22,7 @@ struct command_handler_options {
 };
 
 /// Gives every message to a command while it comes, and its lines and exit code back as results and
-/// verdict (docs/delivery.md section 10). Thread-safe.
+/// verdict (docs/delivery.md section 10). Thread-safe; its transactions may outlive it.
 class IMA_API command_handler : public delivery::handler {
  public:
   /// Nothing is run before a message is offered.

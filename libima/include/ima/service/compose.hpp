@@ -40,12 +40,12 @@ class IMA_API composition {
   composition& operator=(composition&&) noexcept;
   ~composition();
 
-  /// Complete, with the digests of its parts.
+  /// Complete, with the digests of its parts. It lives as long as the composition.
   const header_block& header() const noexcept;
 
-  /// Writes the message to the descriptor `output`, which stays the caller's. A file that is no
-  /// longer what prepare() read is an error before the message is complete, so that what was
-  /// written is recognisably cut short: fault::temporary, rule `part-changed`. Also
+  /// Writes the message to the descriptor `output`, which stays the caller's; may be called again.
+  /// A file that is no longer what prepare() read is an error before the message is complete, so
+  /// that what was written is recognisably cut short: fault::temporary, rule `part-changed`. Also
   /// fault::temporary, rule `output`.
   result<void> write(int output);
 
@@ -55,14 +55,16 @@ class IMA_API composition {
   std::unique_ptr<state> state_;
 };
 
-/// A media type by the ending of a file's name; `application/octet-stream` where it says nothing.
+/// A media type by the ending of a file's name; `application/octet-stream` where it says nothing. A
+/// literal.
 IMA_API std::string_view guess_media_type(std::string_view file_name) noexcept;
 
 /// What a part line can say of a file's name: controls and what is not UTF-8 become U+FFFD, spaces
 /// at its end go. Empty for a name of nothing else.
 IMA_API std::string name_from_file(std::string_view file_name);
 
-/// A new message id, `random@host`: 130 random bits, so that no two are alike.
+/// A new message id (docs/message.md section 4.2), `random@host`: 130 random bits, so that no two
+/// are alike. `host` is taken as it is. Error: fault::temporary, rule `random`.
 IMA_API result<std::string> new_message_id(std::string_view host);
 
 /// Reads an address as a person types it, with or without a display name; the hostpart may be in

@@ -19,7 +19,7 @@ class IMA_API handler_switch : public delivery::handler {
   explicit handler_switch(std::shared_ptr<delivery::handler> first);
   ~handler_switch() override;
 
-  /// New messages go to `next` from now on.
+  /// New messages go to `next` from now on. Neither handler is null.
   void use(std::shared_ptr<delivery::handler> next);
   std::unique_ptr<delivery::transaction> open(const header_block& header,
                                               const delivery::peer_info& peer) override;

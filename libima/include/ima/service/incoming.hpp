@@ -20,7 +20,8 @@ using line_writer = std::function<void(std::string_view line)>;
 /// Gives one message to a handler, as a receiving server would, and writes the lines that
 /// docs/delivery.md section 10.1 defines: `OK`, `FAIL`, `DEFER` and `NORECIPIENT` with an address,
 /// `NOTE` with text. Returns the exit status of the handler contract: 0 all went well, 1 all failed
-/// for good, 75 all are deferred, 2 a mixture.
+/// for good, 75 all are deferred, 2 a mixture, 3 the handler drops the connection. `write` is
+/// called one line at a time, on the threads that the handler reports from.
 IMA_API int handle_message(message_file& message, delivery::handler& handler,
                            const delivery::peer_info& peer, const line_writer& write);
 
@@ -31,8 +32,9 @@ IMA_API int check_header(const header_block& header, delivery::handler& handler,
                          const delivery::peer_info& peer, const line_writer& write);
 
 /// Puts one message into the mailbox at `path`, once; `recipient`, unless empty, is whose private
-/// lines stay and stands in the record. Errors: fault::caller, rules `address-…`, `no-mailbox`;
-/// those of the mailbox.
+/// lines stay and stands in the record. Errors: those of address::parse and of mailbox::delivery,
+/// `mailbox-format` where there is no mailbox; fault::peer `part-digest` and fault::temporary
+/// `storage` where the file is no longer what was opened.
 IMA_API result<void> give_recipient(message_file& message, mailbox::file_system& disk,
                                     const std::string& path, std::string_view recipient,
                                     const delivery::peer_info& peer);

@@ -27,7 +27,8 @@ struct local_handler_options {
 };
 
 /// The built-in handler: routes each recipient to a mailbox or a command in this process
-/// (docs/delivery.md section 10.4). Thread-safe.
+/// (docs/delivery.md section 10.4). Thread-safe; its transactions may outlive it, but not disk and
+/// routes.
 class IMA_API local_handler : public delivery::handler {
  public:
   /// `disk` is not owned and outlives the handler.

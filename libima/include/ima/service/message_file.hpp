@@ -30,7 +30,7 @@ class IMA_API message_file : public body_source {
   message_file& operator=(message_file&&) noexcept;
   ~message_file() override;
 
-  /// Checked, as the parts were.
+  /// Checked, as the parts were. It lives as long as the file.
   const header_block& header() const noexcept;
   result<void> read_at(std::uint64_t offset, char* buffer, std::size_t size) override;
 

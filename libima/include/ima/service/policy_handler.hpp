@@ -21,7 +21,7 @@ struct policy_options {
 /// section 10.3). Thread-safe.
 class IMA_API policy_handler : public delivery::handler {
  public:
-  /// `inside` is shared with the transactions that are open.
+  /// `inside` is not null, and lives as long as this handler, which outlives its transactions.
   policy_handler(std::shared_ptr<delivery::handler> inside, policy_options options);
   ~policy_handler() override;
 

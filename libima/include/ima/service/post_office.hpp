@@ -53,7 +53,7 @@ struct post_office_options {
   std::string indexes;
   /// A mailbox that was not used for so long is made searchable, a few messages at a time.
   std::chrono::milliseconds idle{2'000};
-  log_sink* log = nullptr;  ///< Not owned; hears what mailbox::options::log hears.
+  log_sink* log = nullptr;  ///< Not owned, outlives it; hears what mailbox::options::log hears.
 };
 
 /// A post office over mailboxes on disk: what a retrieval server calls on its worker threads
@@ -69,10 +69,11 @@ class IMA_API post_office : public retrieval::authenticator {
   post_office(mailbox::file_system& disk, user_directory& users, post_office_options options = {});
   ~post_office() override;
 
-  /// The account of a user, proved by a password.
+  /// The account of a user, proved by a password. Errors: those of the user directory, and as
+  /// mailbox::open.
   result<std::unique_ptr<retrieval::account>> by_password(std::string_view user,
                                                           octets password) override;
-  /// The account of a user, proved by his certificate.
+  /// The account of a user, proved by his certificate. Errors as by_password().
   result<std::unique_ptr<retrieval::account>> by_certificate(
       std::string_view user, const retrieval::certificate_facts& facts) override;
   std::vector<std::string_view> capabilities() const override;

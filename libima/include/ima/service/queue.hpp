@@ -68,15 +68,16 @@ struct queued_message {
 class queue;
 
 /// One host's share of a queued message, locked: nobody else tries it while this lives. Movable;
-/// one thread at a time.
+/// one thread at a time; the file system of the queue outlives it, the queue need not. Errors:
+/// those of mailbox::file_system.
 class IMA_API host_claim {
  public:
   host_claim(host_claim&&) noexcept;
   host_claim& operator=(host_claim&&) noexcept;
   ~host_claim();
 
-  const std::string& id() const noexcept;  ///< Of the message.
-  /// As it was when it was claimed, with what was recorded since.
+  const std::string& id() const noexcept;  ///< Of the message; it lives as long as the claim.
+  /// As it was when it was claimed, with what was recorded since; it lives as long as the claim.
   const queued_host& state() const noexcept;
 
   /// A try has ended; durable when it returns. Results that are not final are tried again at
@@ -100,7 +101,7 @@ class IMA_API host_claim {
 /// states that docs/queue.md lists. Errors: those of mailbox::file_system; fault::caller
 /// `queue-format` (the directory is something else), `queue-id` (no message by this id);
 /// fault::temporary `queue-busy` (being tried at this moment); fault::peer `queue-damaged` (the
-/// disk did not keep what was queued). Movable; thread-safe.
+/// disk did not keep what was queued). Movable; thread-safe; the file system outlives it.
 class IMA_API queue {
  public:
   /// Makes the directory ready where it is not.
@@ -119,7 +120,7 @@ class IMA_API queue {
     std::vector<host_claim> claims;
   };
   /// Puts a message in, to all its recipients. The same header block, its envelope included, is
-  /// queued once.
+  /// queued once. Errors also: those of `body`.
   result<added> add(const header_block& header, body_source& body);
 
   /// Every message that waits; in no order.
@@ -129,7 +130,7 @@ class IMA_API queue {
   result<queued_message> read(std::string_view id) const;
   /// Its header block. Errors: `queue-id`, `queue-damaged`.
   result<header_block> header(std::string_view id) const;
-  /// Where the message itself lies.
+  /// Where the message itself lies; of an id that ids() told.
   std::string message_path(std::string_view id) const;
 
   /// Nothing where somebody else has it, or it is gone.

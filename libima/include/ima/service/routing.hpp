@@ -37,15 +37,16 @@ class route_source {
 };
 
 /// Opens a table of any size in an SQLite file (docs/delivery.md section 10.5), which is read entry
-/// by entry. Relative mailboxes start at the file's directory. Errors: fault::caller, rule
-/// `route-database`, where it is not such a file; the same rule with fault::temporary from find().
+/// by entry, by one thread at a time. Relative mailboxes start at the file's directory. Errors:
+/// fault::caller, rule `route-database`, where it is not such a file; the same rule with
+/// fault::temporary from find().
 IMA_API result<std::shared_ptr<const route_source>> open_route_database(const std::string& path);
 
-/// What the receiving host does for each of its addresses (docs/delivery.md section 10.5). Filled,
-/// then only read; reading is thread-safe.
+/// What the receiving host does for each of its addresses (docs/delivery.md section 10.5). A value.
+/// Filled by one thread, then only read; reading is thread-safe.
 class IMA_API routing_table {
  public:
-  /// Makes `hostpart` one of ours: its addresses without an entry do not exist.
+  /// Makes `hostpart` (in its wire form) one of ours: its addresses without an entry do not exist.
   void add_host(std::string_view hostpart);
   /// Errors: fault::caller, rule `route`, for a second entry or one that does not say one thing.
   result<void> add(const address& recipient, route what);

@@ -17,7 +17,8 @@ class mail_submitter {
   virtual ~mail_submitter() = default;
 
   /// Sends a message whose sender was found to be the user's, and tells what becomes of each
-  /// recipient as it becomes known, one call at a time. Blocks until a verdict is there.
+  /// recipient as it becomes known, one call at a time, on any thread. Blocks until a verdict is
+  /// there. Errors mean that nothing was sent, or that nobody knows (fault::unknown).
   virtual result<retrieval::send_verdict> send(const header_block& header, body_source& body,
                                                const retrieval::submission::tell_outcome& outcome,
                                                const retrieval::submission::tell_note& note) = 0;

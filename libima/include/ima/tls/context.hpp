@@ -26,7 +26,7 @@ struct credential {
   std::string key_file;    ///< Path; without a passphrase.
 };
 
-/// What a context is made of.
+/// What a context is made of; nothing of it is needed afterwards.
 struct context_options {
   protocol inside = protocol::imdp;     ///< Decides the ALPN word and what is asked of clients.
   std::vector<credential> credentials;  ///< One for each domain or set of domains.
@@ -43,10 +43,12 @@ struct context_options {
 class IMA_API context {
  public:
   /// Reads the files. Errors: fault::caller, rules `certificate-file`, `key-file`, `ca-file`,
-  /// `crl-file`, with the file's name as the place.
+  /// `crl-file`, with the file's name as the place (docs/identity.md section 6); fault::temporary,
+  /// rule `tls-handshake`, where there is no memory.
   static result<context> create(const context_options& options);
 
-  /// What the certificate says that proves `domain`, or nothing if none of ours does.
+  /// What the certificate says that proves `domain`, or null if none of ours does. It lives as long
+  /// as any copy of this context.
   const certificate_facts* own_certificate(std::string_view domain) const noexcept;
 
   /// What each of our certificates says, in the order of the options.

@@ -25,9 +25,9 @@ struct peer_facts {
 };
 
 /// Whether the peer may act for `domain` in what begins at the moment `now`, asked again for each
-/// message as a connection may outlive a certificate: the chain has verified and has not ended
-/// since, and its certificate proves the domain. Errors: fault::peer, rules `certificate-chain`,
-/// `certificate-expired`, `identity`.
+/// message as a connection may outlive a certificate (docs/identity.md section 1): the chain has
+/// verified and has not ended since, and its certificate proves the domain. Errors: fault::peer,
+/// rules `certificate-chain`, `certificate-expired`, `identity`.
 IMA_API result<void> vouches_for(const peer_facts& peer, std::string_view domain,
                                  std::chrono::sys_seconds now);
 
@@ -38,10 +38,13 @@ class IMA_API engine {
  public:
   /// The connecting side. `hostpart` is named in SNI and must be proved by the server's
   /// certificate. `sender` chooses our certificate by the domain it proves; empty for none, which
-  /// only IMRP allows. Errors: fault::caller, rules `hostpart`, `no-certificate`.
+  /// only IMRP allows. The engine keeps a copy of the context. Errors: fault::caller, rules
+  /// `hostpart`, `no-certificate`; fault::temporary, rule `tls-handshake`, where there is no
+  /// memory.
   static result<engine> client(const context& with, std::string_view hostpart,
                                std::string_view sender);
-  /// The accepting side; our certificate is chosen by the client's SNI.
+  /// The accepting side; our certificate is chosen by the client's SNI. Error: fault::temporary,
+  /// rule `tls-handshake`, where there is no memory.
   static result<engine> server(const context& with);
 
   struct state;  ///< Opaque.
@@ -62,21 +65,22 @@ class IMA_API engine {
   /// `tls-flood`, `identity` and the `certificate-…` rules of docs/identity.md; fault::temporary,
   /// rule `tls-truncated`, where the stream ended without the peer's close.
   result<std::size_t> read(char* buffer, std::size_t size);
-  /// Encrypts; all of it is taken. Error: fault::caller, rule `out-of-turn`, before the handshake.
+  /// Encrypts; all of it is taken. Error: fault::caller, rule `out-of-turn`, before the end of the
+  /// handshake and after shutdown(); it changes nothing.
   result<void> write(octets plaintext);
-  /// Says that we send no more (close_notify).
+  /// Says that we send no more (close_notify); the other side may go on.
   void shutdown();
 
   /// Octets for the network; valid until the next call of another member.
   octets pending_output() const noexcept;
-  /// So many of pending_output() have gone.
+  /// The first `count` octets of pending_output() have gone.
   void sent(std::size_t count);
 
   /// The peer is proved as far as docs/identity.md says; peer() is valid.
   bool handshake_done() const noexcept;
   /// The peer said that it sends no more.
   bool closed() const noexcept;
-  /// Valid once handshake_done().
+  /// Known once handshake_done(); lives as long as the engine, also where that is moved.
   const peer_facts& peer() const noexcept;
 
  private:

@@ -42,8 +42,9 @@ struct explanation {
 
 /// Says what a connection made with `with` would decide about a peer that shows `chain` (PEM, leaf
 /// first) and wants to prove `domain` (a hostpart in its wire form), and why. It is the handshake's
-/// own verification, run on a file. Thread-safe. Errors: fault::caller, rules `certificate-file`
-/// (no certificate in the text, or one that cannot be read) and `hostpart`.
+/// own verification (docs/identity.md section 3), run on a file. Thread-safe. Errors:
+/// fault::caller, rules `certificate-file` (no certificate in the text, or one that cannot be read)
+/// and `hostpart`.
 IMA_API result<explanation> explain(const context& with, std::string_view chain,
                                     std::string_view domain, peer_role peer);
 

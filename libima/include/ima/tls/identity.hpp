@@ -12,7 +12,8 @@
 
 namespace ima::tls {
 
-/// Whether a commonName may prove a domain where a certificate has no subjectAltName extension.
+/// Whether a commonName may prove a domain where a certificate has no subjectAltName extension
+/// (docs/identity.md section 2).
 enum class common_name : std::uint8_t { fallback, never };
 
 /// What a certificate says, as far as the rules of docs/identity.md look at it.
@@ -27,7 +28,7 @@ struct certificate_facts {
 };
 
 /// Whether the certified name `name` (possibly a wildcard, which stands for exactly one left-most
-/// label) covers `domain`, a hostpart in its wire form.
+/// label) covers `domain`, a hostpart in its wire form (docs/identity.md section 2).
 IMA_API bool covers(std::string_view name, std::string_view domain) noexcept;
 
 /// Whether a certificate proves `domain`. Error: fault::peer, rule `identity`, with the names the

@@ -28,7 +28,7 @@ class IMA_API message_to_mime {
   message_to_mime& operator=(message_to_mime&&) noexcept;
   ~message_to_mime();
 
-  /// What mail cannot say in the same way; complete after translate().
+  /// What mail cannot say in the same way; complete after translate(). Lives as long as this.
   std::span<const remark> remarks() const noexcept;
 
   /// Hands the mail to `take`. Lines end in LF, or in CRLF where a part that must stay as it is has

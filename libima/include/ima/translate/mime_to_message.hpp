@@ -27,16 +27,17 @@ using octet_writer = std::function<result<void>(octets piece)>;
 class IMA_API mime_to_message {
  public:
   /// Translates the first `size` octets of `mail`. Errors: those of the source; fault::peer with a
-  /// rule of docs/message.md section 7 where the bodies are more than `bounds` allow.
+  /// rule of docs/message.md section 7 where the bodies are more than `bounds` allow; fault::caller
+  /// `header-limit` where `bounds` leave no room for a header block.
   static result<mime_to_message> translate(body_source& mail, std::uint64_t size,
                                            const limits& bounds = {});
   mime_to_message(mime_to_message&&) noexcept;
   mime_to_message& operator=(mime_to_message&&) noexcept;
   ~mime_to_message();
 
-  /// Complete, with the digests of its parts.
+  /// Complete, with the digests of its parts. It lives as long as this.
   const header_block& header() const noexcept;
-  /// What a message cannot say in the same way; complete after translate().
+  /// What a message cannot say in the same way; complete after translate(). Lives as long as this.
   std::span<const remark> remarks() const noexcept;
 
   /// Hands the parts' octets to `take`, in order: header().body_size() in all. May be called again.

@@ -56,14 +56,16 @@ IMA_API result<header_block> submission_header(const header_block& translated,
 using output_line = std::function<void(std::string_view line)>;
 
 /// Runs a command with the message on its standard input; returns its exit status, or -1 where it
-/// was ended. Errors: fault::temporary `command-start`, `storage`; those of the mail.
+/// was ended: by a signal, or by us after 15 minutes. Blocks. Errors: fault::temporary
+/// `command-start`, `storage`; those of the mail.
 IMA_API result<int> submit(const std::vector<std::string>& command, const header_block& header,
                            mime_to_message& mail, const output_line& line);
 
 /// Gives a message as mail to a sendmail(8) command, for one recipient; returns the command's exit
-/// status, or -1. The mail's sender is the message's originator, or nobody for automatic messages.
-/// Errors: fault::refused `smtp-address` (a local part that SMTP without extensions cannot say);
-/// fault::temporary `command-start`. `remarks`, where given, gets what mail cannot say.
+/// status, or -1 as submit(). The mail's sender is the message's originator, or nobody for
+/// automatic messages. Errors: fault::refused `smtp-address` (a local part that SMTP without
+/// extensions cannot say); fault::temporary `command-start`, `storage`; those of
+/// message_to_mime::translate(). `remarks`, where given, gets what mail cannot say.
 IMA_API result<int> send_as_mail(const std::vector<std::string>& sendmail,
                                  const header_block& header, body_source& body,
                                  std::string_view recipient, const output_line& line,

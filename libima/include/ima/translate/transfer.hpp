@@ -24,7 +24,7 @@ enum class format : std::uint8_t {
   mailbox,  ///< A mailbox (docs/mailbox.md).
 };
 
-/// The format of this name, or nothing.
+/// The format of this name ("eml", "mbox", "maildir", "ima", "mailbox"), or nothing.
 IMA_API std::optional<format> format_of(std::string_view name) noexcept;
 
 /// What is translated, and where to.
@@ -53,11 +53,12 @@ using transfer_report = std::function<result<void>(const transferred&)>;
 /// apart from some 20 octets for each file in a Maildir that is written. Into a Maildir or a
 /// mailbox it can be repeated after an interruption: what is there already is recognised and left
 /// alone. A file that is written must not exist, and is there only if some message got into it.
-/// Calls `report` for each message: a message that is not reported was not written.
+/// Calls `report`, on the calling thread, for each message: a message that is not reported was not
+/// written.
 ///
 /// Errors: those of the places: fault::caller `no-input`, `output-exists`, `transfer-out` (many
-/// messages for a file of one, or a place into itself); fault::temporary `storage`, `output`; those
-/// of the mailbox; those of `report`.
+/// messages for a file of one, or a place into itself); fault::peer `mbox`; fault::temporary
+/// `storage`, `output`; those of the mailbox; those of `report`.
 IMA_API result<void> transfer(const transfer_options& what, const transfer_report& report);
 
 }  // namespace ima::translate
