@@ -89,6 +89,7 @@ check 'format' bash -c "git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --d
 check 'clang-tidy' tidy
 check 'rules of the tree' bash tests/checks/tree.sh
 check 'every public name is explained' bash tests/checks/reference.sh
+check 'every public header compiles alone' bash tests/checks/headers.sh
 check 'each part can be left out' bash tests/checks/options.sh
 check 'install' bash tests/checks/install.sh build/gcc
 if $full; then
