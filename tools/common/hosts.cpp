@@ -29,7 +29,7 @@ void read_hosts(config_table& config, std::map<std::string, std::string, std::le
   config.read("hosts", written);
   for (const auto& [host, endpoint] : written) {
     auto hostpart = hostpart_from_unicode(host);
-    if (!hostpart) return config.reject("hosts", "\"" + host + "\" is not a hostpart");
+    if (!hostpart) return config.reject("hosts", hostpart.error().text);
     if (!is_endpoint(endpoint)) {
       return config.reject("hosts", "\"" + endpoint + "\" is not an address with a port");
     }

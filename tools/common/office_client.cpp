@@ -16,7 +16,7 @@ void read_keys(config_table& config, office_settings& s) {
   config.require("host");
   config.read("host", host);
   auto hostpart = hostpart_from_unicode(host);
-  if (!hostpart) return config.reject("host", "is not a hostpart");
+  if (!hostpart) return config.reject("host", hostpart.error().text);
   s.client.host = *std::move(hostpart);
   config.require("user");
   config.read("user", s.user);

@@ -59,7 +59,7 @@ void read_routes(config_table& config, service::routing_table& routes, std::stri
   config.read("hostparts", hostparts);
   for (const std::string& written : hostparts) {
     const auto hostpart = hostpart_from_unicode(written);
-    if (!hostpart) return config.reject("hostparts", "\"" + written + "\" is not a hostpart");
+    if (!hostpart) return config.reject("hostparts", hostpart.error().text);
     routes.add_host(*hostpart);
   }
   read_database(config, routes, database);

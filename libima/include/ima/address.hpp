@@ -61,12 +61,12 @@ struct IMA_API named_address {
 IMA_API result<void> check_hostpart(std::string_view host);
 
 /// Turns what a person types (`Bücher.example`, any case) into the wire form of a hostpart
-/// (IDNA 2008 with UTS 46 mapping; built without libidn2 it takes ASCII alone). Error:
-/// fault::caller, rule `hostpart`.
+/// (IDNA 2008 with UTS 46 mapping). Where libima was built without libidn2, only ASCII has one, and
+/// the text of the error says so. Error: fault::caller, rule `hostpart`.
 IMA_API result<std::string> hostpart_from_unicode(std::string_view host);
 
 /// Turns a wire hostpart into what a person reads; returns it unchanged where it has no U-label
-/// form, or libima was built without libidn2.
+/// form, or where libima was built without libidn2.
 IMA_API std::string hostpart_to_unicode(std::string_view host);
 
 }  // namespace ima

@@ -1,25 +1,18 @@
 #include <ima/address.hpp>
 
 #include <fmt/format.h>
+#include <idn2.h>
 
 #include <memory>
 #include <utility>
-#ifdef IMA_HAVE_IDN2
-#include <idn2.h>
-#endif
-
-#include "support/ascii.hpp"
-#include "support/try.hpp"
 
 namespace ima {
 namespace {
 
-#ifdef IMA_HAVE_IDN2
 struct idn_freer {
   void operator()(char* text) const { idn2_free(text); }
 };
 using idn_text = std::unique_ptr<char, idn_freer>;
-#endif
 
 result<std::string> checked(std::string host) {
   if (auto good = check_hostpart(host); !good) {
@@ -31,8 +24,6 @@ result<std::string> checked(std::string host) {
 }
 
 }  // namespace
-
-#ifdef IMA_HAVE_IDN2
 
 result<std::string> hostpart_from_unicode(std::string_view host) {
   char* made = nullptr;
@@ -51,15 +42,5 @@ std::string hostpart_to_unicode(std::string_view host) {
   const idn_text owned(made);
   return status == IDN2_OK ? std::string(owned.get()) : std::string(host);
 }
-
-#else
-
-result<std::string> hostpart_from_unicode(std::string_view host) {
-  return checked(lower_ascii(host));
-}
-
-std::string hostpart_to_unicode(std::string_view host) { return std::string(host); }
-
-#endif
 
 }  // namespace ima

@@ -1,3 +1,5 @@
+#include "idn.hpp"
+
 #include <ima/header.hpp>
 
 #include <doctest/doctest.h>
@@ -236,10 +238,33 @@ TEST_CASE("addresses compare after ASCII folding of the local part only") {
   CHECK(ima::address::parse("Ä@b.example").value() != ima::address::parse("ä@b.example").value());
 }
 
-TEST_CASE("people's hostparts become A-labels and back") {
+TEST_CASE("people's hostparts become A-labels and back" * doctest::skip(!ima::test::has_idn())) {
   CHECK(ima::hostpart_from_unicode("Bücher.Example").value() == "xn--bcher-kva.example");
   CHECK(ima::hostpart_to_unicode("xn--bcher-kva.example") == "bücher.example");
-  CHECK(!ima::hostpart_from_unicode("a b.example"));
+}
+
+TEST_CASE("without libidn2, a hostpart that is not ASCII is refused and an A-label shown as it is" *
+          doctest::skip(ima::test::has_idn())) {
+  const auto refused = ima::hostpart_from_unicode("Bücher.Example");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ima::fault::caller);
+  CHECK(refused.error().rule == "hostpart");
+  CHECK(refused.error().text ==
+        "hostpart 'Bücher.Example' is not ASCII, and libima was built without libidn2: "
+        "write its A-labels");
+  CHECK(ima::hostpart_to_unicode("xn--bcher-kva.example") == "xn--bcher-kva.example");
+}
+
+TEST_CASE("a hostpart in ASCII may be typed in any case") {
+  CHECK(ima::hostpart_from_unicode("B.Example").value() == "b.example");
+  CHECK(ima::hostpart_from_unicode("XN--bcher-kva.Example").value() == "xn--bcher-kva.example");
+  for (const char* wrong : {"", "a b.example", "a..example", "127.0.0.1", "a.example."}) {
+    CAPTURE(wrong);
+    const auto refused = ima::hostpart_from_unicode(wrong);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ima::fault::caller);
+    CHECK(refused.error().rule == "hostpart");
+  }
 }
 
 TEST_CASE("what is printed drives no terminal") {

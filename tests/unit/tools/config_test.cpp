@@ -1,6 +1,7 @@
 #include "config.hpp"
 
 #include "hosts.hpp"
+#include "idn.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ patience = "60s"
 listen = ["[::1]:20025", "127.0.0.1:20025"]
 mailbox = "mail/bob"
 [hosts]
-"Bücher.example" = "127.0.0.1:1"
+"B.Example" = "127.0.0.1:1"
 [[tls.certificate]]
 chain = "one"
 [[tls.certificate]]
@@ -96,8 +97,25 @@ chain = "two"
   CHECK(s.patience == std::chrono::minutes(1));
   CHECK(s.listen == std::vector<std::string>{"[::1]:20025", "127.0.0.1:20025"});
   CHECK(s.mailbox == "/tmp/mail/bob");
-  CHECK(s.hosts.at("xn--bcher-kva.example") == "127.0.0.1:1");
+  CHECK(s.hosts.at("b.example") == "127.0.0.1:1");
   CHECK(s.chains == std::vector<std::string>{"one", "two"});
+}
+
+TEST_CASE("a host is set as people write it" * doctest::skip(!test::has_idn())) {
+  const config_file file("domain = \"b.example\"\n[hosts]\n\"Bücher.example\" = \"127.0.0.1:1\"\n");
+  settings s;
+  REQUIRE(read(file.name(), s));
+  CHECK(s.hosts.at("xn--bcher-kva.example") == "127.0.0.1:1");
+}
+
+TEST_CASE("without libidn2, a host that is not ASCII is refused with the reason" *
+          doctest::skip(test::has_idn())) {
+  const config_file file("domain = \"b.example\"\n[hosts]\n\"Bücher.example\" = \"127.0.0.1:1\"\n");
+  settings s;
+  const auto refused = read(file.name(), s);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().rule == "config-value");
+  CHECK(refused.error().text.find("built without libidn2") != std::string::npos);
 }
 
 TEST_CASE("a key that is not in the file leaves its default") {

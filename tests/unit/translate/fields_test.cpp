@@ -1,3 +1,4 @@
+#include "idn.hpp"
 #include "mail.hpp"
 
 #include <string>
@@ -25,9 +26,19 @@ TEST_CASE("addresses become one line each, with their names decoded") {
       "from: Doe, Jane <jane@a.example>\nto: b@b.example\nto: c <c@c.example>\n");
   CHECK(lines_of("From: =?iso-8859-1?q?J=FCrgen?= =?utf-8?b?IFM=?= <j@a.example>\n") ==
         "from: Jürgen S <j@a.example>\n");
-  CHECK(lines_of("From: Jürgen <jürgen@bücher.example>\n") ==
-        "from: Jürgen <jürgen@xn--bcher-kva.example>\n");
+  CHECK(lines_of("From: Jürgen <jürgen@A.Example>\n") == "from: Jürgen <jürgen@a.example>\n");
   CHECK(lines_of("From: \"john.doe\"@a.example\n") == "from: john.doe@a.example\n");
+}
+
+TEST_CASE("a hostpart of mail becomes A-labels" * doctest::skip(!ima::test::has_idn())) {
+  CHECK(lines_of("From: Jürgen <jürgen@Bücher.Example>\n") ==
+        "from: Jürgen <jürgen@xn--bcher-kva.example>\n");
+}
+
+TEST_CASE("without libidn2, an address whose hostpart is not ASCII stays as it was" *
+          doctest::skip(ima::test::has_idn())) {
+  CHECK(lines_of("From: a@a.example\nTo: Jürgen <jürgen@bücher.example>\n") ==
+        "from: a@a.example\nmime-field: To: Jürgen <jürgen@bücher.example>\n");
 }
 
 TEST_CASE("what an address line cannot say stands before it as it was") {
