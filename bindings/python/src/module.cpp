@@ -1,4 +1,5 @@
 #include "binding.hpp"
+#include "parts.hpp"  // made by Meson
 
 #include <string>
 
