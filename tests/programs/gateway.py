@@ -76,7 +76,7 @@ anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ima unix - n n - 4 pipe
   -o pipe_delivery_status_filter=regexp:{self.place}/ima-faults
-  null_sender=<> user=nobody argv={gateway} -i -f ${{sender}} -- ${{recipient}}
+  flags=q null_sender= user=nobody argv={gateway} -i -f ${{sender}} -- ${{recipient}}
 """)
         (self.place / "ima-faults").write_text(documented("/etc/postfix/ima-faults"))
         done = run(POSTFIX, "-c", self.place, "start", timeout=60)
@@ -157,16 +157,20 @@ def smtp_to_ima(t, postfix, box):
     t.contains("the text", text, "\nfrom SMTP\n")
 
 
-def failures(t, postfix):
+def failures(t, postfix, box):
     mail = "From: eve@smtp.example\nTo: x\nSubject: lost\n\nx\n"
     for recipient, reason in (("nobody@b.example", "NORECIPIENT"),
-                              ('"a b"@b.example', "recipient-address")):
+                              ('"a b"@b.example', "recipient-address"),
+                              ('"eve@smtp.example,bob"@b.example', "recipient-address"),
+                              ('"bob (x)"@b.example', "recipient-address"),
+                              ('"root,bob"@b.example', "NORECIPIENT")):
         postfix.send("eve@smtp.example", recipient, mail)
         bounce = postfix.wait_for(postfix.news)
         t.equal(f"{recipient}: one bounce", len(bounce or []), 1)
         if bounce:
             t.equal(f"{recipient}: a bounce", bounce[0].get_content_type(), "multipart/report")
             t.contains(f"{recipient}: says why", text_of(bounce[0]), reason)
+    t.equal("nobody else has it", message_in(box, "lost"), None)
 
 
 def to_several(t, postfix, box):
@@ -233,6 +237,17 @@ def refusals(t, b):
     done = b.send(b.message("--to", "jürgen@smtp.example", sender="bob@b.example"))
     t.equal("an address that SMTP cannot say is refused", done.code, 1)
     t.contains("with the reason", done.out, "smtp-address")
+    shows = t.work / "show-arguments"
+    shows.write_text("#!/bin/sh\ncat > /dev/null\nprintf '%s\\n' \"$@\"\n")
+    shows.chmod(0o755)
+    for recipient, code, shown in (
+            ("root,eve@smtp.example", 0, '"root,eve"@smtp.example'),
+            ("(eve)root@smtp.example", 0, '"(eve)root"@smtp.example'),
+            ("eve@smtp.example,root@other.example", 1, "smtp-address")):
+        done = run(t.program("ima-translate"), "--from", "ima", "--to", "eml", "--sendmail", shows,
+                   "--send", recipient, stdin=b.message("--to", "x@smtp.example"))
+        t.equal(f"{recipient} is sent as one address or not at all", done.code, code)
+        t.contains(f"{recipient} is quoted", done.out, shown)
 
 
 def report(t, b, postfix):
@@ -282,7 +297,7 @@ def main(t):
     postfix = Postfix(t, gateway, "{b.example=ima:}, {loop.example=ima:}")
     try:
         smtp_to_ima(t, postfix, box)
-        failures(t, postfix)
+        failures(t, postfix, box)
         to_several(t, postfix, box)
         without_sender(t, postfix, box)
         own_faults(t, postfix, box, config)

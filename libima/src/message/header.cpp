@@ -193,7 +193,6 @@ std::vector<named_address> header_block::addresses(std::string_view name) const 
 }
 
 // The values were checked when the block was parsed, so parsing them again cannot fail.
-
 named_address header_block::from() const { return named_address::parse(*first("from")).value(); }
 
 std::optional<named_address> header_block::mailer() const {

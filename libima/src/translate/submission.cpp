@@ -122,6 +122,19 @@ service::command_input input_from(const service::spool& kept) {
       };
 }
 
+// As SMTP writes it. sendmail(8) takes lists, and comments, in its arguments, so that what may be
+// one of these is quoted.
+result<std::string> smtp_address(std::string_view text) {
+  const auto bad = [&](const char* why) {
+    return error{fault::refused, "smtp-address", std::string(text), why};
+  };
+  const auto addr = address::parse(text);
+  if (!addr) return bad("is not one address");
+  if (std::any_of(text.begin(), text.end(), [](char c) { return c < ' ' || c >= 0x7f; }))
+    return bad("cannot be said in SMTP, which is ASCII");
+  return write_mailbox({"", *addr});
+}
+
 bool sends_for_itself(const address& sender, const submission_rules& rules) {
   return rules.mailer.empty() || std::find(rules.domains.begin(), rules.domains.end(),
                                            sender.host()) != rules.domains.end();
@@ -175,20 +188,18 @@ result<int> submit(const std::vector<std::string>& command, const header_block& 
 result<int> send_as_mail(const std::vector<std::string>& sendmail, const header_block& header,
                          body_source& body, std::string_view recipient, const output_line& line,
                          const limits& bounds, std::vector<remark>* remarks) {
-  const std::string sender = header.first("auto") ? "<>" : std::string(header.originator().text());
-  for (const std::string_view one : {std::string_view(sender), recipient})
-    if (std::any_of(one.begin(), one.end(), [](char c) { return c < ' ' || c >= 0x7f; }))
-      return error{fault::refused, "smtp-address", std::string(one),
-                   "cannot be said in SMTP, which is ASCII"};
+  IMA_TRY(from, header.first("auto") ? result<std::string>("<>")
+                                     : smtp_address(header.originator().text()));
+  IMA_TRY(to, smtp_address(recipient));
   IMA_TRY(mail, message_to_mime::translate(header, body, bounds));
   if (remarks != nullptr) remarks->assign(mail.remarks().begin(), mail.remarks().end());
   IMA_TRY(kept, service::spool::create());
   IMA_CHECK(mail.write([&](octets piece) { return kept.append(piece); }));
   std::vector<std::string> arguments = sendmail;
   for (const char* word : {"-i", "-f"}) arguments.emplace_back(word);
-  arguments.push_back(sender);
+  arguments.push_back(std::move(from));
   arguments.emplace_back("--");
-  arguments.emplace_back(recipient);
+  arguments.push_back(std::move(to));
   IMA_TRY(end, service::run({arguments, {}, std::chrono::minutes(15)}, input_from(kept), line));
   return end.status;
 }

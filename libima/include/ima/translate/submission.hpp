@@ -63,9 +63,10 @@ IMA_API result<int> submit(const std::vector<std::string>& command, const header
 
 /// Gives a message as mail to a sendmail(8) command, for one recipient; returns the command's exit
 /// status, or -1 as submit(). The mail's sender is the message's originator, or nobody for
-/// automatic messages. Errors: fault::refused `smtp-address` (a local part that SMTP without
-/// extensions cannot say); fault::temporary `command-start`, `storage`; those of
-/// message_to_mime::translate(). `remarks`, where given, gets what mail cannot say.
+/// automatic messages; both are quoted where SMTP wants it. Errors: fault::refused `smtp-address`
+/// (no address, or a local part that SMTP without extensions cannot say); fault::temporary
+/// `command-start`, `storage`; those of message_to_mime::translate(). `remarks`, where given, gets
+/// what mail cannot say.
 IMA_API result<int> send_as_mail(const std::vector<std::string>& sendmail,
                                  const header_block& header, body_source& body,
                                  std::string_view recipient, const output_line& line,
