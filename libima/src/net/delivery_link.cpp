@@ -160,12 +160,19 @@ void delivery_link::heard(delivery::client_event event) {
   changed_.cancel();
 }
 
-// The connection is of no more use. Whether a message in hand was delivered is unknown only if all
-// of it may have arrived: a server cannot have taken what it did not get.
+// The connection is of no more use.
 void delivery_link::end(error why) {
   if (std::exchange(ended_, true)) return;
   connection_->close();
+  why_ended_ = std::move(why);
+  settle();
+}
+
+// Whether a message in hand was delivered is unknown only if all of it may have arrived: a server
+// cannot have taken what it did not get.
+void delivery_link::settle() {
   if (exchange* const about = std::exchange(current_, nullptr)) {
+    error why = why_ended_;
     if (about->sent) {
       why = {fault::unknown, "no-verdict", host_, why.message()};
     } else if (why.kind == fault::unknown) {
@@ -191,7 +198,10 @@ awaitable<void> delivery_link::offer(const header_block& header, exchange& about
                                      clock::time_point until) {
   until_ = until;
   current_ = &about;
-  if (auto good = session_->offer(header); !good) end(std::move(good).error());
+  if (ended_)
+    settle();  // since it was opened, and nobody had asked yet
+  else if (auto good = session_->offer(header); !good)
+    end(std::move(good).error());
   flush();
   if (!ended_) watch();
   while (!about.accepted && !about.over) co_await changed_.async_wait(as_result);

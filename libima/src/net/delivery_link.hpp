@@ -87,6 +87,7 @@ class delivery_link : public std::enable_shared_from_this<delivery_link> {
   awaitable<void> send_pieces(const header_block& header, body_source& body, exchange& about);
   void heard(delivery::client_event event);
   void end(error why);
+  void settle();
   void flush();
   void watch();
   void arm(std::chrono::milliseconds patience);
@@ -103,6 +104,7 @@ class delivery_link : public std::enable_shared_from_this<delivery_link> {
   std::uint64_t watched_step_ = UINT64_MAX;
   bool body_open_ = false;
   bool ended_ = true;
+  error why_ended_;
 };
 
 }  // namespace ima::net

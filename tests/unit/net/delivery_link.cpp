@@ -4,6 +4,8 @@
 #include "receiver.hpp"
 #include "scripted_server.hpp"
 
+#include <ima/header.hpp>
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -41,11 +43,27 @@ struct sending {
       found.second = link->usable();
       co_await link->close();
     };
-    asio::co_spawn(loop, look(), [](const std::exception_ptr& thrown) {
+    run(look());
+    return found;
+  }
+  // Offers a message when the server has gone again.
+  net::exchange offer_too_late(const header_block& header) {
+    net::exchange about;
+    const auto link = std::make_shared<net::delivery_link>(means, "b.example", "a.example");
+    const auto offer = [&]() -> net::awaitable<void> {
+      const auto open = co_await link->open(steady::now() + 60s);
+      CHECK(open);
+      while (link->usable()) co_await asio::steady_timer(loop, 10ms).async_wait(net::as_result);
+      co_await link->offer(header, about, steady::now() + 60s);
+    };
+    run(offer());
+    return about;
+  }
+  void run(net::awaitable<void> work) {
+    asio::co_spawn(loop, std::move(work), [](const std::exception_ptr& thrown) {
       if (thrown) std::rethrow_exception(thrown);
     });
     loop.run();
-    return found;
   }
 
   asio::io_context loop{1};
@@ -92,4 +110,21 @@ TEST_CASE("a server that does not close is waited for for a moment only") {
     co_await p.pause(1h);
   });
   CHECK(sending(b).usable_after(0s) == std::pair(true, true));
+}
+
+TEST_CASE("a message that is offered to a server that has gone is over, and was not delivered") {
+  header_builder builder;
+  builder.field("from", "alice@a.example").field("to", "bob@b.example");
+  const header_block header = builder.build().value();
+  for (const std::string_view last_words : {"", "CLOSE bye\n"}) {
+    const scripted_server b(imdp("b.example"), [&](peer& p) -> net::awaitable<void> {
+      p.say("IMDP 1 b.example max-size=1000\n");
+      p.say(last_words);
+      co_return;
+    });
+    const auto about = sending(b).offer_too_late(header);
+    CHECK(about.over);
+    REQUIRE(about.problem);
+    CHECK(about.problem->kind == fault::temporary);
+  }
 }
