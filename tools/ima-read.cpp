@@ -278,7 +278,9 @@ int main(int argc, char** argv) {
       ->required();
   auto* folder = app.add_option("FOLDER", given.folder, "A folder, for instance inbox");
   auto* id = app.add_option("ID", given.id, "A message: its id, or how it begins")->needs(folder);
+  id->check([](const std::string& text) { return text.empty() ? "an ID is empty" : ""; });
   app.add_option("--save", given.save, "Save the message's attachments in this directory")
+      ->check(CLI::ExistingDirectory)
       ->needs(id);
   app.add_flag("--peek", given.peek, "Do not mark the message as seen");
   if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;

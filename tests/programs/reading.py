@@ -60,6 +60,10 @@ with Tests() as t:
                   "inbox", with_photo, "--save", to)
     t.equal("where there is no room", limited.code, 75)
     t.equal("nothing is left", list(to.iterdir()), [])
+    nowhere = read(with_photo, "--save", to / "nowhere")
+    t.equal("a directory that is not there is said once", (nowhere.code, len(nowhere.lines()),
+                                                         nowhere.err.count("nowhere")), (64, 0, 1))
+    t.equal("an empty id is none", read("").code, 64)
     t.equal("later there is", read(with_photo, "--save", to).lines(), [f"{to}/2-photo.bin"])
     t.true("and it is whole", (to / "2-photo.bin").read_bytes() == photo.read_bytes())
     t.equal("nothing is written over", read(with_photo, "--save", to).code, 2)
