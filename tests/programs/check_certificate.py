@@ -61,4 +61,9 @@ with Tests() as t:
     t.equal("no certificate in it", check(good_key, "b.example").code, 65)
     t.equal("no hostpart", check(good, "192.0.2.1").code, 64)
     t.equal("no authorities in it", check(good, "b.example", "--ca", good_key).code, 78)
+    for words in (("--no-system-store", "--ca", t.work / "none.pem"),
+                  (*own, "--crl", t.work / "none.pem")):
+        done = check(good, "b.example", *words)
+        t.equal(f"no file for {words[-2]}", done.code, 78)
+        t.contains(f"no file for {words[-2]}, in words", done.err, "none.pem: No such file or directory [")
     t.equal("no such role", check(good, "b.example", peer="friend").code, 64)

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 namespace ima::tls {
@@ -136,6 +137,10 @@ certificate_facts facts_of(const X509* certificate, common_name policy) {
 std::string openssl_errors() {
   std::string out;
   while (const unsigned long code = ERR_get_error()) {
+    if (ERR_SYSTEM_ERROR(code)) {  // what comes behind it says the same in other words
+      ERR_clear_error();
+      return std::generic_category().message(ERR_GET_REASON(code));
+    }
     const char* const reason = ERR_reason_error_string(code);
     out += (out.empty() ? "" : "; ") + std::string(reason != nullptr ? reason : "unknown error");
   }
