@@ -74,6 +74,14 @@ with Tests() as t:
     t.equal("with no place for indexes", placeless.code, 78)
     t.contains("the place that cannot be", placeless.err, "/dev/null/index: ")
 
+    for name in ("here", "here/", "above/here/"):
+        there = b.start("server-post-office", f'index-path = "{name}"',
+                        wrapper=["sh", "-c", 'cd "$1" && exec "$2" --config server-post-office.toml',
+                                 "sh", b.place])
+        t.equal(f"the directory {name} is its owner's", (b.place / name).stat().st_mode & 0o777, 0o700)
+        t.equal("it stops", there.stop(), 0)
+        (b.place / name).rmdir()
+
     # A file that is named in the settings and missing is the settings' fault, too.
     b.key.rename(b.place / "moved.key")
     server = run(t.program("server-receive"), "--config",

@@ -39,12 +39,15 @@ std::filesystem::path default_index_path() {
   return {};
 }
 
-result<void> make_index_path(const std::filesystem::path& directory) {
+result<void> make_index_path(const std::filesystem::path& given) {
+  std::string directory = given.string();
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  const auto above = std::filesystem::path(directory).parent_path();
   std::error_code failed;
-  std::filesystem::create_directories(directory.parent_path(), failed);
+  if (!above.empty()) std::filesystem::create_directories(above, failed);
   if (!failed && (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST)) return {};
   const std::string why = failed ? failed.message() : std::strerror(errno);
-  return error{fault::caller, "config-file", directory.string(),
+  return error{fault::caller, "config-file", directory,
                "the directory for indexes cannot be made: " + why};
 }
 

@@ -4,7 +4,9 @@
 #include "mailbox/record.hpp"
 #include "support/try.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -73,6 +75,16 @@ std::uint64_t identity_of(const std::string& path) {
   return ::stat(path.c_str(), &facts) == 0 && facts.st_size > 0 ? facts.st_ino : 0;
 }
 
+// SQLite would make it for everybody, and its other files as this one is. Whoever opens an index
+// holds the mailbox's lock, so that nobody else has this file open: closing it would take his locks
+// away.
+void make_private(const std::string& path) {
+  const int made = path.empty() || path == ":memory:"
+                       ? -1
+                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made >= 0) ::close(made);  // where it cannot be made SQLite says why
+}
+
 std::int64_t unseen(std::string_view flags) {
   for (const auto& flag : split_flags(flags))
     if (flag == "seen") return 0;
@@ -101,6 +113,7 @@ result<index> index::prepare(std::unique_ptr<database> db) {
 }
 
 result<index> index::open(const std::string& path) {
+  make_private(path);
   auto db = std::make_unique<database>();
   IMA_CHECK(db->open(path));
   if (db->is_read_only()) return error{fault::temporary, "index", path, "it can only be read"};

@@ -405,6 +405,19 @@ TEST_CASE("an index's directory that is deleted comes back, and one that cannot 
   CHECK(std::filesystem::exists(index));
 }
 
+TEST_CASE("an index is its owner's alone, as the mail is whose words it has") {
+  const temporary_directory dir;
+  const std::string path = make(dir, "bob");
+  const std::string index = dir / "index";
+  auto box = mb::mailbox::open(files, path, {.index = index}).value();
+  REQUIRE(deliver(files, letter("private"), path));
+  REQUIRE(box.take_in());
+  using std::filesystem::perms;
+  for (const char* suffix : {"", "-wal", "-shm"})
+    CHECK(std::filesystem::status(index + suffix).permissions() ==
+          (perms::owner_read | perms::owner_write));
+}
+
 TEST_CASE("mail is not delivered into a mailbox of a later version") {
   const temporary_directory dir;
   const std::string path = make(dir, "bob");
