@@ -21,6 +21,13 @@ constexpr std::string_view public_text(reason why) noexcept {
                                 : "an internal fault; try again later";
 }
 
+// Where there is not one answer for each message, nobody knows whose they are.
+result<void> check_one_for_each(std::size_t answers, const std::vector<std::string>& ids) {
+  if (answers == ids.size()) return {};
+  return error{fault::caller, "out-of-turn", "",
+               fmt::format("the back end gave {} answers for {} messages", answers, ids.size())};
+}
+
 // What the client is told. Only refusals speak to him: a store's own text may name paths.
 result<void> tell(server& session, const error& why) {
   const reason word = reason_for(why);
@@ -125,6 +132,7 @@ result<void> responder::state::answer(request::move& r) {
 
 result<void> responder::state::answer(request::copy& r) {
   IMA_TRY(copies, mail->copy(r.folder, r.target, r.ids));
+  IMA_CHECK(check_one_for_each(copies.size(), r.ids));
   for (std::size_t i = 0; i < copies.size(); ++i)
     IMA_CHECK(copies[i].empty() ? session.gone(r.ids[i]) : session.copied(r.ids[i], copies[i]));
   finished = true;
@@ -133,6 +141,7 @@ result<void> responder::state::answer(request::copy& r) {
 
 result<void> responder::state::report(const std::vector<std::string>& ids,
                                       const std::vector<message_outcome>& outcomes) {
+  IMA_CHECK(check_one_for_each(outcomes.size(), ids));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i] == message_outcome::gone) IMA_CHECK(session.gone(ids[i]));
     if (outcomes[i] == message_outcome::changed) IMA_CHECK(session.changed(ids[i]));

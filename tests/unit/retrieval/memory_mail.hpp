@@ -34,6 +34,7 @@ struct store {
   std::atomic<std::uint64_t> octets_read = 0;  // of parts
   std::vector<std::string> folders{"inbox"};
   std::string password = "swordfish";
+  std::size_t too_many = 0;                    // answers about messages that nobody named
   std::uint64_t fail_writing_at = UINT64_MAX;  // a disk that is full after so many octets
   std::vector<recipient_outcome> outcomes;     // of the next SEND
   std::optional<submission::report> known;     // of a SEND before
@@ -277,6 +278,7 @@ class mail : public account {
       copies.push_back(there ? id + "-1" : std::string());
       if (there) store_.inbox[id + "-1"] = store_.inbox[id];
     }
+    copies.resize(copies.size() + store_.too_many);
     return copies;
   }
 
@@ -289,6 +291,7 @@ class mail : public account {
       outcomes.push_back(found == store_.inbox.end() ? message_outcome::gone
                                                      : change(found->second));
     }
+    outcomes.resize(outcomes.size() + store_.too_many, message_outcome::gone);
     return outcomes;
   }
 

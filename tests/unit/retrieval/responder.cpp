@@ -248,6 +248,17 @@ TEST_CASE("a watch whose user may not go on ends, also where nobody asked to be 
   CHECK(office.say("FOLDERS\n").starts_with("FAIL auth "));
 }
 
+TEST_CASE("a back end that answers for messages that nobody named is not believed") {
+  post_office office;
+  office.say(login);
+  office.store.too_many = 1;
+  for (const char* request : {"FLAG inbox a +seen\n", "DELETE inbox a\n", "COPY inbox sent a\n"}) {
+    CHECK(office.say(request) == "DEFER internal an internal fault; try again later\n");
+    REQUIRE_FALSE(office.log.empty());
+    CHECK(office.log.back().kind == fault::caller);
+  }
+}
+
 TEST_CASE("the other commands reach the back end") {
   post_office office;
   office.say(login);
