@@ -1,6 +1,7 @@
 """maildir_mirror PROGRAMS: a mailbox as a Maildir, read by mail programs, with flags both ways."""
 
 import mailbox
+import shutil
 
 from harness import Tests, run
 from maildir_readers import (COUNT, by_mblaze, by_mutt, by_notmuch, file_of, fill, flags_in_box,
@@ -89,6 +90,50 @@ def into_a_mailbox(t, box):
     t.equal("nothing was written into it", sorted(box.rglob("*")), before)
 
 
+def box_of_three(t):
+    source, box = t.work / "three-source", t.work / "three"
+    for number in range(3):
+        mailbox.Maildir(source, create=True).add(mail(number))
+    run(t.program("ima-translate"), "--from", "maildir", "--to", "mailbox", source, box)
+    return box
+
+
+def beside_mbsync(t, box):
+    """What mbsync copies elsewhere and renames is the same file still, with flags both ways."""
+    if not shutil.which("mbsync"):
+        print("mbsync is not installed: left out")
+        return
+    place, far = t.work / "sync-mirror", t.work / "sync-far"
+    far.mkdir()
+    settings = t.work / "mbsyncrc"
+    settings.write_text(f"MaildirStore near\nInbox {place}\n\nMaildirStore far\nInbox {far}/inbox\n"
+                        f"Path {far}/\n\nChannel c\nFar :far:\nNear :near:\nCreate Both\nSyncState *\n")
+
+    def files(where):
+        return [p for part in ("cur", "new") for p in (where / part).iterdir()]
+
+    for again in (False, True, True):
+        t.equal("beside mbsync: updated", mirror(t, box, place), changes(written=0 if again else 3))
+        t.equal("beside mbsync: it runs", run("mbsync", "-c", settings, "c").code, 0)
+        t.equal("beside mbsync: each is there once", (len(files(place)), len(files(far / "inbox"))), (3, 3))
+    t.true("mbsync has its own names", all(",U=" in p.name for p in files(place)), files(place))
+    one = files(far / "inbox")[0]
+    one.rename(far / "inbox" / "cur" / (one.name.partition(":")[0] + ":2,F"))
+    run("mbsync", "-c", settings, "c")
+    t.equal("a flag comes from the other side", mirror(t, box, place), changes(into=1))
+    t.equal("and is in the mailbox", sorted(flags_in_box(t, box).values()), ["", "", "F"])
+
+
+def exported_again(t, box):
+    """A second export knows the files of the first, whatever a synchroniser called them."""
+    place = t.work / "exported"
+    for written in (3, 0):
+        done = run(t.program("ima-translate"), "--from", "mailbox", "--to", "maildir", box, place)
+        t.contains("exported once", done.err, f"{written} translated, {3 - written} there already")
+        for number, file in enumerate((place / "cur").iterdir() if written else ()):
+            file.rename(file.with_name(file.name.replace(":2,", f",U={number}:2,")))
+
+
 with Tests() as tests:
     fill(tests.work / "source")
     BOX, PLACE = tests.work / "box", tests.work / "mirror"
@@ -97,6 +142,9 @@ with Tests() as tests:
     into_a_mailbox(tests, BOX)
     both_ways(tests, BOX, PLACE)
     what_cannot_be_shown(tests)
+    three = box_of_three(tests)
+    beside_mbsync(tests, three)
+    exported_again(tests, three)
     by_notmuch(tests, PLACE)
     mirror(tests, BOX, PLACE)
     by_mblaze(tests, PLACE)

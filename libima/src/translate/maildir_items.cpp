@@ -170,9 +170,9 @@ class maildir_target : public item_target {
     for (fs::directory_iterator at(where, failed), end; !failed && at != end;
          at.increment(failed)) {
       const std::string name = at->path().filename().string();
-      const std::string_view base = base_of(name);
-      if (!base.ends_with(".ima") || base.size() < 37) continue;
-      there_.insert(hash_of(directory, base.substr(base.size() - 36, 32)));
+      const std::string_view base = own_base_of(name);
+      if (base.size() < 33) continue;
+      there_.insert(hash_of(directory, base.substr(base.size() - 32)));
     }
     if (failed) return listing_failed(where, failed);
     return {};

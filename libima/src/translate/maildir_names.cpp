@@ -55,6 +55,13 @@ std::string_view base_of(std::string_view file_name) noexcept {
   return file_name.substr(0, file_name.rfind(":2,"));
 }
 
+std::string_view own_base_of(std::string_view file_name) noexcept {
+  constexpr std::string_view mark = ".ima";
+  const std::string_view base = base_of(file_name);
+  const std::string_view own = base.substr(0, base.find(','));
+  return own.ends_with(mark) ? own.substr(0, own.size() - mark.size()) : std::string_view();
+}
+
 // A "." separates levels, so one in a name is "=2E".
 result<std::string> directory_of(std::string_view folder) {
   constexpr std::size_t longest = 255;  // octets that file systems allow

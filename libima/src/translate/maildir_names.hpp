@@ -21,6 +21,9 @@ bool has_letter(std::string_view flag) noexcept;
 std::string with_flags(std::string_view file_name, const std::vector<std::string>& flags);
 /// A file's name as far as its ":".
 std::string_view base_of(std::string_view file_name) noexcept;
+/// The same without ".ima", and without what other programs wrote behind that (",U=5", as mbsync
+/// does); empty where the name is not one of ours.
+std::string_view own_base_of(std::string_view file_name) noexcept;
 
 /// The directory of a folder below the Maildir; empty for inbox. Error: fault::caller `folder-name`
 /// where the name is too long for a directory's.

@@ -13,9 +13,7 @@ namespace {
 
 // The id in a name "seconds.id.ima", or nothing.
 std::string_view id_of(std::string_view file_name) {
-  std::string_view base = base_of(file_name);
-  if (!base.ends_with(".ima")) return {};
-  base.remove_suffix(4);
+  const std::string_view base = own_base_of(file_name);
   const std::size_t dot = base.find('.');
   if (dot == std::string_view::npos || !mailbox::layout::is_id(base.substr(dot + 1))) return {};
   return base.substr(dot + 1);

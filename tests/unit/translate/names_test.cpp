@@ -30,6 +30,15 @@ TEST_CASE("flags are letters in a file's name and back") {
   CHECK(base_of("1.a.ima:2,S") == "1.a.ima");
 }
 
+TEST_CASE("a file is ours, whatever a synchroniser writes into its name") {
+  for (const char* name :
+       {"1.a.ima", "1.a.ima:2,S", "1.a.ima,U=5", "1.a.ima,U=5:2,FS", "1.a.ima,U=5,FMD5=x.y:2,"})
+    CHECK(own_base_of(name) == "1.a");
+  for (const char* name : {"", "1.a", "1.a:2,S", "1.a,x.ima:2,", "1.a,U=5:2,S"})
+    CHECK(own_base_of(name).empty());
+  CHECK(with_flags("1.a.ima,U=5:2,Sa", {"flagged"}) == "1.a.ima,U=5:2,Fa");
+}
+
 TEST_CASE("a folder's name is a directory's and back") {
   for (const char* folder : {"inbox", "sent", "a/b/c", "v1.2", "a=b", "=2E", "übrig/läßt", "R&D",
                              "&-", "&APw-", "日本語/😀.x", "a\u0101\u0102\u0103&b"})
