@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import mailbox
+import os
 import pathlib
 import re
 import resource
@@ -339,8 +340,14 @@ def folders(t):
     (place / "cur" / "broken").symlink_to("nowhere")
     (place / "cur" / "circle").symlink_to("circle")
     (place / ".Circle").symlink_to(".Circle")
+    (place / "cur" / ".#mine").symlink_to("me@here")
+    os.mkfifo(place / "cur" / "fifo")
     done = translate(t, "maildir", "mailbox", place, target)
-    t.contains("links to nowhere are nothing", done.err, "0 translated, 21 there already")
+    t.equal("what is no file", done.code, 2)
+    t.contains("what is no file is reported", done.err, "0 translated, 21 there already, 3 failed")
+    for name in ("broken", "circle", "fifo"):
+        t.contains(f"{name}: which", done.err, f"/cur/{name}: is no file, and leads to none [no-input]")
+        (place / "cur" / name).unlink()
 
     back = t.work / "back"
     t.equal("and exported", translate(t, "mailbox", "maildir", target, back).code, 0)

@@ -28,37 +28,64 @@ bool leads_to_file(const fs::path& path) {
   return fs::is_regular_file(path, unknown);
 }
 
+bool is_there(const fs::path& path) {
+  std::error_code unknown;
+  return fs::symlink_status(path, unknown).type() != fs::file_type::not_found;
+}
+
+std::uint64_t hash_of(const std::string& text) { return std::hash<std::string>()(text); }
+
+// A Maildir's reader renames files as he marks them, moves them to other folders, and so while they
+// are listed: all is listed again until there is nothing that was not read.
 class maildir_source : public item_source {
  public:
-  // From new to cur is the way that a mail program takes: what it moves meanwhile is not missed.
-  explicit maildir_source(const std::vector<maildir_folder>& folders) {
-    for (const maildir_folder& one : folders) {
-      if (one.problem) places_.push_back(one);
-      if (one.problem) continue;
-      for (const char* part : {"new", "cur"})
-        places_.push_back({one.directory / part, one.folder, std::nullopt});
-    }
+  maildir_source(fs::path root, const std::vector<maildir_folder>& folders)
+      : root_(std::move(root)) {
+    begin_pass(folders);
   }
 
   result<std::optional<item>> next() override {
     while (true) {
       if (at_ == fs::directory_iterator()) {
-        if (next_ == places_.size()) return std::optional<item>();
-        const maildir_folder& place = places_[next_++];
-        if (place.problem) return std::optional(unreadable(place));
-        IMA_CHECK(open(place.directory));
+        IMA_TRY(more, next_place());
+        if (!more) return std::optional<item>();
+        if (auto problem = unreadable()) return problem;
         continue;
       }
       const fs::path file = at_->path();
       std::error_code failed;
       at_.increment(failed);
       if (failed) return listing_failed(file.parent_path(), failed);
-      if (file.filename().string().front() != '.' && leads_to_file(file))
-        return std::optional(read(file));
+      if (auto one = read_new(file)) return one;
     }
   }
 
  private:
+  // From new to cur is the way that a mail program takes.
+  void begin_pass(const std::vector<maildir_folder>& folders) {
+    places_.clear();
+    for (const maildir_folder& one : folders) {
+      if (one.problem) places_.push_back(one);
+      if (one.problem) continue;
+      for (const char* part : {"new", "cur"})
+        places_.push_back({one.directory / part, one.folder, std::nullopt});
+    }
+    next_ = 0;
+    again_ = false;
+  }
+
+  // False at the end of a pass that found nothing.
+  result<bool> next_place() {
+    if (next_ == places_.size()) {
+      if (!again_) return false;
+      IMA_TRY(folders, maildir_folders(root_));
+      begin_pass(folders);
+    }
+    const maildir_folder& place = places_[next_++];
+    if (!place.problem) IMA_CHECK(open(place.directory));
+    return true;
+  }
+
   result<void> open(const fs::path& where) {
     std::error_code failed;
     at_ = fs::directory_iterator(where, failed);
@@ -68,11 +95,36 @@ class maildir_source : public item_source {
   }
 
   // A directory that may have folders in it.
-  static item unreadable(const maildir_folder& place) {
+  std::optional<item> unreadable() {
+    const maildir_folder& place = places_[next_ - 1];
+    if (!place.problem || !is_new(place.directory.string())) return std::nullopt;
     item one;
     one.place = place.directory.string();
     one.problem = place.problem;
     return one;
+  }
+
+  // Nothing where it was read already, or is no longer there by this name.
+  std::optional<item> read_new(const fs::path& file) {
+    const std::string name = file.filename().string();
+    if (name.starts_with('.')) return std::nullopt;
+    const maildir_folder& place = places_[next_ - 1];
+    const std::string message = (place.directory.parent_path() / base_of(name)).string();
+    if (seen_.contains(hash_of(message))) return std::nullopt;
+    item one = read(file);
+    if (!one.problem || is_there(file)) {
+      is_new(message);
+      return one;
+    }
+    is_new(file.string());
+    return std::nullopt;
+  }
+
+  // Another pass is worth its while once for each name.
+  bool is_new(const std::string& path) {
+    if (seen_.contains(hash_of(path))) return false;
+    seen_.insert(hash_of(path));
+    return again_ = true;
   }
 
   item read(const fs::path& file) const {
@@ -85,7 +137,7 @@ class maildir_source : public item_source {
     if (!failed)
       one.arrived =
           std::chrono::floor<std::chrono::seconds>(std::chrono::file_clock::to_sys(changed));
-    auto mail = mail_file::open(file.string());
+    auto mail = open_mail(file);
     if (!mail) {
       one.problem = mail.error();
       return one;
@@ -95,9 +147,17 @@ class maildir_source : public item_source {
     return one;
   }
 
+  static result<mail_file> open_mail(const fs::path& file) {
+    if (leads_to_file(file)) return mail_file::open(file.string());
+    return error{fault::caller, "no-input", file.string(), "is no file, and leads to none"};
+  }
+
+  fs::path root_;
   std::vector<maildir_folder> places_;  // cur and new of each
   std::size_t next_ = 0;
   fs::directory_iterator at_;
+  hash_table seen_;     // messages that were read, and names that were not there
+  bool again_ = false;  // this pass found something
 };
 
 class maildir_target : public item_target {
@@ -121,7 +181,7 @@ class maildir_target : public item_target {
     IMA_CHECK(open_folder(directory));
     IMA_TRY(identity, identity_of(one));
     const std::string key = identity.hex().substr(0, 32);
-    const std::size_t hash = hash_of(directory, key);
+    const std::uint64_t hash = hash_of(directory + "/" + key);
     if (there_.contains(hash)) return false;
     const std::string name = fmt::format("{}.{}.ima", one.arrived.time_since_epoch().count(), key);
     const std::string draft = directory + "/tmp/" + name;
@@ -133,10 +193,6 @@ class maildir_target : public item_target {
     changed_.insert(directory + "/cur");
     there_.insert(hash);
     return true;
-  }
-
-  static std::size_t hash_of(const std::string& directory, std::string_view key) {
-    return std::hash<std::string>()(directory + "/" + std::string(key));
   }
 
   result<void> remove(const std::string& draft) {
@@ -172,7 +228,7 @@ class maildir_target : public item_target {
       const std::string name = at->path().filename().string();
       const std::string_view base = own_base_of(name);
       if (base.size() < 33) continue;
-      there_.insert(hash_of(directory, base.substr(base.size() - 32)));
+      there_.insert(hash_of(directory + "/" + std::string(base.substr(base.size() - 32))));
     }
     if (failed) return listing_failed(where, failed);
     return {};
@@ -189,7 +245,7 @@ class maildir_target : public item_target {
 
 result<std::unique_ptr<item_source>> open_maildir_source(const transfer_options& what) {
   IMA_TRY(folders, maildir_folders(what.in));
-  return std::unique_ptr<item_source>(std::make_unique<maildir_source>(folders));
+  return std::unique_ptr<item_source>(std::make_unique<maildir_source>(what.in, folders));
 }
 
 result<std::unique_ptr<item_target>> open_maildir_target(const transfer_options& what) {

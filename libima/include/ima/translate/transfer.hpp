@@ -50,7 +50,7 @@ struct transferred {
 using transfer_report = std::function<result<void>(const transferred&)>;
 
 /// Translates every message of one place into another, in order and in constant memory
-/// apart from some 20 octets for each file in a Maildir that is written. Into a Maildir or a
+/// apart from some 20 octets for each file in a Maildir. Into a Maildir or a
 /// mailbox it can be repeated after an interruption: what is there already is recognised and left
 /// alone. A file that is written must not exist, and is there only if some message got into it.
 /// Calls `report`, on the calling thread, for each message: a message that is not reported was not
