@@ -24,6 +24,8 @@ pytest.importorskip("mypy")
 PACKAGE = pathlib.Path(ima.__file__).parent
 STUBS = pathlib.Path(os.environ["IMA_TESTS"]).parent / "bindings/python"
 
+# The stubs of parts that libima was built without.
+LEFT_OUT = {"translate"} - set(vars(ima._ima))
 
 # What stubtest says of every class made by pybind11, whatever its stub says.
 OF_PYBIND11 = ("is inconsistent, metaclass differs", 'stub does not have *args argument "args"')
@@ -40,7 +42,9 @@ def test_the_stubs_have_exactly_the_names_of_the_extension(tmp_path):
     done = mypy(tmp_path, "mypy.stubtest", "ima._ima")
     assert "checked" in done.stdout or "Success" in done.stdout, done.stdout + done.stderr
     found = ["error: " + text for text in ("\n" + done.stdout).split("\nerror: ")[1:]]
-    wrong = [text for text in found if not text.splitlines()[0].endswith(OF_PYBIND11)]
+    left_out = tuple(f"error: ima._ima.{part} failed to import" for part in LEFT_OUT)
+    wrong = [text for text in found if not text.splitlines()[0].endswith(OF_PYBIND11)
+             and not text.startswith(left_out)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -99,6 +103,8 @@ def test_both_faces_take_the_same_arguments(name):
 
 def stubs():
     for path in sorted((STUBS / "ima/_ima").glob("*.pyi")):
+        if path.stem in LEFT_OUT:
+            continue
         module = importlib.import_module(
             "ima._ima" if path.stem == "__init__" else f"ima._ima.{path.stem}")
         for name, names in in_stub(ast.parse(path.read_text()).body):
