@@ -252,6 +252,9 @@ def a_full_disk(t):
         print("nothing can be mounted here: a full disk is left out")
         return
     try:
+        done = translate(t, "maildir", "mbox", place, box / "mbox")
+        t.equal("a full disk ends an mbox for now", done.code, 75)
+        t.equal("and nothing of it is left", list(box.iterdir()), [])
         done = translate(t, "maildir", "mailbox", place, box / "box")
         t.equal("a full disk ends it for now", done.code, 75)
         t.contains("a full disk: why", done.err, "[disk-full]")
@@ -376,6 +379,7 @@ def folders(t):
     t.contains("from an mbox", done.err, "21 translated, 0 there already, 0 failed")
     one = t.work / "one.ima"
     t.equal("many do not fit a file of one", translate(t, "mbox", "ima", file, one).code, 64)
+    t.true("and none is left in it", not one.exists())
     t.equal("an mbox that is none", translate(t, "mbox", "mailbox", __file__, again).code, 65)
     (t.work / "empty").mkdir()
     for place, source in (("empty", "maildir"), ("none", "maildir"), ("none", "mailbox"), ("none", "mbox")):

@@ -49,7 +49,7 @@ class file_target : public item_target {
   std::future<result<bool>> write(item& one, std::vector<remark>& remarks) override {
     return done(write_now(one, remarks));
   }
-  result<void> finish() override { return out_.finish(); }
+  result<void> finish(bool whole) override { return whole ? out_.finish() : result<void>(); }
 
  private:
   result<bool> write_now(item& one, std::vector<remark>& remarks) {

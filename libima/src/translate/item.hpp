@@ -45,7 +45,9 @@ class item_target {
   /// Reads the item and completes `remarks`. The result comes when the message is where it belongs:
   /// false where it was there already.
   virtual std::future<result<bool>> write(item& one, std::vector<remark>& remarks) = 0;
-  virtual result<void> finish() { return {}; }
+  /// What was written is durable when this returns. `whole` is false where an error ended the
+  /// transfer: a file, which nobody could tell from a whole one, is then none.
+  virtual result<void> finish(bool whole) = 0;
 };
 
 /// A result that is there at once.

@@ -106,18 +106,20 @@ class mailbox_target : public item_target {
     return std::async(std::launch::async | std::launch::deferred, commit);
   }
 
-  result<void> finish() override {
+  result<void> finish(bool /*whole*/) override { return take_in(); }
+
+ private:
+  static constexpr std::size_t taken_in_at_once = 500;
+
+  result<void> take_in() {
     begun_ = 0;
     IMA_CHECK(box_.take_in());
     return {};
   }
 
- private:
-  static constexpr std::size_t taken_in_at_once = 500;
-
   // All of a delivery but its commit.
   result<mailbox::delivery> prepare(item& one, std::vector<remark>& remarks) {
-    if (++begun_ == taken_in_at_once) IMA_CHECK(finish());
+    if (++begun_ == taken_in_at_once) IMA_CHECK(take_in());
     IMA_CHECK(open_folder(one.folder));
     std::optional<mailbox::delivery> into;
     std::optional<body_reader> reader;

@@ -169,7 +169,7 @@ class maildir_target : public item_target {
     return done(write_now(one, remarks));
   }
 
-  result<void> finish() override {
+  result<void> finish(bool /*whole*/) override {
     for (const std::string& directory : changed_) IMA_CHECK(disk_.sync_directory(directory));
     return {};
   }

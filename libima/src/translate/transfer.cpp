@@ -92,7 +92,8 @@ class transfer_run {
   bool stopped_ = false;  // by whoever takes the reports
 };
 
-// Whatever ends it, what was begun is finished and reported, and what is there is made durable.
+// Whatever ends it, what was begun is finished and reported, and what is there is made durable,
+// where it can be known for what it is.
 result<void> transfer_run::run() {
   auto good = take_all();
   while (!waiting_.empty()) {
@@ -100,7 +101,7 @@ result<void> transfer_run::run() {
     if (good && !more) good = std::move(more);
   }
   if (!written_ && (!good || failed_)) return good;
-  auto finished = target_.finish();
+  auto finished = target_.finish(good.has_value());
   return good ? finished : good;
 }
 

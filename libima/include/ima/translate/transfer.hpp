@@ -52,9 +52,11 @@ using transfer_report = std::function<result<void>(const transferred&)>;
 /// Translates every message of one place into another, in order and in constant memory
 /// apart from some 20 octets for each file in a Maildir. Into a Maildir or a
 /// mailbox it can be repeated after an interruption: what is there already is recognised and left
-/// alone. A file that is written must not exist, and is there only if some message got into it.
+/// alone. A file that is written must not exist, and is there only if some message got into it and
+/// nothing ended the transfer early.
 /// Calls `report`, on the calling thread, for each message: a message that is not reported was not
-/// written.
+/// written. Where an error ends it, messages that were reported are in a Maildir, a mailbox or a
+/// stream, and not in a file.
 ///
 /// Errors: those of the places: fault::caller `no-input`, `output-exists`, `transfer-out` (many
 /// messages for a file of one, or a place into itself); fault::peer `mbox`; fault::temporary
