@@ -159,6 +159,29 @@ def old_mboxes(t):
         t.true(f"mbox {name}: whole", any(one.endswith(part) for one in found), found)
 
 
+def unquoted_mboxes(t):
+    """Text that looks like a separator stays text, and separators without dates are some."""
+    dated = "From a@a.example Mon Jan  1 10:00:00 2024\n"
+    mail = "From: a@a.example\nSubject: {}\n\n{}\n\n"
+    text = "line\n\nFrom there we went on\nmore\n\nFrom\tnowhere"
+    for name, file, count, remarks in (
+            ("with text", dated + mail.format(1, text) + dated + mail.format(2, "two"), 2, 1),
+            ("of Thunderbird", dated + mail.format(1, text) + "From \r\n" + mail.format(2, "two"), 2, 1),
+            ("of uucp", dated + mail.format(1, text) + "From a!b Tue Jan 2 9:00 2024 remote from c\n" +
+             mail.format(2, "two"), 2, 1),
+            ("without dates", "From a\n" + mail.format(1, "x") + "From b\n" + mail.format(2, "y"), 2, 0)):
+        place, box = t.work / "unquoted.mbox", t.work / f"unquoted {name}"
+        place.write_bytes(file.encode())
+        done = translate(t, "mbox", "mailbox", place, box)
+        t.equal(f"an mbox {name}", done.code, 0)
+        t.contains(f"an mbox {name}: each message", done.err, f"{count} translated, 0 there already, 0 failed\n")
+        t.equal(f"an mbox {name}: remarks", done.err.count("'From there we went on' has no date and is text"
+                                                          " [from-line]"), remarks)
+        found = [p.read_bytes().decode() for p in box.rglob("*.ima")]
+        t.true(f"an mbox {name}: the text is whole",
+               not remarks or any(one.endswith("\n" + text + "\n") for one in found), found)
+
+
 def places(t):
     """What is read is never what is written, and what never ends is refused."""
     place = t.work / "same"
@@ -283,7 +306,7 @@ def no_threads(t):
 def arrivals(t):
     """When a message arrived is known again after mbox, mailbox, mbox."""
     lines = ["From a@a.example Mon Jan  1 10:00:00 2024", "From - Tue Jan 02 11:00 2024",
-             "From a b@b.example Wed Jan  3 12:00:00 +0100 2024", "From c@c.example"]
+             "From a b@b.example Wed Jan  3 12:00:00 +0100 2024", "From "]
     file, box, back = t.work / "times.mbox", t.work / "times", t.work / "times-back.mbox"
     file.write_text("".join(f"{line}\nFrom: a@a.example\nSubject: {n}\n\nx\n\n"
                             for n, line in enumerate(lines)))
@@ -522,6 +545,7 @@ with Tests() as tests:
     other_layouts(tests)
     wrong_places(tests)
     old_mboxes(tests)
+    unquoted_mboxes(tests)
     interruption(tests)
     half_an_mbox(tests)
     memory(tests)

@@ -30,6 +30,7 @@ struct item {
   std::uint64_t size = 0;               ///< Of `octets`.
   std::optional<header_block> header;   ///< Where it is an IMA message.
   std::optional<error> problem;         ///< It cannot be read, and there are no octets.
+  std::vector<remark> remarks;          ///< What its place made uncertain.
 };
 
 class item_source {

@@ -1,10 +1,12 @@
 // mbox files, of the kind mboxrd: each message stands behind a line that begins with "From ", and a
 // line of a message that does so, or has ">" before it, gets one more ">". Read is mboxcl2 too,
-// whose messages have a Content-Length and nothing quoted.
+// whose messages have a Content-Length and nothing quoted, and what programs write that quote
+// nothing.
 
 #include "service/spool.hpp"
 #include "support/try.hpp"
 #include "translate/fields.hpp"
+#include "translate/from_line.hpp"
 #include "translate/item.hpp"
 #include "translate/line_reader.hpp"
 #include "translate/mime_words.hpp"
@@ -25,8 +27,6 @@
 
 namespace ima::translate {
 namespace {
-
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 bool is_quoted_from(std::string_view line) noexcept {
   return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
@@ -68,28 +68,12 @@ std::optional<std::uint64_t> content_length(std::string_view line) {
   return wire::parse_number(trim(line.substr(name.size())));
 }
 
-// The time in "From address Mon Jan  1 10:00:00 2024", in UTC if no zone stands beside the year
-// (RFC 4155), or 0. Read as the date of a mail, whose words stand in another order.
-std::chrono::sys_seconds time_of_from_line(std::string_view line) {
-  std::vector<std::string_view> words;
-  while (!(line = trim(line)).empty()) {
-    words.push_back(line.substr(0, line.find_first_of(" \t")));
-    line.remove_prefix(words.back().size());
-  }
-  for (std::size_t i = 0; i + 3 < words.size(); ++i) {
-    if (words[i + 2].find(':') == std::string_view::npos) continue;
-    const auto year =
-        std::find_if(words.begin() + static_cast<std::ptrdiff_t>(i) + 3, words.end(),
-                     [](std::string_view w) { return w.size() == 4 && is_digit(w[0]); });
-    const auto zone =
-        std::find_if(words.begin() + static_cast<std::ptrdiff_t>(i) + 3, words.end(),
-                     [](std::string_view w) { return w.starts_with('+') || w.starts_with('-'); });
-    if (year == words.end()) continue;
-    const auto when = parse_date(fmt::format("{} {} {} {} {}", words[i + 1], words[i], *year,
-                                             words[i + 2], zone == words.end() ? "+0000" : *zone));
-    if (when) return when->at;
-  }
-  return {};
+remark taken_for_text(std::string_view line) {
+  constexpr std::size_t shown = 60;
+  const std::string_view front = line.substr(0, shown);
+  return {"from-line",
+          {},
+          fmt::format("'{}{}' has no date and is text", front, front == line ? "" : "...")};
 }
 
 class mbox_source : public item_source {
@@ -110,6 +94,7 @@ class mbox_source : public item_source {
     bool header = true;
     bool left_out = false;  // the line is of a field that is the file's
   };
+  bool separates(std::string_view line) const;
   result<void> look(const text_line& line, reading& now, item& one);
   result<void> take_lines(spooled& into, item& one);
 
@@ -119,7 +104,8 @@ class mbox_source : public item_source {
   std::uint64_t number_ = 0;
   std::string from_line_;  // of the next message
   bool begun_ = false;
-  bool more_ = false;  // the line before was a "From " line
+  bool more_ = false;     // the line before was a "From " line
+  bool undated_ = false;  // who wrote the file puts no dates into these lines
 };
 
 result<bool> mbox_source::skip_to_first() {
@@ -130,10 +116,16 @@ result<bool> mbox_source::skip_to_first() {
     if (line->front.empty()) continue;
     if (line->front.starts_with("From ")) {
       from_line_ = line->front;
+      undated_ = !is_separator(from_line_);
       return true;
     }
     return error{fault::peer, "mbox", path_, "does not begin with a 'From ' line"};
   }
+}
+
+// Whether a message may begin behind this line.
+bool mbox_source::separates(std::string_view line) const {
+  return line.starts_with("From ") && (undated_ || is_separator(line));
 }
 
 // Where the body ends by its Content-Length, if the file ends there or a "From " line comes, or
@@ -177,11 +169,13 @@ result<void> mbox_source::take_lines(spooled& into, item& one) {
     if (!line) break;
     const bool inside = line->at < now.counted;
     const bool may_end = now.blank > 0 || into.size() == 0 || line->at == now.counted;
-    if (!inside && may_end && line->front.starts_with("From ")) {
+    const bool looks_so = !inside && may_end && line->front.starts_with("From ");
+    if (looks_so && separates(line->front)) {
       more_ = true;
       from_line_ = line->front;
       break;
     }
+    if (looks_so && one.remarks.empty()) one.remarks.push_back(taken_for_text(line->front));
     if (now.blank > 0) IMA_CHECK(into.append(now.blank == 2 ? "\r\n" : "\n"));
     now.blank = !inside && line->front.empty() ? line->end : 0;
     if (now.header) IMA_CHECK(look(*line, now, one));
@@ -201,7 +195,7 @@ result<std::optional<item>> mbox_source::next() {
   auto octets_of_it = std::make_unique<spooled>(std::move(kept));
   item one;
   one.place = fmt::format("{}: message {}", path_, ++number_);
-  one.arrived = time_of_from_line(from_line_);
+  one.arrived = time_of_from_line(from_line_).value_or(std::chrono::sys_seconds());
   IMA_CHECK(take_lines(*octets_of_it, one));
   one.size = octets_of_it->size();
   one.octets = std::move(octets_of_it);

@@ -116,7 +116,7 @@ result<void> transfer_run::take_all() {
 }
 
 void transfer_run::begin(item& one) {
-  unfinished now{{one.place, {}, false, std::move(one.problem)}, {}};
+  unfinished now{{one.place, std::move(one.remarks), false, std::move(one.problem)}, {}};
   if (!now.outcome.problem) {
     auto watched = std::make_unique<watched_source>(std::move(one.octets));
     const watched_source& read = *watched;
