@@ -48,6 +48,7 @@ class progress {
   void message(const translate::transferred& one) {
     ++count_;
     already_ += one.already ? 1 : 0;
+    left_out_ += one.left_out ? 1 : 0;
     for (const auto& remark : one.remarks) print(one.place, remark);
     if (one.problem) {
       ++failed_;
@@ -68,8 +69,9 @@ class progress {
   int finish(bool many) {
     clear();
     if (many)
-      tools::print_error("{}: {} translated, {} there already, {} failed\n", program,
-                         count_ - already_ - failed_, already_, failed_);
+      tools::print_error("{}: {} translated, {} there already, {} failed{}\n", program,
+                         count_ - already_ - failed_ - left_out_, already_, failed_,
+                         left_out_ == 0 ? "" : fmt::format(", {} left out", left_out_));
     if (failed_ == 0) return tools::exit_ok;
     return failed_ == count_ ? tools::exit_failed : tools::exit_mixed;
   }
@@ -81,6 +83,7 @@ class progress {
   bool terminal_ = ::isatty(STDERR_FILENO) == 1;
   std::uint64_t count_ = 0;
   std::uint64_t already_ = 0;
+  std::uint64_t left_out_ = 0;
   std::uint64_t failed_ = 0;
 };
 

@@ -182,6 +182,35 @@ def unquoted_mboxes(t):
                not remarks or any(one.endswith("\n" + text + "\n") for one in found), found)
 
 
+def mboxes_in_use(t):
+    """What Thunderbird and c-client write into an mbox about its messages."""
+    head = "From - Mon Jan  1 10:00:00 2024\n"
+    status = head + "X-Account-Key: a\nX-Mozilla-Status: {}\nX-Mozilla-Status2: 00000000\n"
+    mail = "From: a@a.example\nSubject: {}\n{}\nx\n\n"
+    file, box, back = t.work / "bird.mbox", t.work / "bird", t.work / "bird-back.mbox"
+    internal = (head + "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n"
+                "X-IMAP: 1 3\nStatus: RO\n\ninternal\n\n")
+    file.write_text(internal + status.format("0000") + mail.format("new", "") +
+                    status.format("0001") + mail.format("read", "") +
+                    status.format("0009") + mail.format("deleted", "") +
+                    status.format("1006") + mail.format("much", "") +
+                    head + mail.format("forged", "X-Mozilla-Status: 0009\n"))
+    done = translate(t, "mbox", "mailbox", file, box)
+    t.equal("an mbox of Thunderbird", done.code, 0)
+    t.contains("what was deleted is counted", done.err, "4 translated, 0 there already, 0 failed, 2 left out\n")
+    t.equal("and said", done.err.count(" [left-out]\n"), 2)
+    translate(t, "mailbox", "mbox", box, back)
+    t.equal("its flags", {m["subject"]: m.get_flags() for m in mailbox.mbox(back)},
+            {"new": "", "read": "RO", "much": "AF", "forged": ""})
+    t.true("its fields are its own", b"Mozilla" not in back.read_bytes(), back.read_bytes())
+    (t.work / "deletes.eml").write_text("X-Mozilla-Status: 0009\nFrom: a@a.example\nSubject: mail\n\nx\n")
+    translate(t, "eml", "mailbox", t.work / "deletes.eml", box)
+    back.unlink()
+    translate(t, "mailbox", "mbox", box, back)
+    done = translate(t, "mbox", "mailbox", back, box)
+    t.contains("a mail that says so deletes nothing", done.err, "0 translated, 5 there already, 0 failed\n")
+
+
 def places(t):
     """What is read is never what is written, and what never ends is refused."""
     place = t.work / "same"
@@ -546,6 +575,7 @@ with Tests() as tests:
     wrong_places(tests)
     old_mboxes(tests)
     unquoted_mboxes(tests)
+    mboxes_in_use(tests)
     interruption(tests)
     half_an_mbox(tests)
     memory(tests)

@@ -208,7 +208,9 @@ void add_records(py::module_& m) {
             if (!t.problem) return py::none();
             return exception_for(*t.problem);
           },
-          "The Error for which it was left out, or None.");
+          "The Error for which it was left out, or None.")
+      .field("left_out", &transferred::left_out,
+             "It is no mail any more, as a remark says; nothing was written.");
   using translate::mirror_changes;
   record<mirror_changes>(m, "MirrorChanges", "What an update of a mirror did.")
       .field("written", &mirror_changes::written, "Messages that became files.")

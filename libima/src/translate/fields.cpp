@@ -235,7 +235,8 @@ std::vector<owned_line> field_translator::translate(const mime_field& field) {
 }
 
 bool is_of_mbox(std::string_view name) noexcept {
-  return name == "status" || name == "x-status" || name == "content-length" || name == "lines";
+  return name == "status" || name == "x-status" || name == "content-length" || name == "lines" ||
+         name == "x-mozilla-status" || name == "x-mozilla-status2";
 }
 
 std::vector<owned_line> translate_all(std::span<const mime_field> fields, const limits& bounds) {

@@ -31,6 +31,7 @@ struct item {
   std::optional<header_block> header;   ///< Where it is an IMA message.
   std::optional<error> problem;         ///< It cannot be read, and there are no octets.
   std::vector<remark> remarks;          ///< What its place made uncertain.
+  bool left_out = false;                ///< Its place says that it is no mail any more.
 };
 
 class item_source {

@@ -9,6 +9,7 @@
 #include "translate/from_line.hpp"
 #include "translate/item.hpp"
 #include "translate/line_reader.hpp"
+#include "translate/mbox_notes.hpp"
 #include "translate/mime_words.hpp"
 #include "translate/output_file.hpp"
 #include "translate/read_fully.hpp"
@@ -50,18 +51,6 @@ class spooled : public body_source {
   service::spool kept_;
 };
 
-// What the fields Status and X-Status say, as mail programs write them into an mbox.
-void read_status(std::string_view line, std::vector<std::string>& flags) {
-  const std::string name = lower(line.substr(0, line.find(':')));
-  const bool own = name == "x-status";
-  if (!own && name != "status") return;
-  constexpr std::pair<char, const char*> letters[] = {
-      {'R', "seen"}, {'A', "answered"}, {'F', "flagged"}, {'T', "draft"}, {'D', "deleted"}};
-  for (const auto& [letter, flag] : letters)
-    if (line.find(letter, line.find(':')) != std::string_view::npos && own == (letter != 'R'))
-      flags.emplace_back(flag);
-}
-
 std::optional<std::uint64_t> content_length(std::string_view line) {
   constexpr std::string_view name = "content-length:";
   if (lower(line.substr(0, name.size())) != name) return std::nullopt;
@@ -93,9 +82,10 @@ class mbox_source : public item_source {
     std::optional<std::uint64_t> length;
     bool header = true;
     bool left_out = false;  // the line is of a field that is the file's
+    mbox_notes notes;
   };
   bool separates(std::string_view line) const;
-  result<void> look(const text_line& line, reading& now, item& one);
+  result<void> look(const text_line& line, reading& now);
   result<void> take_lines(spooled& into, item& one);
 
   std::string path_;
@@ -146,14 +136,14 @@ result<std::uint64_t> mbox_source::counted_end(std::uint64_t body,
 
 // A line of the header, and the blank one behind it. What programs write into a header to say
 // something of the file is left out: the message is the same whatever was last done with it there.
-result<void> mbox_source::look(const text_line& line, reading& now, item& one) {
+result<void> mbox_source::look(const text_line& line, reading& now) {
   if (line.front.empty()) {
     now.header = false;
     IMA_TRY(end, counted_end(line.at + line.size, now.length));
     now.counted = end;
     return {};
   }
-  read_status(line.front, one.flags);
+  now.notes.read(line.front);
   if (const auto said = content_length(line.front)) now.length = said;
   const bool folded = line.front.starts_with(' ') || line.front.starts_with('\t');
   if (!folded) now.left_out = is_of_mbox(lower(line.front.substr(0, line.front.find(':'))));
@@ -178,12 +168,17 @@ result<void> mbox_source::take_lines(spooled& into, item& one) {
     if (looks_so && one.remarks.empty()) one.remarks.push_back(taken_for_text(line->front));
     if (now.blank > 0) IMA_CHECK(into.append(now.blank == 2 ? "\r\n" : "\n"));
     now.blank = !inside && line->front.empty() ? line->end : 0;
-    if (now.header) IMA_CHECK(look(*line, now, one));
+    if (now.header) IMA_CHECK(look(*line, now));
     if (now.blank > 0 || (now.header && now.left_out)) continue;
     const bool quoted = line->front.starts_with('>') && is_quoted_from(line->front);
     const std::uint64_t from = line->at + (!inside && quoted ? 1 : 0);
     IMA_CHECK(copy_octets(file_, from, line->at + line->size,
                           [&](octets piece) { return into.append(piece); }));
+  }
+  one.flags = now.notes.flags();
+  if (const std::string_view why = now.notes.gone(number_ == 1); !why.empty()) {
+    one.remarks.assign(1, {"left-out", {}, std::string(why)});
+    one.left_out = true;
   }
   return {};
 }
@@ -202,7 +197,7 @@ result<std::optional<item>> mbox_source::next() {
   return std::optional(std::move(one));
 }
 
-// The same flags as fields, for read_status() and mail programs.
+// The same flags as fields, for mbox_notes and mail programs.
 std::string status_fields(const std::vector<std::string>& flags) {
   std::string own;
   bool seen = false;

@@ -116,8 +116,9 @@ result<void> transfer_run::take_all() {
 }
 
 void transfer_run::begin(item& one) {
-  unfinished now{{one.place, std::move(one.remarks), false, std::move(one.problem)}, {}};
-  if (!now.outcome.problem) {
+  unfinished now{{one.place, std::move(one.remarks), false, std::move(one.problem), one.left_out},
+                 {}};
+  if (!now.outcome.problem && !one.left_out) {
     auto watched = std::make_unique<watched_source>(std::move(one.octets));
     const watched_source& read = *watched;
     one.octets = std::move(watched);
@@ -137,7 +138,7 @@ result<void> transfer_run::finish_first() {
     if (!written) first.outcome.problem = written.error();
     first.outcome.already = written && !*written;
   }
-  (first.outcome.problem ? failed_ : written_) = true;
+  if (!first.outcome.left_out) (first.outcome.problem ? failed_ : written_) = true;
   return report(first.outcome);
 }
 

@@ -44,6 +44,7 @@ struct transferred {
   std::vector<remark> remarks;   ///< What the other format cannot say.
   bool already = false;          ///< It was there; nothing was written.
   std::optional<error> problem;  ///< It could not be translated or written; the next one follows.
+  bool left_out = false;         ///< It is no mail any more, as a remark says; nothing was written.
 };
 
 /// Takes what became of a message; an error of it ends the transfer.
