@@ -21,6 +21,7 @@ def changes(written=0, removed=0, out=0, into=0):
 
 def both_ways(t, box, place):
     t.equal("the first update writes all", mirror(t, box, place), changes(written=COUNT + 1))
+    t.equal("folders are marked", [p.parent.name for p in place.rglob("maildirfolder")], [".Archive"])
     t.equal("the second nothing", mirror(t, box, place), changes())
     set_file_flags(place, 0, "FS")
     set_file_flags(place, 1, "")

@@ -409,6 +409,7 @@ def folders(t):
     box = mailbox.Maildir(back, create=False)
     t.equal("everything is there", len(box), 20)
     t.equal("folders too", len(box.get_folder("Archive.2020")), 1)
+    t.equal("each marked as one", [p.parent.name for p in back.rglob("maildirfolder")], [".Archive.2020"])
     flags = sorted(m.get_flags() for m in box)
     t.equal("with its flags", flags, ["FR"] * 10 + ["S"] * 10)
     t.equal("subjects", sorted(m["subject"] for m in box),

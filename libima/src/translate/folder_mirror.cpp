@@ -228,7 +228,7 @@ result<void> folder_mirror::remove_strays() {
 }
 
 result<void> remove_mirror(mirror_work& work, const std::string& directory) {
-  mirror_files files(work.disk, directory);
+  mirror_files files(work.disk, directory, false);
   IMA_CHECK(files.remove_drafts());
   IMA_CHECK(files.list());
   std::vector<std::string> ids;

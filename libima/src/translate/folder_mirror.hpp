@@ -32,7 +32,7 @@ class folder_mirror {
       : work_(work),
         folder_(std::move(folder)),
         state_(work.state.folders[folder_]),
-        files_(work.disk, directory) {}
+        files_(work.disk, directory, folder_ == "inbox") {}
 
   result<void> update();
 

@@ -177,7 +177,7 @@ class maildir_target : public item_target {
  private:
   result<bool> write_now(item& one, std::vector<remark>& remarks) {
     IMA_TRY(folder, directory_of(one.folder));
-    const std::string directory = (fs::path(what_.out) / folder).string();
+    const std::string directory = directory_path(folder);
     IMA_CHECK(open_folder(directory));
     IMA_TRY(identity, identity_of(one));
     const std::string key = identity.hex().substr(0, 32);
@@ -193,6 +193,10 @@ class maildir_target : public item_target {
     changed_.insert(directory + "/cur");
     there_.insert(hash);
     return true;
+  }
+
+  std::string directory_path(const std::string& folder) const {
+    return (fs::path(what_.out) / folder).string();
   }
 
   result<void> remove(const std::string& draft) {
@@ -215,9 +219,16 @@ class maildir_target : public item_target {
       auto made = disk_.make_directory(directory + part);
       if (!made && made.error().rule != "file-exists") return made;
     }
+    IMA_CHECK(mark_folder(directory));
     changed_.insert({directory, what_.out, parent_of(what_.out)});
     for (const char* part : {"/cur", "/new"}) IMA_CHECK(remember(directory, directory + part));
     return {};
+  }
+
+  result<void> mark_folder(const std::string& directory) {
+    if (directory == directory_path({})) return {};
+    const auto made = disk_.create(directory + folder_mark);
+    return made || made.error().rule == "file-exists" ? result<void>() : made.error();
   }
 
   // What an earlier run wrote; the flags behind the name may have changed since.

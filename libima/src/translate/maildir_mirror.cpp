@@ -77,7 +77,7 @@ result<void> maildir_update::name_removed() {
 result<bool> maildir_update::has_own_files(const std::string& name) {
   IMA_TRY(there, work_.disk.status(path(name)));
   if (!there || !there->directory) return false;
-  mirror_files files(work_.disk, path(name));
+  mirror_files files(work_.disk, path(name), name.empty());
   IMA_CHECK(files.list());
   return !files.all().empty();
 }

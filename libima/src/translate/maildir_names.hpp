@@ -25,6 +25,9 @@ std::string_view base_of(std::string_view file_name) noexcept;
 /// does); empty where the name is not one of ours.
 std::string_view own_base_of(std::string_view file_name) noexcept;
 
+/// The file by which programs know a folder's directory from the Maildir above it (Maildir++).
+inline constexpr const char* folder_mark = "/maildirfolder";
+
 /// The directory of a folder below the Maildir; empty for inbox. Error: fault::caller `folder-name`
 /// where the name is too long for a directory's.
 result<std::string> directory_of(std::string_view folder);

@@ -35,6 +35,11 @@ result<void> mirror_files::make_directories() {
     if (!made && made.error().rule != "file-exists") return made;
     fresh = fresh || made;
   }
+  if (!top_) {
+    const auto marked = disk_.create(directory_ + folder_mark);
+    if (!marked && marked.error().rule != "file-exists") return marked.error();
+    fresh = fresh || marked;
+  }
   return fresh ? disk_.sync_directory(directory_) : result<void>();
 }
 
@@ -137,6 +142,7 @@ result<void> mirror_files::remove_directories() {
       return {};
     }));
   if (!empty) return {};
+  IMA_CHECK(was_there(disk_.unlink(directory_ + folder_mark)));
   for (const char* part : {"/cur", "/new", "/tmp", ""}) {
     const auto gone = disk_.remove_directory(directory_ + part);
     if (!gone && gone.error().rule != "file-exists") IMA_CHECK(was_there(gone));

@@ -28,10 +28,11 @@ class mirror_files {
  public:
   using map = std::map<std::string, mirrored_file, std::less<>>;  // by id
 
-  mirror_files(mailbox::file_system& disk, std::string directory)
-      : disk_(disk), directory_(std::move(directory)) {}
+  /// `top` where the directory is the Maildir itself.
+  mirror_files(mailbox::file_system& disk, std::string directory, bool top)
+      : disk_(disk), directory_(std::move(directory)), top_(top) {}
 
-  /// Makes the directories that are missing.
+  /// Makes the directories that are missing, and what marks them as a folder's.
   result<void> make_directories();
   /// Takes in what is there; again, what a listing missed because it was renamed meanwhile.
   result<void> list();
@@ -66,6 +67,7 @@ class mirror_files {
 
   mailbox::file_system& disk_;
   std::string directory_;
+  bool top_;
   map files_;
 };
 
