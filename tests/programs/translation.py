@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -317,6 +318,24 @@ def a_full_disk(t):
         run("umount", box)
 
 
+def a_bad_block(t):
+    """Of a mail that can be read half way, nothing gets into an mbox."""
+    place, out = t.work / "bad-block", t.work / "bad-block.mbox"
+    strace = ("strace", "-f", "-o", "/dev/null")
+    if not shutil.which("strace") or run(*strace, "true").code != 0:
+        print("strace may trace nothing here: a bad block is left out")
+        return
+    (place / "cur").mkdir(parents=True)
+    for number in range(3):
+        (place / "cur" / f"{number}:2,").write_text(f"Subject: Letter {number}\n\n" + "x\n" * 100_000)
+    done = run(*strace, "-P", place / "cur" / "1:2,", "-e", "inject=pread64:error=EIO:when=2",
+               t.program("ima-translate"), "--from", "maildir", "--to", "mbox", place, out)
+    t.equal("a mail that cannot be read on", done.code, 2)
+    t.contains("a mail that cannot be read on: the others", done.err, "2 translated, 0 there already, 1 failed")
+    t.equal("are there", sorted(m["subject"] for m in mailbox.mbox(out)), ["Letter 0", "Letter 2"])
+    t.equal("and nothing else", out.read_bytes().count(b"x\n"), 200_000)
+
+
 def no_threads(t):
     """Where no thread is to be had, one message follows the other."""
     place = t.work / "alone"
@@ -570,6 +589,7 @@ with Tests() as tests:
     own_fields(tests)
     problems(tests)
     a_full_disk(tests)
+    a_bad_block(tests)
     no_threads(tests)
     arrivals(tests)
     other_layouts(tests)

@@ -223,16 +223,34 @@ class mbox_target : public item_target {
 
  private:
   result<bool> write_now(item& one, std::vector<remark>& remarks) {
-    bool begun = false;  // what cannot be read at all leaves nothing in the file
+    const std::uint64_t start = out_.size();
+    bool begun = false;
     const auto good = write_mail(one, bounds_, remarks, [&](octets piece) -> result<void> {
       if (!std::exchange(begun, true)) IMA_CHECK(begin(one));
       return quote(piece);
     });
     if (!begun && !good) return good.error();
     if (!begun) IMA_CHECK(begin(one));
+    if (!good) {
+      IMA_CHECK(take_back(start));
+      return good.error();
+    }
+    IMA_CHECK(end());
+    return true;
+  }
+
+  // What cannot be read leaves nothing in the file. A stream keeps it; the next one stands behind.
+  result<void> take_back(std::uint64_t start) {
+    IMA_TRY(gone, out_.cut(start));
+    if (!gone) return end();
+    front_.clear();
+    last_ = '\n';
+    return {};
+  }
+
+  result<void> end() {
     IMA_CHECK(flush());
-    IMA_CHECK(out_.write(last_ == '\n' ? "\n" : "\n\n"));
-    return good ? result<bool>(true) : good.error();
+    return out_.write(last_ == '\n' ? "\n" : "\n\n");
   }
 
   result<void> begin(const item& one) {

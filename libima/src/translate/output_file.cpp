@@ -92,8 +92,18 @@ result<void> output_file::write(octets text) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failure();
     text.remove_prefix(static_cast<std::size_t>(count));
+    size_ += static_cast<std::uint64_t>(count);
   }
   return {};
+}
+
+result<bool> output_file::cut(std::uint64_t size) {
+  if (named_) return false;
+  const auto end = static_cast<off_t>(size);
+  if (::ftruncate(file_.get(), end) != 0 || ::lseek(file_.get(), end, SEEK_SET) != end)
+    return failure();
+  size_ = size;
+  return true;
 }
 
 // By a link, which replaces nothing, or, where the file system has none, by a rename.

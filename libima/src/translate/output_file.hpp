@@ -4,6 +4,7 @@
 
 #include <ima/error.hpp>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,10 @@ class output_file {
   ~output_file();
 
   result<void> write(octets text);
+  /// Octets that were written.
+  std::uint64_t size() const noexcept { return size_; }
+  /// Takes back all but the first `size` octets. False for standard output, which keeps them.
+  result<bool> cut(std::uint64_t size);
   /// What was written to a file, and its name, is on disk when this returns. Error also:
   /// fault::caller `output-exists`.
   result<void> finish();
@@ -38,6 +43,7 @@ class output_file {
 
   std::string path_;
   descriptor file_;
+  std::uint64_t size_ = 0;
   bool named_ = false;  // nothing of it is to go away
 };
 
