@@ -9,7 +9,7 @@ from harness import Server, run
 
 
 class Client:
-    """A user's program at the post office at ADDRESS."""
+    """A user's program at the post office at ADDRESS; a stranger's where USER is None."""
 
     def __init__(self, tests, address, ca, user, password="correct horse", host="b.example"):
         context = ssl.create_default_context(cafile=ca.pem)
@@ -20,7 +20,8 @@ class Client:
                                           server_hostname=host)
         self.lines = self.socket.makefile("rwb")
         tests.true("greeted", self.lines.readline().startswith(f"IMRP 1 {host}".encode()))
-        self.ask(f"AUTH {user} PASSWORD {len(password)}\n{password}", end="")
+        if user is not None:
+            self.ask(f"AUTH {user} PASSWORD {len(password)}\n{password}", end="")
 
     def ask(self, request, end="\n"):
         """The lines of the reply; the last, which must be OK, without that word."""
@@ -36,11 +37,13 @@ class Client:
                 return reply
             reply.append(line)
 
+    def say(self, octets):
+        self.lines.write(octets)
+        self.lines.flush()
+
     def append(self, folder, subject, flags="-", text=b"mine\n"):
         """Puts a message of the user's own there; returns its id."""
-        block = (f"ima: 1\nfrom: bob@b.example\nto: carol@b.example\nsubject: {subject}\n"
-                 f"part: {len(text)} text/plain sha256={hashlib.sha256(text).hexdigest()}\n\n")
-        self.ask(f"APPEND {folder} {flags} - {len(block)}\n{block}DATA {len(text)}\n{text.decode()}",
+        self.ask((offer_of(folder, subject, flags, text) + b"DATA %d\n" % len(text) + text).decode(),
                  end="")
         return self.end
 
@@ -71,6 +74,22 @@ class Client:
 
     def folders(self):
         return sorted(line.removeprefix("FOLDER ") for line in self.ask("FOLDERS"))
+
+
+def offer_of(folder, subject, flags, text):
+    """An APPEND with its header block."""
+    block = (f"ima: 1\nfrom: bob@b.example\nto: carol@b.example\nsubject: {subject}\n"
+             f"part: {len(text)} text/plain sha256={hashlib.sha256(text).hexdigest()}\n\n")
+    return f"APPEND {folder} {flags} - {len(block)}\n{block}".encode()
+
+
+def end_of(client):
+    """What a client meets that waits: "" for an orderly end of TLS."""
+    client.socket.suppress_ragged_eofs = False
+    try:
+        return client.socket.recv(1).decode()
+    except OSError as problem:
+        return str(problem)
 
 
 class Copy:

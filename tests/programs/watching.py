@@ -1,9 +1,7 @@
 """A client that watches several folders is told of each change by an EVENT, without asking."""
 
-import ssl
-
 from harness import Domain, Tests, authority
-from imrp import Client, give
+from imrp import Client, end_of, give
 
 FOLDERS = ("inbox", "kept", "Sent%20items")
 
@@ -77,15 +75,6 @@ def between_replies(t, watcher, other):
             reply.append(line)
             line = watcher.lines.readline().decode()
         t.equal("a whole reply", (len(reply), line), (len(FOLDERS), "OK\n"))
-
-
-def end_of(client):
-    """What a client meets that waits: "" for an orderly end of TLS."""
-    client.socket.suppress_ragged_eofs = False
-    try:
-        return client.socket.recv(1).decode()
-    except ssl.SSLError as problem:
-        return str(problem)
 
 
 def ends(t, ca, domain, office, busy):

@@ -52,7 +52,7 @@ struct limits {
   std::chrono::milliseconds accept_lapse{60'000};   ///< How long an ACCEPT stays good.
   std::chrono::milliseconds verdict{600'000};       ///< A sender's patience after the body.
   std::chrono::milliseconds connection{3'600'000};  ///< Age of a connection; sending a body.
-  std::chrono::milliseconds stopping{60'000};       ///< For a message in hand when a server stops.
+  std::chrono::milliseconds stopping{60'000};       ///< For what is in hand when a server stops.
   std::chrono::milliseconds body_grace{30'000};     ///< Before the minimum body rate counts.
   std::uint64_t body_rate = 1024;                   ///< Minimum octets per second of a body.
 };

@@ -10,7 +10,7 @@
 namespace ima::net {
 namespace {
 
-// For a client that had nothing in hand, while a server stops.
+// For a client that had nothing in hand, or was late, while a server stops.
 constexpr std::chrono::milliseconds brief_linger{250};
 
 bool only_reads(const retrieval::any_request& request) noexcept {
@@ -40,6 +40,7 @@ retrieval_service::retrieval_service(connection c, std::shared_ptr<retrieval_off
     : connection_(std::move(c)),
       executor_(connection_.executor()),
       age_(executor_),
+      pause_(executor_),
       office_(std::move(office)),
       workers_(workers) {}
 
@@ -62,12 +63,13 @@ awaitable<void> retrieval_service::run() {
   connection_.arm(office_->options.bounds.handshake);
   if (auto good = co_await connection_.handshake(); good) {
     co_await serve();
-  } else {
+  } else if (!ended_) {
     log(log_level::warning, "handshake-failed",
         {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
   }
-  connection_.arm(office_->options.bounds.handshake);  // for the last octets to go out
-  if (ended_)
+  const auto last_octets = office_->options.bounds.handshake;  // to go out
+  connection_.arm(late_ ? brief_linger : last_octets);
+  if (ended_ || late_)
     co_await connection_.finish(brief_linger);
   else
     co_await connection_.finish();
@@ -90,46 +92,65 @@ awaitable<void> retrieval_service::serve() {
                                              office_->options.bounds,
                                              office_->users.capabilities()});
   responder_.emplace(*session_, office_->users, client_certificate(), hooks());
-  limit_age();
-  for (bool open = true; open;) {
+  if (!stopping_) limit_age();
+  for (bool open = true; open && co_await flush();) {
     if (dismissed_) co_return;
     if (stopping_) session_->shut_down();
     for (const auto& event : std::exchange(events_, {})) session_->event(event);
     auto event = next_ ? *std::exchange(next_, std::nullopt) : session_->next_event();
-    if (!event || !co_await flush()) co_return;
+    if (!event) co_return;
+    pump();  // flush() left room; to wait here could miss what happens before the event's own wait
     open = co_await std::visit([this](auto& e) { return handle(std::move(e)); }, *event);
   }
   co_await flush();
 }
 
-// An old connection ends as all do when the server stops.
+// An old connection ends as all do when the server stops; what is in hand then has as long again.
 void retrieval_service::limit_age() {
   age_.expires_after(office_->options.bounds.connection);
   age_.async_wait([weak = weak_from_this()](const asio::error_code& cancelled) {
     const auto self = weak.lock();
-    if (!self || cancelled || !self->end_session()) return;
-    self->end_wait();
+    if (self && !cancelled && !self->stopping_)
+      self->end_within(self->office_->options.bounds.connection);
   });
 }
 
-void retrieval_service::stop() {
-  if (end_session()) end_wait();
+void retrieval_service::stop() { end_within(office_->options.bounds.stopping); }
+
+// A proof that waits for its time or for a worker is not looked at any more.
+void retrieval_service::end_within(std::chrono::milliseconds patience) {
+  stopping_ = true;
+  age_.expires_after(patience);
+  age_.async_wait([weak = weak_from_this()](const asio::error_code& cancelled) {
+    const auto self = weak.lock();
+    if (self && !cancelled) self->end_late();
+  });
+  pause_.cancel();
+  office_->room.cancel();
+  if (nothing_in_hand()) end_wait();
+}
+
+// Where serve() does not wait for the client it sees the end before it waits again.
+bool retrieval_service::nothing_in_hand() {
+  if (!session_) return true;
+  if (!reading_) return false;
+  session_->shut_down();
+  const auto event = session_->next_event();
+  return event && std::holds_alternative<retrieval::closed>(*event);
 }
 
 // The client sees an end of TLS and no attack; one that takes nothing would see none.
 void retrieval_service::end_wait() {
   if (connection_.is_sending()) return connection_.close();
+  pump();
   ended_ = true;
   connection_.interrupt();
 }
 
-// True where nothing is in hand.
-bool retrieval_service::end_session() {
-  stopping_ = true;
-  if (!reading_) return false;  // serve() sees it before the next request
-  session_->shut_down();
-  const auto event = session_->next_event();
-  return event && std::holds_alternative<retrieval::closed>(*event);
+// What a worker does has an end of its own, and its client is told; no client is waited for.
+void retrieval_service::end_late() {
+  late_ = true;
+  if (!working_) connection_.close();
 }
 
 // What other threads have to say comes to the connection's strand. A hook holds nothing of the
@@ -172,6 +193,7 @@ void retrieval_service::dismiss() {
 
 // Session to connection, as far as the connection takes it.
 void retrieval_service::pump() {
+  if (!session_) return;
   const octets waiting = session_->pending_output();
   if (waiting.empty() || connection_.full()) return;
   const std::size_t count = waiting.size();
@@ -182,10 +204,10 @@ void retrieval_service::pump() {
 // Session to connection, at the pace of the client; false when the connection is gone.
 awaitable<bool> retrieval_service::flush() {
   const octets waiting = session_->pending_output();
-  if (waiting.empty()) co_return true;
   const std::size_t count = waiting.size();
   if (!connection_.write(waiting)) co_return false;
   session_->sent(count);
+  if (connection_.full() && late_) connection_.close();
   if (connection_.full()) {
     connection_.arm(office_->options.bounds.line);  // the client does not read what it asked for
     watched_.reset();
@@ -248,16 +270,20 @@ awaitable<bool> retrieval_service::prove(retrieval::any_request request, std::st
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto came = now();
   for (;;) {
-    while (office.proving >= std::max<std::size_t>(1, office.options.workers / 2))
-      co_await office.room.async_wait(as_result);
+    const auto most = std::max<std::size_t>(1, office.options.workers / 2);
+    while (office.proving >= most && !stopping_) co_await office.room.async_wait(as_result);
+    if (stopping_) {
+      constexpr auto why = retrieval::reason::shutdown;
+      co_return session_->fail(why, "the server is stopping").has_value();
+    }
     const auto delay = office.limiter.delay(user, network_, now());
     if (!delay) {
       log(log_level::warning, "proof-not-looked-at", {{"claimed", user}});
       co_return session_->fail(retrieval::reason::busy, "too many failed proofs").has_value();
     }
     if (now() >= came + *delay) break;
-    asio::steady_timer pause(executor_, came + *delay);
-    co_await pause.async_wait(as_result);
+    pause_.expires_at(came + *delay);
+    co_await pause_.async_wait(as_result);
   }
   bool good = false;
   {
@@ -294,7 +320,11 @@ awaitable<bool> retrieval_service::work(bool together) {
   while (responder_->can_work()) {
     asio::thread_pool& pool = responder_->will_send() ? office_->senders : workers_;
     const auto job = [this, together] { return answer(together); };
+    working_ = true;
     const auto failed = co_await on_worker(pool, job);
+    working_ = false;
+    const bool needs_client = responder_->busy() && !responder_->can_work();
+    if (late_ && needs_client) connection_.close();
     for (const error& each : failed) {
       failed_rule_ = each.rule;
       if (each.rule == "dismissed")

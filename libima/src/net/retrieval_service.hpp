@@ -50,7 +50,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
 
   asio::any_io_executor executor() { return executor_; }
   awaitable<void> run();
-  /// Finishes the request in hand, then closes.
+  /// Finishes the request in hand, for which there is limits::stopping, then closes.
   void stop();
   /// Closes at once.
   void abort() { connection_.close(); }
@@ -74,8 +74,10 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   void tell(const retrieval::watched_folder& now);
   void dismiss();
   void limit_age();
-  bool end_session();
+  void end_within(std::chrono::milliseconds patience);
+  bool nothing_in_hand();
   void end_wait();
+  void end_late();
   void pump();
   awaitable<bool> flush();
   void watch();
@@ -83,7 +85,8 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
 
   connection connection_;
   asio::any_io_executor executor_;
-  asio::steady_timer age_;
+  asio::steady_timer age_;    // then the time of what is in hand
+  asio::steady_timer pause_;  // of a proof that waits its time
   std::shared_ptr<retrieval_office> office_;
   asio::thread_pool& workers_;
   std::string peer_;
@@ -94,10 +97,12 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::optional<std::pair<std::uint64_t, std::chrono::milliseconds>> watched_;
   std::optional<retrieval::server_event> next_;    // a request taken from the session, to be begun
   bool reading_ = false;                           // waiting for the client, so the session is ours
+  bool working_ = false;                           // a worker has the session
   std::vector<retrieval::watched_folder> events_;  // came while a worker had the session
   std::string_view failed_rule_;                   // of the request that was worked on last
   bool stopping_ = false;
   bool ended_ = false;      // by end_wait()
+  bool late_ = false;       // the time of what is in hand is over
   bool dismissed_ = false;  // the user may not go on
 };
 

@@ -21,6 +21,8 @@ std::uint64_t named_messages(const any_request& request) {
       request);
 }
 
+error stopping() { return refusal(reason::shutdown, "the server is stopping"); }
+
 bool offers_body(command c) noexcept { return c == command::append || c == command::send; }
 
 // Puts the octets that followed the line into the request.
@@ -92,12 +94,16 @@ server_event server::state::starve() {
     close(std::move(why));
     return closed{why_closed};
   }
-  if (shutting_down && idle) {
-    close({});
-    return closed{};
-  }
+  if (shutting_down && !in_hand) return give_up();
   input.keep();
   return need_input{};
+}
+
+// What has not come whole was not begun. A line that was is answered, so that its client knows.
+server_event server::state::give_up() {
+  if (awaiting_octets) refuse(stopping());
+  close({});
+  return closed{};
 }
 
 std::optional<server_event> server::state::take_counted() {
@@ -158,7 +164,7 @@ bool server::state::refuse_now(const parsed_request& parsed) {
     return true;
   }
   if (!shutting_down) return false;
-  refuse(refusal(reason::shutdown, "the server is stopping"));
+  refuse(stopping());
   close({});
   return true;
 }

@@ -58,6 +58,7 @@ struct server::state {
   std::optional<server_event> take_body_line();
   std::optional<server_event> stray_body(const parsed_request& parsed);
   server_event starve();
+  server_event give_up();
   server_event hand_over(parsed_request parsed);
   bool body_is_due() const noexcept;
   bool between_requests() const noexcept;

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace ima;
@@ -458,6 +459,99 @@ TEST_CASE("a stranger has one deadline to prove himself, whatever he says meanwh
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   CHECK(refusals < 1000);
+}
+
+namespace {
+
+// What a client meets whose server is told to stop, and has ended, in the middle of a call.
+struct stopped_meanwhile {
+  office& o;
+  result<void> operator()() const {
+    o.server.stop();
+    o.thread.join();
+    o.thread = std::thread([] {});
+    return {};
+  }
+};
+
+// Comes for as long as it takes the server to end.
+class stalled_body : public body_source {
+ public:
+  explicit stalled_body(office& o) : stop_{o} {}
+  result<void> read_at(std::uint64_t, char*, std::size_t) override { return stop_(); }
+
+ private:
+  stopped_meanwhile stop_;
+};
+
+// One that stops, and whose other deadlines are out of sight.
+limits brief_stop() {
+  limits bounds;
+  bounds.stopping = std::chrono::milliseconds(200);
+  bounds.line = bounds.idle = bounds.body_grace = std::chrono::hours(1);
+  return bounds;
+}
+
+}  // namespace
+
+TEST_CASE("a server that stops waits so long for a body, and keeps nothing of what did not come") {
+  office o(brief_stop());
+  auto client = o.connect();
+  REQUIRE(client);
+  REQUIRE(client->authenticate("bob", "swordfish"));
+  stalled_body body(o);
+  CHECK_FALSE(client->append({"inbox", {}, {}}, block_of({std::string(100, 'x')}), body));
+  CHECK(o.store.inbox.empty());
+}
+
+TEST_CASE("a server that stops waits so long for a client that reads slowly") {
+  office o(brief_stop());
+  const std::string large(64U << 20U, 'x');
+  o.store.inbox["a"] = {"ima: 1\n\n", {large}, {}, 1};
+  auto client = o.connect();
+  REQUIRE(client);
+  REQUIRE(client->authenticate("bob", "swordfish"));
+  bool stopped = false;
+  const auto once = [&](octets) -> result<void> {
+    return std::exchange(stopped, true) ? result<void>() : stopped_meanwhile{o}();
+  };
+  CHECK_FALSE(client->fetch("inbox", "a", 1, once));
+  CHECK(o.store.octets_read < large.size());
+}
+
+TEST_CASE("a server that stops says what became of a message that was on its way to other hosts") {
+  office o(brief_stop());
+  o.store.while_sending = [&] {
+    o.server.stop();
+    std::this_thread::sleep_for(2 * brief_stop().stopping);
+  };
+  auto client = o.connect();
+  REQUIRE(client);
+  REQUIRE(client->authenticate("bob", "swordfish"));
+  text_body body("hello");
+  const auto end = client->send({}, block_of({"hello"}), body,
+                                {[](const auto&) {}, [](std::string_view, std::string_view) {}});
+  REQUIRE(end);
+  CHECK(end->what == send_verdict::delivered);
+}
+
+TEST_CASE("a server that stops does not look at a proof that waits its time") {
+  service::proof_limits proofs;
+  proofs.first_delay = std::chrono::hours(1);
+  office o(brief_stop(), proofs);
+  auto first = o.connect();
+  REQUIRE(first);
+  CHECK(first->authenticate("bob", "abc").error().rule == "auth");
+  auto waiting = o.connect();
+  REQUIRE(waiting);
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    o.server.stop();
+  });
+  const auto proof = waiting->authenticate("bob", "swordfish");
+  stopper.join();
+  REQUIRE_FALSE(proof);
+  CHECK(proof.error().kind == fault::temporary);
 }
 
 TEST_CASE("a server that stops lets go of idle clients") {

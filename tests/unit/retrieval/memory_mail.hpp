@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,7 @@ struct store {
   std::vector<recipient_outcome> outcomes;     // of the next SEND
   std::optional<submission::report> known;     // of a SEND before
   std::vector<std::string> sent;               // bodies
+  std::function<void()> while_sending = [] {};
   std::mutex watch_mutex;
   account::tell_change watcher;       // guarded by watch_mutex
   std::function<void()> over;         // the same
@@ -115,6 +117,7 @@ class sending : public submission {
     std::string body;
     for (const std::string& part : parts_.take()) body += part;
     store_.sent.push_back(body);
+    store_.while_sending();
     for (const auto& o : store_.outcomes) outcome(o);
     note("a.example", "thank you");
     return send_end{send_verdict::delivered, save_ ? "s1" : ""};

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -220,6 +221,47 @@ TEST_CASE("a server that shuts down closes an idle connection at once") {
   REQUIRE(std::holds_alternative<closed>(event));
   CHECK_FALSE(std::get<closed>(event).why);
   CHECK(std::holds_alternative<closed>(session.next_event().value()));
+}
+
+TEST_CASE("a server that shuts down waits for no request that has not come whole") {
+  const std::string deferred = "DEFER shutdown the server is stopping\n";
+  const std::vector<std::pair<std::string, std::string>> begun{
+      {"STATUS inb", ""},
+      {"PASSWORD 9 9\nsword", deferred},
+      {"APPEND inbox - - 30\nima: 1\n", deferred},
+      {"AUTH bob PASSWORD 9\nsword", "FAIL state already authenticated\n"}};
+  for (const auto& [said, answer] : begun) {
+    CAPTURE(said);
+    server session = authenticated_server();
+    session.receive(said);
+    CHECK(std::holds_alternative<need_input>(session.next_event().value()));
+    session.shut_down();
+    CHECK(std::holds_alternative<closed>(session.next_event().value()));
+    CHECK(drain(session) == answer);
+  }
+  server stranger({"b.example", {}});
+  drain(stranger);
+  stranger.receive("AUTH bob PASSWORD 9\nsword");
+  stranger.shut_down();
+  CHECK(std::holds_alternative<closed>(stranger.next_event().value()));
+  CHECK(drain(stranger) == deferred);
+}
+
+TEST_CASE("a server that shuts down takes the rest of a body that it accepted") {
+  server session = authenticated_server();
+  expect_request<request::append>(session, "APPEND inbox - - 8\nima: 1\n\n");
+  REQUIRE(session.accept(5));
+  session.shut_down();
+  CHECK(std::holds_alternative<need_input>(session.next_event().value()));
+  session.receive("DATA 5\nhel");
+  CHECK(std::get<body_octets>(session.next_event().value()).bytes == "hel");
+  CHECK(std::holds_alternative<need_input>(session.next_event().value()));
+  session.receive("loSTATUS inbox\n");
+  CHECK(std::get<body_octets>(session.next_event().value()).bytes == "lo");
+  CHECK_FALSE(std::get<body_end>(session.next_event().value()).cancelled);
+  REQUIRE(session.ok_id("d7f3"));
+  CHECK(std::holds_alternative<closed>(session.next_event().value()));
+  CHECK(drain(session) == "ACCEPT\nOK d7f3\nDEFER shutdown the server is stopping\n");
 }
 
 TEST_CASE("a client checks what it is given before it sends anything") {

@@ -56,7 +56,8 @@ class IMA_API retrieval_server {
   /// Where the counters are given; empty where they are not.
   const std::string& metrics_address() const noexcept;
 
-  /// Serves until stop(), then until the requests in hand are answered. Blocks. Called once.
+  /// Serves until stop(), then until the requests in hand are answered; their clients have
+  /// limits::stopping for their part. Blocks. Called once.
   void run();
   /// Takes no more connections or requests and lets run() return. Thread-safe.
   void stop();

@@ -250,7 +250,8 @@ class IMA_API server {
   /// A watched folder changed. Said between replies; of several for one folder the latest.
   void event(const watched_folder& now);
 
-  /// Ends the connection after the request in hand: the next one is answered `DEFER shutdown`.
+  /// Ends the connection after the request in hand: the next one is answered `DEFER shutdown`, and
+  /// one that has not come whole is not waited for.
   void shut_down();
 
   /// Octets to send, valid until the next call of any other member; tell with sent() how many went.
