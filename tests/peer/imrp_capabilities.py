@@ -50,7 +50,10 @@ def criteria(words):
 def watched(words):
     if len(words) % 2 or len(words) > 128:
         raise Broken("syntax", "folders and tokens, 64 of each at most")
-    return {name(folder): token(since) for folder, since in zip(words[::2], words[1::2])}
+    states = {name(folder): token(since) for folder, since in zip(words[::2], words[1::2])}
+    if 2 * len(states) < len(words):
+        raise Broken("syntax", "a folder is named twice")
+    return states
 
 
 def real_role(text):

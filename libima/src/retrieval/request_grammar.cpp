@@ -260,6 +260,10 @@ result<any_request> read_search(std::string_view& rest, const limits& bounds) {
                                      std::min(page, bounds.page), std::move(query)});
 }
 
+bool names(std::span<const watched_folder> folders, std::string_view folder) {
+  return std::ranges::find(folders, folder, &watched_folder::folder) != folders.end();
+}
+
 result<any_request> read_watch(std::string_view& rest, const limits& bounds) {
   request::watch watch;
   while (!rest.empty()) {
@@ -267,6 +271,7 @@ result<any_request> read_watch(std::string_view& rest, const limits& bounds) {
     const std::string_view token = take_word(rest);
     if (auto good = check_token(token); !good) return syntax(good.error());
     if (watch.folders.size() == bounds.watched) return syntax("too many folders");
+    if (names(watch.folders, folder)) return syntax("a folder is named twice");
     watch.folders.push_back({std::move(folder), std::string(token)});
   }
   return any_request(std::move(watch));
@@ -376,9 +381,12 @@ result<std::string> write_search(std::string_view folder, std::string_view curso
 
 result<std::string> write_watch(std::span<const watched_folder> folders) {
   std::string line = "WATCH";
-  for (const watched_folder& f : folders) {
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    const watched_folder& f = folders[i];
     if (auto good = check_folder(f.folder); !good) return own_fault(std::move(good).error());
     if (auto good = check_token(f.token); !good) return own_fault(std::move(good).error());
+    if (names(folders.first(i), f.folder))
+      return error{fault::caller, "folder", f.folder, "a folder is named twice"};
     line += fmt::format(" {} {}", folder_to_wire(f.folder), f.token);
   }
   return line;

@@ -158,6 +158,16 @@ TEST_CASE("a deadline counts from the beginning of a wait, not from its latest o
   CHECK(user.step() != inside);
 }
 
+TEST_CASE("a WATCH that names a folder twice is refused, and the one before goes on") {
+  server session = authenticated_server();
+  expect_request<request::watch>(session, "WATCH inbox 1\n");
+  REQUIRE(session.ok());
+  session.receive("WATCH inbox 1 sent 1 inbox 2\n");
+  CHECK(std::holds_alternative<need_input>(session.next_event().value()));
+  session.event({"inbox", "3"});
+  CHECK(drain(session) == "OK\nFAIL syntax a folder is named twice\nEVENT inbox 3\n");
+}
+
 TEST_CASE("events do not pile up for a client who takes nothing") {
   limits bounds;
   bounds.pending_output = 100;
@@ -275,6 +285,9 @@ TEST_CASE("a client checks what it is given before it sends anything") {
   CHECK(session.headers("inbox", std::vector<std::string>{"a\nDONE"}).error().rule == "id");
   CHECK(session.fetch("inbox", "a", 0).error().rule == "part");
   CHECK(session.flag("inbox", std::vector<std::string>{"a"}, {}).error().rule == "flag");
+  CHECK(
+      session.watch(std::vector<watched_folder>{{"a", "1"}, {"b", "1"}, {"a", "2"}}).error().rule ==
+      "folder");
   CHECK(session.flag("inbox", std::vector<std::string>{"a"}, {{"S"}, {}, {}}).error().rule ==
         "flag");
   CHECK(session.headers("inbox", std::vector<std::string>(2000, std::string(100, 'a')))

@@ -152,7 +152,7 @@ class IMA_API retrieval_client {
                                    const header_block& header, body_source& body,
                                    const sending& told);
 
-  /// Watches folders from the states of their tokens; none ends the watch.
+  /// Watches folders, each named once, from the states of their tokens; none ends the watch.
   result<void> watch(std::span<const retrieval::watched_folder> folders);
   /// Waits for a watched folder to change, at most so long; nothing where none did.
   result<std::optional<retrieval::watched_folder>> wait_for_change(

@@ -186,7 +186,7 @@ class IMA_API client {
   result<void> quota();
   /// At most 1024 octets each.
   result<void> change_password(octets old_password, octets new_password);
-  /// No folders: the watch is over.
+  /// Each folder once. No folders: the watch is over.
   result<void> watch(std::span<const watched_folder> folders);
   /// Asks for the user's queued mail: `reply::queued` each.
   result<void> queue();
