@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -484,6 +485,19 @@ class stalled_body : public body_source {
   stopped_meanwhile stop_;
 };
 
+class late_body : public body_source {
+ public:
+  explicit late_body(std::chrono::milliseconds by) : by_(by) {}
+  result<void> read_at(std::uint64_t, char* buffer, std::size_t size) override {
+    std::this_thread::sleep_for(by_);
+    std::fill_n(buffer, size, 'x');
+    return {};
+  }
+
+ private:
+  std::chrono::milliseconds by_;
+};
+
 // One that stops, and whose other deadlines are out of sight.
 limits brief_stop() {
   limits bounds;
@@ -500,6 +514,18 @@ TEST_CASE("a server that stops waits so long for a body, and keeps nothing of wh
   REQUIRE(client);
   REQUIRE(client->authenticate("bob", "swordfish"));
   stalled_body body(o);
+  CHECK_FALSE(client->append({"inbox", {}, {}}, block_of({std::string(100, 'x')}), body));
+  CHECK(o.store.inbox.empty());
+}
+
+TEST_CASE("a body that is on its way at the end of a connection's age has as long again") {
+  limits bounds;
+  bounds.connection = std::chrono::milliseconds(300);
+  office o(bounds);
+  auto client = o.connect();
+  REQUIRE(client);
+  (void)client->authenticate("bob", "swordfish");  // late on a slow machine, and then all is over
+  late_body body(4 * bounds.connection);
   CHECK_FALSE(client->append({"inbox", {}, {}}, block_of({std::string(100, 'x')}), body));
   CHECK(o.store.inbox.empty());
 }
