@@ -319,6 +319,19 @@ def test_a_message_is_appended_streaming_and_found_again(client, tmp_path):
 
     query = ima.retrieval.SearchQuery(subject=["kyoto"], flags=["draft"], since=when)
     assert client.search("inbox", query).ids == [id]
+    for hours in (2, -5):  # the same moment elsewhere
+        there = when.astimezone(datetime.timezone(datetime.timedelta(hours=hours)))
+        for query, found in (
+                (ima.retrieval.SearchQuery(subject=["kyoto"], since=there), [id]),
+                (ima.retrieval.SearchQuery(subject=["kyoto"], before=there), [])):
+            assert client.search("inbox", query).ids == found
+        copy = client.append("inbox", empty, arrived=there)
+        [change] = [c for c in client.changes("inbox").changes if c.id == copy]
+        assert change.present.arrived == when
+        assert client.remove("inbox", [copy]) == ["done"]
+    with pytest.raises(ima.LocalProtocolError, match="years 1 to 9999"):
+        beyond = datetime.timezone(datetime.timedelta(hours=-5))
+        client.append("inbox", empty, arrived=datetime.datetime.max.replace(tzinfo=beyond))
     everything = client.search("inbox", ima.retrieval.SearchQuery(), limit=1)
     assert len(everything.ids) == 1 and everything.cursor
     rest = client.search("inbox", ima.retrieval.SearchQuery(), everything.cursor)

@@ -20,8 +20,10 @@ struct type_caster<ima::timestamp> {
     if (!isinstance(from, type)) return false;
     const object offset = from.attr("utcoffset")();
     if (offset.is_none()) throw value_error("a datetime without a time zone");
+    // A whole second, as the float of timestamp() has no room for microseconds in far years.
+    const object whole = from.attr("replace")(arg("microsecond") = 0);
     value.at = std::chrono::sys_seconds(
-        std::chrono::seconds(cast<std::int64_t>(int_(from.attr("timestamp")()))));
+        std::chrono::seconds(cast<std::int64_t>(int_(whole.attr("timestamp")()))));
     value.offset =
         std::chrono::minutes(cast<std::int64_t>(int_(offset.attr("total_seconds")())) / 60);
     return true;

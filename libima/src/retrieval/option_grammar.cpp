@@ -149,8 +149,8 @@ result<std::string> write_criteria(const search_query& query) {
   write_texts(line, "text", query.text);
   write_texts(line, "flag", query.flags);
   write_texts(line, "no-flag", query.without_flags);
-  if (query.since) line += fmt::format(" since={}", query.since->text());
-  if (query.before) line += fmt::format(" before={}", query.before->text());
+  if (query.since) line += fmt::format(" since={}", time_to_wire(query.since));
+  if (query.before) line += fmt::format(" before={}", time_to_wire(query.before));
   if (query.min_size) line += fmt::format(" min-size={}", *query.min_size);
   if (query.max_size) line += fmt::format(" max-size={}", *query.max_size);
   return checked(std::move(line), read_criteria);

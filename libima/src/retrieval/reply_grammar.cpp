@@ -241,7 +241,7 @@ std::string write_change(const change& c) {
   if (!c.present) return fmt::format("- {}", c.id);
   const entry& e = *c.present;
   return fmt::format("+ {} {} {} {} {}", c.id, e.seq, e.size, flags_to_wire(e.flags),
-                     e.arrived.text());
+                     time_to_wire(e.arrived));
 }
 
 std::string write_header(std::string_view id, std::size_t block, std::size_t record) {
@@ -284,8 +284,8 @@ std::string write_note(std::string_view host, std::string_view text) {
 }
 
 std::string write_queued(const queued_message& m) {
-  return with_text(fmt::format("QUEUED {} {} {} {}", m.id, m.recipient.text(), m.since.text(),
-                               time_to_wire(m.next)),
+  return with_text(fmt::format("QUEUED {} {} {} {}", m.id, m.recipient.text(),
+                               time_to_wire(m.since), time_to_wire(m.next)),
                    m.text);
 }
 

@@ -360,7 +360,8 @@ result<std::string> write_append(const append_target& what, std::size_t block) {
   if (!flags_from_wire(flags)) return error{fault::caller, "flag", "", "malformed or too many"};
   const std::string arrived = time_to_wire(what.arrived);
   if (what.arrived && !time_from_wire(arrived))
-    return error{fault::caller, "date-syntax", "", "the arrival must be in UTC"};
+    return error{fault::caller, "date-syntax", "",
+                 "the arrival is not in the years 1 to 9999, UTC"};
   return fmt::format("APPEND {} {} {} {}", folder_to_wire(what.folder), flags, arrived, block);
 }
 

@@ -59,7 +59,9 @@ std::optional<timestamp> time_from_wire(std::string_view word) {
   return *time;
 }
 
-std::string time_to_wire(const std::optional<timestamp>& time) { return time ? time->text() : "-"; }
+std::string time_to_wire(const std::optional<timestamp>& time) {
+  return time ? timestamp{time->at}.text() : "-";
+}
 
 std::string reference_to_wire(const message_reference& what) {
   return folder_to_wire(what.folder) + "/" + what.id;

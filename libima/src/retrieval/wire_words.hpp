@@ -27,7 +27,7 @@ std::optional<std::vector<std::string>> flags_from_wire(std::string_view word);
 
 /// A time in UTC.
 std::optional<timestamp> time_from_wire(std::string_view word);
-/// A time, or `-`.
+/// A time, written in UTC whatever its own zone, or `-`.
 std::string time_to_wire(const std::optional<timestamp>& time);
 
 /// `folder/id`.

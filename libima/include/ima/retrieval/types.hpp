@@ -159,7 +159,7 @@ enum class message_outcome : std::uint8_t {
 struct append_target {
   std::string folder;                ///< Its name.
   std::vector<std::string> flags;    ///< What it begins with.
-  std::optional<timestamp> arrived;  ///< Nothing: now.
+  std::optional<timestamp> arrived;  ///< In any zone. Nothing: now.
 
   friend bool operator==(const append_target&, const append_target&) = default;
 };
@@ -172,8 +172,8 @@ struct search_query {
   std::vector<std::string> text;           ///< In all of these and in the text parts.
   std::vector<std::string> flags;          ///< That are set.
   std::vector<std::string> without_flags;  ///< That are not set.
-  std::optional<timestamp> since;          ///< Arrived then or later.
-  std::optional<timestamp> before;         ///< Arrived earlier.
+  std::optional<timestamp> since;          ///< Arrived then or later; in any zone.
+  std::optional<timestamp> before;         ///< Arrived earlier; in any zone.
   std::optional<std::uint64_t> min_size;   ///< Octets.
   std::optional<std::uint64_t> max_size;   ///< Octets.
 
