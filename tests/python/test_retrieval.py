@@ -99,6 +99,26 @@ def test_flags_copies_moves_and_deletions(client, bob, mailbox):
     assert [e.id for e in mailbox.entries("archive")] == [second]
 
 
+def test_more_messages_than_a_request_has_room_for_are_named(client, bob, mailbox):
+    mailbox.create_folder("archive", "archive")
+    put(bob, "one", "two")
+    first, last = (c.id for c in client.changes("inbox").changes)
+    named = [first, *("%064x" % number for number in range(3000)), last]
+    gone = ["gone"] * 3000
+    assert [h.id for h in client.headers("inbox", named)] == [first, last]
+    assert client.set_flags("inbox", named, add=["seen"]) == ["done", *gone, "done"]
+    copies = client.copy("inbox", "archive", named)
+    assert copies[0] and copies[-1] and set(copies[1:-1]) == {""}
+    assert client.move("inbox", "archive", named) == ["done", *gone, "done"]
+    assert client.remove("archive", [*copies[:1], *named[1:-1], copies[-1]]) == [
+        "done", *gone, "done"]
+    assert len(list(mailbox.entries("archive"))) == 2
+    for call in (lambda: client.headers("inbox", []), lambda: client.move("inbox", "archive", [])):
+        with pytest.raises(ima.LocalProtocolError) as caught:
+            call()
+        assert caught.value.rule == "id"
+
+
 def test_what_the_post_office_refuses_leaves_the_connection_usable(client):
     for call in (lambda: client.status("none"), lambda: client.changes("inbox", "9.9")):
         with pytest.raises(ima.Refused) as caught:

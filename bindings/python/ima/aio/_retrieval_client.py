@@ -2,9 +2,23 @@
 
 import contextlib
 import datetime
+import functools
 import inspect
 from types import TracebackType
-from typing import Any, Callable, List, Literal, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import (
+    Any,
+    Callable,
+    Iterator,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+)
 
 from .. import Limits
 from .. import retrieval as imrp
@@ -16,6 +30,12 @@ from ._stream import allowed, check_time
 
 _Outcome = Literal["done", "gone", "changed"]
 _References = Sequence[Tuple[str, str]]
+
+
+class _RequestForSome(Protocol):
+    """A request for some of the messages that a call names."""
+
+    def __call__(self, session: imrp.ClientSession, /, some: Sequence[str]) -> None: ...
 
 
 class RetrievalClient:
@@ -108,8 +128,10 @@ class RetrievalClient:
     ) -> List[imrp.HeaderReply]:
         """The header blocks of those that are there, in order."""
         found: List[imrp.HeaderReply] = []
-        await self._conversation.ask(
-            lambda s: s.headers(folder, ids), timeout, {imrp.HeaderReply: found.append}
+        await self._conversation.ask_in_turn(
+            self._for_some(ids, (folder,), lambda s, some: s.headers(folder, some)),
+            timeout,
+            {imrp.HeaderReply: found.append},
         )
         return found
 
@@ -152,10 +174,11 @@ class RetrievalClient:
     ) -> List[_Outcome]:
         """One outcome for each id: done, gone or changed."""
         return await self._outcomes(
-            lambda s: s.set_flags(
-                folder, ids, add=add, remove=remove, only_if_seq=only_if_seq
+            lambda s, some: s.set_flags(
+                folder, some, add=add, remove=remove, only_if_seq=only_if_seq
             ),
             ids,
+            (folder, *add, *remove),
             timeout,
         )
 
@@ -163,21 +186,25 @@ class RetrievalClient:
         self, folder: str, ids: Sequence[str], *, timeout: Optional[float] = None
     ) -> List[_Outcome]:
         """Deletes messages; one outcome for each id."""
-        return await self._outcomes(lambda s: s.remove(folder, ids), ids, timeout)
+        return await self._outcomes(
+            lambda s, some: s.remove(folder, some), ids, (folder,), timeout
+        )
 
     async def move(
         self, folder: str, target: str, ids: Sequence[str], *, timeout: Optional[float] = None
     ) -> List[_Outcome]:
         """One outcome for each id."""
-        return await self._outcomes(lambda s: s.move(folder, target, ids), ids, timeout)
+        return await self._outcomes(
+            lambda s, some: s.move(folder, target, some), ids, (folder, target), timeout
+        )
 
     async def copy(
         self, folder: str, target: str, ids: Sequence[str], *, timeout: Optional[float] = None
     ) -> List[str]:
         """The copies' ids; empty where a message is not there."""
         copies: List["tuple[str, str]"] = []
-        await self._conversation.ask(
-            lambda s: s.copy(folder, target, ids),
+        await self._conversation.ask_in_turn(
+            self._for_some(ids, (folder, target), lambda s, some: s.copy(folder, target, some)),
             timeout,
             {imrp.CopiedReply: lambda e: copies.append((e.id, e.new_id))},
         )
@@ -320,12 +347,32 @@ class RetrievalClient:
         """Says DONE and closes."""
         await self._conversation.done(timeout)
 
+    def _for_some(
+        self, ids: Sequence[str], beside: Sequence[str], request: _RequestForSome
+    ) -> Iterator[Request]:
+        """Requests for as many messages at a time as a line has room for beside other words."""
+        room = self._conversation.request_line - 64
+        room -= sum(3 * len(str(word).encode(errors="replace")) + 2 for word in beside)
+        while True:
+            count = size = 0
+            while count < len(ids) and (count == 0 or size + len(ids[count]) < room):
+                size += len(ids[count]) + 1
+                count += 1
+            yield functools.partial(request, some=ids[:count])
+            ids = ids[count:]
+            if not ids:
+                return
+
     async def _outcomes(
-        self, request: Request, ids: Sequence[str], timeout: Optional[float]
+        self,
+        request: _RequestForSome,
+        ids: Sequence[str],
+        beside: Sequence[str],
+        timeout: Optional[float],
     ) -> List[_Outcome]:
         named: List["tuple[str, _Outcome]"] = []
-        await self._conversation.ask(
-            request,
+        await self._conversation.ask_in_turn(
+            self._for_some(ids, beside, request),
             timeout,
             {
                 imrp.GoneReply: lambda e: named.append((e.id, "gone")),

@@ -2,8 +2,22 @@
 
 import asyncio
 import collections
+import contextlib
 import inspect
-from typing import Any, Callable, Collection, Deque, Dict, List, Mapping, Optional, Sequence, Union
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from .. import Limits, Message, MessageFile, NeedInput, ReaddressedMessage
 from .. import retrieval as imrp
@@ -26,11 +40,13 @@ class Conversation:
 
     def __init__(self, stream: Stream, host: str, limits: Limits) -> None:
         self.capabilities: List[str] = []
+        self.request_line = limits.request_line
         self._stream = stream
         self._session = imrp.ClientSession(host, limits)
         self._host = host
         self._limits = limits
         self._busy = False
+        self._closed = False
         self._broken: Optional[BaseException] = None
         self._events: Deque[imrp.WatchedFolder] = collections.deque()
 
@@ -57,8 +73,22 @@ class Conversation:
     ) -> imrp.RequestDone:
         """Makes a request; `takers` get the replies of their type before its end."""
         check_time(timeout)
-        self._begin(request)
-        return self._success(await self._exchange(timeout, takers))
+        with self._call():
+            request(self._session)  # our caller's fault where it raises; nothing was sent
+            return self._success(await self._exchange(timeout, takers))
+
+    async def ask_in_turn(
+        self, requests: Iterable[Request], timeout: Optional[float], takers: Takers
+    ) -> None:
+        """Makes several requests in one call, each after the answer to the one before it."""
+        check_time(timeout)
+        clock = asyncio.get_running_loop().time
+        until = None if timeout is None else clock() + timeout
+        with self._call():
+            for request in requests:
+                request(self._session)
+                left = None if until is None else max(0.0, until - clock())
+                self._success(await self._exchange(left, takers))
 
     async def offer(
         self,
@@ -70,51 +100,60 @@ class Conversation:
     ) -> imrp.RequestDone:
         """A request whose body follows once it is accepted, without the parts the server had."""
         check_time(timeout)
-        self._begin(request)
-        return self._success(
-            await self._exchange(timeout, takers, lambda: self._upload(message, had))
-        )
+        with self._call():
+            request(self._session)
+            return self._success(
+                await self._exchange(timeout, takers, lambda: self._upload(message, had))
+            )
 
     async def wait_for_change(self, patience: Optional[float]) -> Optional[imrp.WatchedFolder]:
         """The next change of a watched folder; nothing that came is lost where it does not wait to
         the end, and what is under way comes with the next call."""
         check_time(patience)
-        self._begin()
-        self._busy = True
-        try:
-            async with asyncio.timeout(patience):
-                while not self._events:
-                    await self._take_event()
-        except TimeoutError:
-            return None
-        except Exception as error:  # not the end of the task, which leaves all as it is
-            self._end(error)
-            raise
-        finally:
-            self._busy = False
-        return self._events.popleft()
+        with self._call():
+            try:
+                async with asyncio.timeout(patience):
+                    while not self._events:
+                        await self._take_event()
+            except TimeoutError:
+                return None
+            except Exception as error:  # not the end of the task, which leaves all as it is
+                self._end(error)
+                raise
+            return self._events.popleft()
 
     async def done(self, timeout: Optional[float]) -> None:
         """Says DONE and closes."""
         check_time(timeout)
-        self._begin(lambda session: session.done())
-        patience = self._limits.handshake if timeout is None else timeout
-        async with allowed(patience, "closing", self._host):
-            self._flush()
-            await self._stream.finish()
+        with self._call():
+            self._session.done()
+            self._closed = True
+            patience = self._limits.handshake if timeout is None else timeout
+            async with allowed(patience, "closing", self._host):
+                self._flush()
+                await self._stream.finish()
 
     def abort(self) -> None:
         """Closes without a word."""
+        self._closed = True
         self._stream.abort()
 
-    def _begin(self, request: Request = lambda session: None) -> None:
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[None]:
+        """One call of the user's; there is no second one meanwhile."""
+        if self._closed:
+            raise LocalProtocolError("the connection was closed", rule="out-of-turn")
         if isinstance(self._broken, Error):
             raise self._broken
         if self._broken is not None:
             raise ConnectionFailed("a call was interrupted", rule="connection", place=self._host)
         if self._busy:
             raise LocalProtocolError("another call of this client is running", rule="in-use")
-        request(self._session)  # our caller's fault where it raises; nothing was sent
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
 
     def _end(self, error: BaseException) -> None:
         self._broken = error
@@ -139,7 +178,6 @@ class Conversation:
         takers: Takers,
         upload: Optional[Callable[[], Any]] = None,
     ) -> Optional[imrp.RequestDone]:
-        self._busy = True
         try:
             async with allowed(timeout, "the operation", self._host):
                 end = await self._answer(takers)
@@ -154,8 +192,6 @@ class Conversation:
         except BaseException as error:
             self._end(error)
             raise
-        finally:
-            self._busy = False
 
     async def _upload(self, message: AnyMessage, had: Collection[int]) -> None:
         if self._session.body_left == 0:
