@@ -100,8 +100,11 @@ def test_threads_that_wait_for_the_interpreter_do_not_crash_it(tmp_path):
 def test_a_forked_child_ends_by_itself_and_leaves_the_parent_whole(tmp_path):
     forked = """
     if os.fork() == 0:
+        with client:
+            pass
         try:
-            client.folders()
+            with client:
+                client.folders()
         except ima.LocalProtocolError as error:
             print(error.rule, flush=True)
         sys.exit(0)

@@ -169,11 +169,47 @@ def test_a_connection_that_was_closed_is_of_no_use_and_does_no_harm(connect, fac
         with pytest.raises(ima.LocalProtocolError) as caught:
             client.folders()
         assert caught.value.rule == "out-of-turn"
+        for call in (client.done, lambda: client.wait_for_change(0.1)):
+            with pytest.raises(ima.LocalProtocolError) as caught:
+                call()
+            assert caught.value.rule == "out-of-turn"
     with pytest.raises(KeyError):  # and not what closing meets
         with connect() as client:
             raise KeyError
-    with pytest.raises(ima.Error):
+    for call in (client.folders, client.done, lambda: client.wait_for_change(0.1)):
+        with pytest.raises(ima.LocalProtocolError) as caught:
+            call()
+        assert caught.value.rule == "out-of-turn"
+
+
+def test_a_client_is_left_while_a_call_is_running(connect):
+    """By another thread, or from inside what the call calls: the call ends, and nothing is raised."""
+    with connect() as client:
+        client.authenticate("bob", PASSWORD)
+        client.watch({"inbox": client.status("inbox").token})
+        ended = []
+
+        def wait():
+            while not ended:
+                try:
+                    client.wait_for_change(30)
+                except ima.Error as error:
+                    if error.rule != "in-use":
+                        ended.append(error)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        with pytest.raises(ima.LocalProtocolError, match="in-use"):
+            while True:  # until it waits
+                client.status("inbox")
+        with pytest.raises(KeyError):
+            client.__exit__(None, None, None)
+            raise KeyError
+    waiting.join()
+    assert len(ended) == 1
+    with pytest.raises(ima.LocalProtocolError) as caught:
         client.folders()
+    assert caught.value.rule == "out-of-turn"
 
 
 def test_a_time_that_is_none_is_refused_before_anything_is_sent(client):

@@ -26,10 +26,11 @@ std::shared_ptr<shared_client> connect(std::string host, const tls::context& tls
   options.bounds = bounds;
   options.timeout = timeout;
   const signals interrupts;
-  options.interrupted = interrupts.question();
+  const auto left = std::make_shared<std::atomic<bool>>(false);
+  options.interrupted = [left, asked = interrupts.question()] { return *left || asked(); };
   auto made = without_gil([&] { return net::retrieval_client::connect(options, tls); });
   interrupts.rethrow();
-  return std::make_shared<shared_client>(take(std::move(made)), interrupts);
+  return std::make_shared<shared_client>(take(std::move(made)), interrupts, left);
 }
 
 std::vector<header_event> headers(shared_client& client, std::string_view folder, const ids& which,

@@ -291,7 +291,10 @@ awaitable<result<void>> retrieval_link::say_done() {
 result<void> retrieval_link::finish() {
   if (broken_) return *broken_;
   IMA_CHECK(session_.done());
-  return wait(say_done());
+  auto said = wait(say_done());
+  if (!broken_)
+    broken_ = error{fault::caller, "out-of-turn", options_.host, "the connection was closed"};
+  return said;
 }
 
 }  // namespace ima::net
