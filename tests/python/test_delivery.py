@@ -1,5 +1,6 @@
 """Delivery over real TLS: both faces send to the server of each, into mailboxes and to handlers."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -7,6 +8,7 @@ import threading
 import time
 
 import ima
+import ima.aio
 import ima.delivery
 import ima.mailbox
 import ima.net
@@ -190,6 +192,77 @@ def test_a_handler_that_answers_nonsense_defers_the_message(face, serve, authori
     handler = Nonsense()
     report = face.send_message(message(), authority.context("a.example"), hosts=serve(handler))
     assert report.outcome == "deferred", report
+
+
+async def _await_cancelled():
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+
+
+async def _end_wrongly():
+    raise GeneratorExit
+
+
+def _fall_in_a_group():
+    raise BaseExceptionGroup("all of it", [asyncio.CancelledError()])
+
+
+@pytest.mark.parametrize("where", ["open", "judge", "body", "finish", "log"])
+@pytest.mark.parametrize("fall", [_await_cancelled, _end_wrongly, _fall_in_a_group])
+def test_what_is_no_exception_of_the_task_itself_defers_the_message(authority, where, fall):
+    """A cancelled task that a handler awaited, above all."""
+    shown = []
+
+    class Falling(Taking):
+        def open(self, header, peer):
+            inner = super().open(header, peer)
+            if where != "log":
+                setattr(inner, where, lambda *_: fall())
+            return fall() if where == "open" else inner
+
+    def log(*_):
+        if where == "log":
+            raise asyncio.CancelledError
+
+    async def send():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, what: shown.append(what["exception"]))
+        async with ima.aio.DeliveryServer(
+                Falling(), authority.context("b.example"), listen=LISTEN, log=log) as server:
+            return await ima.aio.send_message(
+                message(), authority.context("a.example"),
+                hosts={"b.example": server.addresses[0]})
+
+    report = asyncio.run(send())
+    assert report.outcome == ("delivered" if where == "log" else "deferred"), report
+    assert not report.hosts[0].unknown and shown
+
+
+def test_a_handler_that_is_cancelled_with_its_server_is_no_fault(authority):
+    shown = []
+    waits = asyncio.Event()
+
+    class Waiting(Taking):
+        async def open(self, header, peer):
+            waits.set()
+            await asyncio.sleep(60)
+
+    async def send():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, what: shown.append(what["exception"]))
+        async with ima.aio.DeliveryServer(
+                Waiting(), authority.context("b.example"), listen=LISTEN,
+                limits=ima.Limits(stopping=0.1)) as server:
+            sending = asyncio.ensure_future(ima.aio.send_message(
+                message(), authority.context("a.example"),
+                hosts={"b.example": server.addresses[0]}))
+            await waits.wait()
+        return await sending
+
+    assert asyncio.run(send()).outcome == "deferred"
+    assert shown == []
 
 
 def test_what_is_no_handler_or_no_place_to_listen_is_refused_at_once(face, authority):

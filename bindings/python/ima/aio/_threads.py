@@ -88,22 +88,40 @@ class OnLoop:
             concurrent.futures.wait([running], _LOOK_AT_LOOP)
             if not running.done() and not self._loop.is_running():
                 raise _over()
-        if running.cancelled():
-            raise _over()
+        if running.cancelled():  # by who ends the loop's tasks
+            raise TemporaryError("the call was cancelled", rule="handler")
         return running.result()
 
 
 async def call_and_await(method: Callable[..., Any], *arguments: object, **named: object) -> Any:
     """Calls what the program wrote, and awaits what it returns where that is awaitable. An exception
-    that is no Error is shown, and is a temporary fault."""
+    that is no Error is shown, and is a temporary fault, unless it ends this task or the program."""
+    task = asyncio.current_task()
     try:
         answer = method(*arguments, **named)
         return await answer if inspect.isawaitable(answer) else answer
-    except Error:
+    except (Error, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:
+        if _is_end_of(task, error):
+            raise
         show(error)
         raise Shown(text_of(error), rule="handler") from error
+
+
+def _is_end_of(task: Optional["asyncio.Task[Any]"], error: BaseException) -> bool:
+    """A CancelledError may be that of a task that was awaited. A GeneratorExit ends this one where it
+    comes while the task does not run."""
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit) and not _runs(task)
+
+
+def _runs(task: Optional["asyncio.Task[Any]"]) -> bool:
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:  # no loop does
+        return False
 
 
 def require(good: bool, text: str) -> None:
@@ -130,11 +148,13 @@ def write_log(log: Optional[Log], level: str, name: str, fields: Dict[str, str])
     try:
         if log is not None:
             log(level, name, fields)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         show(error)
 
 
-def show(error: Exception) -> None:
+def show(error: BaseException) -> None:
     """Gives what a handler did wrong to the loop's exception handler."""
     context = {"message": "a handler called by libima failed", "exception": error}
     asyncio.get_running_loop().call_exception_handler(context)
