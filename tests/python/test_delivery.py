@@ -265,6 +265,30 @@ def test_a_handler_that_is_cancelled_with_its_server_is_no_fault(authority):
     assert shown == []
 
 
+def test_a_server_runs_once(face, authority):
+    tls = authority.context("b.example")
+    with face.DeliveryServer(Taking(), tls, listen=LISTEN) as server:
+        for _ in range(2):
+            with pytest.raises(ima.LocalProtocolError) as caught:
+                server.start()
+            assert caught.value.rule == "out-of-turn"
+            server.stop()
+            server.wait()
+
+
+def test_a_server_listens_at_all_places_or_at_none(face, authority):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = "127.0.0.1:%d" % other.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            free = "127.0.0.1:%d" % unused.getsockname()[1]
+        with pytest.raises(ima.LocalProtocolError) as caught:
+            face.DeliveryServer(
+                Taking(), authority.context("b.example"), listen=[free, taken]).__enter__()
+        assert caught.value.rule == "listen"
+    with socket.create_server(("127.0.0.1", int(free.rsplit(":")[1]))):
+        pass  # nobody kept it
+
+
 def test_what_is_no_handler_or_no_place_to_listen_is_refused_at_once(face, authority):
     tls = authority.context("b.example")
     with pytest.raises(TypeError):

@@ -1,6 +1,7 @@
 """Receiving mail from other servers, for asyncio."""
 
 import asyncio
+import contextlib
 import datetime
 import socket
 import threading
@@ -49,12 +50,19 @@ class DeliveryServer:
         self._servers: List[asyncio.Server] = []
         self._serving: Set["_Connection"] = set()
         self._tasks: Set["asyncio.Task[None]"] = set()
+        self._started = False
         self._over = asyncio.Event()
 
     async def start(self) -> None:
         """Opens the listening sockets and serves from now on."""
-        for where in self._listen:
-            self._servers.append(await asyncio.start_server(self._accept, sock=_listen_on(where)))
+        if self._started or self._over.is_set():
+            raise LocalProtocolError("a server runs once", rule="out-of-turn")
+        with contextlib.ExitStack() as opened:  # all of them, or none
+            listening = [opened.enter_context(_listen_on(where)) for where in self._listen]
+            self._started = True
+            opened.pop_all()
+        for each in listening:
+            self._servers.append(await asyncio.start_server(self._accept, sock=each))
 
     async def run(self) -> None:
         """Serves until stop() or the end of the task."""
