@@ -1,10 +1,12 @@
 """Both faces of the retrieval client against the post office, over real TLS."""
 
 import asyncio
+import contextlib
 import datetime
 import io
 import socket
 import threading
+import time
 
 import ima
 import ima.aio
@@ -290,6 +292,37 @@ def test_an_operation_has_its_own_time_out(face, authority, bob):
                 client.folders()
         finally:
             slow.go_on.set()
+
+
+def test_nobody_proves_a_client_who_has_left(face, authority, bob):
+    """One worker looks at proofs, and who waits for it gives up."""
+    looked_at = []
+
+    class Counting(Slow):
+        def by_password(self, user, password):
+            looked_at.append(user)
+            return super().by_password(user, password)
+
+    slow = Counting(bob)
+    tls = authority.context("b.example", protocol="imrp")
+    with ima.net.RetrievalServer(slow, tls, listen=["127.0.0.1:0"], workers=2) as server:
+        def ask(user, timeout):
+            client = face.connect("b.example", authority.context(protocol="imrp"),
+                                  hosts={"b.example": server.addresses[0]})
+            with contextlib.suppress(ima.TimedOut), client:
+                client.authenticate(user, PASSWORD, timeout=timeout)
+
+        try:
+            stays = threading.Thread(target=ask, args=("stays", 30))
+            stays.start()
+            while not looked_at:
+                time.sleep(0.01)
+            ask("leaves", 0.2)
+        finally:
+            slow.go_on.set()
+        stays.join()
+        ask("comes", 30)
+    assert looked_at == ["stays", "comes"]
 
 
 def test_users_may_be_kept_by_python(face, authority, bob):

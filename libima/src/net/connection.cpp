@@ -104,6 +104,7 @@ awaitable<result<octets>> connection::read() {
       filled += *count;
     }
     if (!engine_.pending_output().empty()) wake_.cancel();  // TLS itself has something to say
+    more_read_ = filled == plaintext_.size();
     if (filled > 0 || engine_.closed()) co_return octets(plaintext_.data(), filled);
     IMA_CO_CHECK(co_await receive_some());
   }
@@ -168,6 +169,16 @@ void connection::close() {
   socket_.close(ignored);
   stop_clock();
   wake_.cancel();
+}
+
+// What waits unread may hold the end of TLS, which who wants his answers yet may have sent.
+bool connection::is_abandoned() {
+  if (more_read_ || engine_.closed()) return false;
+  asio::error_code failed;
+  socket_.non_blocking(true, failed);
+  char next = 0;
+  if (!failed) socket_.receive(asio::buffer(&next, 1), tcp::socket::message_peek, failed);
+  return failed && failed != asio::error::would_block;
 }
 
 void connection::interrupt() {

@@ -44,6 +44,9 @@ class connection {
   /// True where the other side has yet to take something.
   bool is_sending() const noexcept { return writing_ || !engine_.pending_output().empty(); }
   bool timed_out() const noexcept { return timed_out_; }
+  /// True where the other side is gone, so that nobody waits for an answer: the stream ended
+  /// without the end of TLS. Asked while nobody reads.
+  bool is_abandoned();
 
   /// Runs until the connection is closed; spawned once by the owner.
   awaitable<void> write_loop();
@@ -82,6 +85,7 @@ class connection {
   bool lingering_ = false;
   bool closed_ = false;
   bool timed_out_ = false;
+  bool more_read_ = false;  // than the last read() gave, perhaps
 };
 
 }  // namespace ima::net

@@ -271,7 +271,10 @@ awaitable<bool> retrieval_service::prove(retrieval::any_request request, std::st
   const auto came = now();
   for (;;) {
     const auto most = std::max<std::size_t>(1, office.options.workers / 2);
-    while (office.proving >= most && !stopping_) co_await office.room.async_wait(as_result);
+    while (office.proving >= most && !stopping_) {
+      co_await office.room.async_wait(as_result);
+      if (client_left()) co_return false;
+    }
     if (stopping_) {
       constexpr auto why = retrieval::reason::shutdown;
       co_return session_->fail(why, "the server is stopping").has_value();
@@ -285,6 +288,7 @@ awaitable<bool> retrieval_service::prove(retrieval::any_request request, std::st
     pause_.expires_at(came + *delay);
     co_await pause_.async_wait(as_result);
   }
+  if (client_left()) co_return false;
   bool good = false;
   {
     const proof_place place(office);
@@ -299,6 +303,13 @@ awaitable<bool> retrieval_service::prove(retrieval::any_request request, std::st
     log(log_level::info, "user-proved", {});
   }
   co_return good;
+}
+
+// Proofs are dear, and programs that give up and try again would make the wait longer for all.
+bool retrieval_service::client_left() {
+  if (!connection_.is_abandoned()) return false;
+  log(log_level::info, "connection-lost", {{"text", "the client left before the proof"}});
+  return true;
 }
 
 awaitable<bool> retrieval_service::handle(retrieval::body_octets piece) {

@@ -65,6 +65,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   awaitable<bool> handle(retrieval::body_octets piece);
   awaitable<bool> handle(retrieval::body_end end);
   awaitable<bool> prove(retrieval::any_request request, std::string user);
+  bool client_left();
   awaitable<bool> work(bool together = false);
   std::vector<error> answer(bool together);
   awaitable<bool> handle(retrieval::closed closed);
