@@ -2,7 +2,9 @@
 
     cron_alert.py alert.toml READER COMMAND [ARGUMENT]...
 
-The alert holds what the command printed, its last 64 KiB. The exit status is the command's own.
+The alert holds what the command printed, its last 64 KiB. The exit status is the command's own, or as a
+shell's where it cannot be started: 127 where there is none, 126 otherwise. Nothing is run where the settings
+cannot be read.
 """
 
 import collections
@@ -16,9 +18,9 @@ KEPT = 64 * 1024
 
 
 def main(settings_file, reader, *command):
+    settings = Settings(settings_file)
     status, output = run_command(command)
     if status != 0:
-        settings = Settings(settings_file)
         subject = f"{shlex.join(command)} ended with {status}"
         text = output.decode(errors="replace") or "(it printed nothing)\n"
         report = settings.send(
@@ -33,7 +35,11 @@ def run_command(command):
     """The exit status, as a shell tells it, and the end of what was printed."""
     last = collections.deque()
     size = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as error:
+        return 127 if isinstance(error, FileNotFoundError) else 126, f"{error}\n".encode()
+    with process:
         while piece := process.stdout.read1(65536):
             last.append(piece)
             size += len(piece)

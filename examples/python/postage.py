@@ -38,7 +38,10 @@ WRONG_USE = 64
 class Settings:
     def __init__(self, path):
         self.place = pathlib.Path(path).resolve().parent
-        self.values = tomllib.loads(pathlib.Path(path).read_text())
+        try:
+            self.values = tomllib.loads(pathlib.Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise ima.TemporaryError(f"cannot read {path}: {error}", rule="settings") from error
         self.address = ima.Address(self.values["address"])
 
     def path(self, name):

@@ -221,6 +221,27 @@ def test_an_alert_for_cron(world):
     assert max(len(text) for _, text in world.mail("bob")) == 64 * 1024
 
 
+def test_an_alert_tells_of_a_command_that_cannot_be_started(world, tmp_path):
+    settings = world.settings("cron@l.example")
+
+    def alert(settings, *words):
+        return subprocess.run(command("cron_alert.py", settings, "bob@b.example", *words),
+                              check=False, capture_output=True, text=True)
+
+    no_program = tmp_path / "no program"
+    no_program.write_text("true\n")
+    assert alert(settings, tmp_path / "none").returncode == 127
+    assert alert(settings, no_program).returncode == 126
+    subjects = {header.subject[-20:]: text for header, text in world.mail("bob")}
+    assert "No such file" in subjects["/none ended with 127"]
+    assert "Permission denied" in subjects["ogram' ended with 126"[-20:]]
+
+    ran = tmp_path / "ran"
+    done = alert(tmp_path / "none.toml", "touch", ran)
+    assert done.returncode == 75 and not ran.exists()
+    assert done.stderr.startswith("cron_alert.py: cannot read") and done.stderr.count("\n") == 1
+
+
 def test_a_watched_mailbox_runs_a_command(world):
     kept = world.place / "kept"
     kept.mkdir()
