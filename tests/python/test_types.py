@@ -53,6 +53,16 @@ def test_the_package_is_typed_strictly(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_program_that_imports_the_package_is_checked(tmp_path):
+    """Wherever it was imported from, the build tree too."""
+    (tmp_path / "program.py").write_text(
+        "import ima\nima.Address('bob@b.example').host.upper()\nima.Address(3)\n")
+    environment = dict(os.environ, MYPYPATH=str(PACKAGE.parent), MYPY_CACHE_DIR=str(tmp_path))
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "program.py"],
+                          env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert "program.py:3: error" in done.stdout and "Found 1 error" in done.stdout, done.stdout
+
+
 # What only the one or the other can have: a server of ima.net has threads that deliver, and a
 # client of ima.aio is made by connect(), too.
 NOT_ALIKE = {
