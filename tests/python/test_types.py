@@ -63,6 +63,29 @@ def test_a_program_that_imports_the_package_is_checked(tmp_path):
     assert "program.py:3: error" in done.stdout and "Found 1 error" in done.stdout, done.stdout
 
 
+FLAWED = {
+    "a surrogate": (lambda: ima.Address("\udcff@b.example"), "str (text with a surrogate"),
+    "one within a list": (
+        lambda: ima.Message.build([("from", "a@b.example"), ("subject", "\udcff")]),
+        "list (text with a surrogate"),
+    "below nothing": (
+        lambda: ima.retrieval.SearchQuery(min_size=-1), "min_size=int (a negative number)"),
+    "beyond all": (
+        lambda: ima.retrieval.SearchQuery(max_size=2**64), "max_size=int (a number beyond 64 bits)"),
+    "far beyond all": (
+        lambda: ima.retrieval.SearchQuery(max_size=2**6400),
+        "max_size=int (a number beyond 64 bits)"),
+}
+
+
+@pytest.mark.parametrize("what", FLAWED)
+def test_a_value_of_the_right_type_is_refused_with_the_reason(what):
+    call, text = FLAWED[what]
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert text in str(caught.value)
+
+
 # What only the one or the other can have: a server of ima.net has threads that deliver, and a
 # client of ima.aio is made by connect(), too.
 NOT_ALIKE = {

@@ -55,15 +55,42 @@ bool refuse_any_unmade(PyObject* arguments, Py_ssize_t first, PyObject* named) {
   return false;
 }
 
+// What is wrong with a value of the right type, or with one in it; nothing where it may be good.
+std::string_view flaw_of(PyObject* given, int depth = 3) {
+  if (PyUnicode_Check(given) != 0 && PyUnicode_AsUTF8(given) == nullptr) {
+    PyErr_Clear();
+    return "text with a surrogate is no Unicode";
+  }
+  if (PyLong_Check(given) != 0) {
+    int beyond = 0;
+    const long long value = PyLong_AsLongLongAndOverflow(given, &beyond);
+    if (beyond < 0 || (beyond == 0 && value < 0)) return "a negative number";
+    if (PyLong_AsUnsignedLongLong(given) != ~0ULL || PyErr_Occurred() == nullptr) return "";
+    PyErr_Clear();
+    return "a number beyond 64 bits";
+  }
+  if (depth == 0 || (PyList_Check(given) == 0 && PyTuple_Check(given) == 0)) return "";
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(given); ++i)
+    if (const auto flaw = flaw_of(PySequence_Fast_GET_ITEM(given, i), depth - 1); !flaw.empty())
+      return flaw;
+  return "";
+}
+
+std::string type_of(PyObject* given) {
+  const std::string_view flaw = flaw_of(given);
+  const std::string type = Py_TYPE(given)->tp_name;
+  return flaw.empty() ? type : type + " (" + std::string(flaw) + ")";
+}
+
 // The types of what was given, as `str, bytes, timeout=int`.
 std::string types_of(PyObject* arguments, PyObject* named) {
   std::string out;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments); ++i)
-    out += std::string(out.empty() ? "" : ", ") + Py_TYPE(PyTuple_GET_ITEM(arguments, i))->tp_name;
+    out += (out.empty() ? "" : ", ") + type_of(PyTuple_GET_ITEM(arguments, i));
   PyObject* name = nullptr;
   PyObject* value = nullptr;
   for (Py_ssize_t at = 0; named != nullptr && PyDict_Next(named, &at, &name, &value) != 0;)
-    out += (out.empty() ? "" : ", ") + utf8_of(name) + "=" + Py_TYPE(value)->tp_name;
+    out += (out.empty() ? "" : ", ") + utf8_of(name) + "=" + type_of(value);
   return out;
 }
 
