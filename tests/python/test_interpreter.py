@@ -97,6 +97,26 @@ def test_threads_that_wait_for_the_interpreter_do_not_crash_it(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\nlate\n", "")
 
 
+@pytest.mark.parametrize("first", ["", "import ima"], ids=["before", "after"])
+def test_a_subinterpreter_is_refused_whether_or_not_the_main_one_has_the_package(tmp_path, first):
+    pytest.importorskip("_xxsubinterpreters")
+    program = f"""
+    import _xxsubinterpreters as subinterpreters
+    {first}
+    inner = subinterpreters.create()
+    try:
+        subinterpreters.run_string(inner, "import ima")
+    except subinterpreters.RunFailedError as error:
+        print(error)
+    subinterpreters.destroy(inner)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=tmp_path, env=os.environ,
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "ImportError" in done.stdout and "main interpreter only" in done.stdout
+
+
 def test_a_forked_child_ends_by_itself_and_leaves_the_parent_whole(tmp_path):
     forked = """
     if os.fork() == 0:

@@ -13,6 +13,9 @@ TLS), `ima.delivery` and `ima.retrieval` (the protocols, without input or output
 64
 """
 
+from ._ima import _check_interpreter
+
+_check_interpreter()
 from ._ima import (
     Address,
     Composition,

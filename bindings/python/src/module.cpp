@@ -21,8 +21,29 @@ void add_submodule(py::module_& m, const char* name, const char* doc, adder add)
   set_public_name(sub, ("ima." + std::string(name)).c_str());
 }
 
+// An interpreter beside the main one has no part in pybind11's classes.
+bool refuse_subinterpreter() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return false;
+  PyErr_SetString(PyExc_ImportError,
+                  "ima works in the main interpreter only, not in a subinterpreter");
+  return true;
+}
+
+// Where the main interpreter has the module, Python hands out a copy of it without loading it anew.
+// So this is called by the package, and is no function of pybind11, which would wait, too.
+PyObject* check_interpreter(PyObject*, PyObject*) {
+  if (refuse_subinterpreter()) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyMethodDef plain_functions[] = {{"_check_interpreter", &check_interpreter, METH_NOARGS,
+                                  "_check_interpreter()\n--\n\nRefuses a subinterpreter."},
+                                 {nullptr, nullptr, 0, nullptr}};
+
 }  // namespace
 
+// Python calls the function below, as pybind11's own would wait for ever in a subinterpreter.
+#define PyInit__ima PyInit__ima_of_pybind11
 PYBIND11_MODULE(_ima, m) {
   using namespace ima::python;
   m.doc() = "libima for Python; import the package ima instead.";
@@ -49,6 +70,13 @@ PYBIND11_MODULE(_ima, m) {
 #ifdef IMA_TRANSLATION
   add_submodule(m, "translate", "Internet mail.", add_translate);
 #endif
+  if (PyModule_AddFunctions(m.ptr(), plain_functions) != 0) throw py::error_already_set();
   set_public_name(m, "ima");
   finish_calls(m);
+}
+#undef PyInit__ima
+
+extern "C" PYBIND11_EXPORT PyObject* PyInit__ima();
+extern "C" PyObject* PyInit__ima() {
+  return refuse_subinterpreter() ? nullptr : PyInit__ima_of_pybind11();
 }
