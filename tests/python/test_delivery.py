@@ -317,6 +317,33 @@ def test_a_dropped_connection_leaves_the_outcome_unknown(face, serve, authority)
     assert report.hosts[0].unknown
 
 
+def test_arguments_of_a_wrong_type_are_refused(face, authority):
+    """And not ignored: mail to b.example would go where the DNS says."""
+    tls = authority.context("a.example")
+    for wrong in (None, "x", b"x", message().header):
+        with pytest.raises(TypeError):
+            face.send_message(wrong, tls)
+    with pytest.raises(TypeError):
+        face.send_message(message(), None)
+    for hosts in ([("b.example", "127.0.0.1:1")], "b.example", None, {"b.example": None}, {1: "x"},
+                  {"b.example": "\udcff:1"}):
+        with pytest.raises(TypeError):
+            face.send_message(message(), tls, hosts=hosts)
+        with pytest.raises(TypeError):
+            face.connect("b.example", authority.context(protocol="imrp"), hosts=hosts)
+    with pytest.raises(TypeError):
+        face.DeliveryServer(Taking(), tls, listen="127.0.0.1:0")
+    with pytest.raises(TypeError):
+        face.DeliveryServer(Taking(), None, listen=LISTEN)
+
+
+@pytest.mark.parametrize("where", ["", ":1", "[::1", "127.0.0.1:99999", "[::1]x", "a\0b:1", "a..b:1"])
+def test_an_address_that_is_none_is_a_problem_of_its_host(face, authority, where):
+    report = face.send_message(
+        message(), authority.context("a.example"), hosts={"b.example": where})
+    assert report.outcome == "deferred" and report.hosts[0].problem
+
+
 def test_a_message_in_anothers_name_is_refused(face, serve, authority):
     with pytest.raises(ima.LocalProtocolError) as caught:
         face.send_message(

@@ -11,7 +11,7 @@ from .. import HeaderBlock, Limits, NeedInput, PartReceived
 from .. import delivery as imdp
 from .. import tls as identity
 from ..errors import Error, LocalProtocolError
-from ._stream import Deadline, Stream, allowed, split_endpoint
+from ._stream import Deadline, Stream, allowed, check_type, split_endpoint
 from ._threads import Log, Shown, call_and_await, require, show, text_of, write_log
 
 _DEFAULT_PORT = 20025
@@ -41,6 +41,8 @@ class DeliveryServer:
             raise TypeError("a handler is wanted, not its class")
         if not hasattr(handler, "open"):
             raise TypeError("a handler has a method open(header, peer)")
+        check_type(tls, "tls", identity.Context)
+        check_type(listen, "listen", list, tuple)
         self._handler = handler
         self._tls = tls
         self._listen = listen

@@ -23,7 +23,7 @@ from .. import Limits, Message, MessageFile, NeedInput, ReaddressedMessage
 from .. import retrieval as imrp
 from ..errors import ConnectionFailed, ConnectionLost, Error, LocalProtocolError
 from ..tls import Context
-from ._stream import Stream, allowed, check_time
+from ._stream import Stream, allowed, check_hosts, check_time, check_type
 
 _PIECE_SIZE = 64 * 1024
 AnyMessage = Union[Message, MessageFile, ReaddressedMessage]
@@ -61,6 +61,8 @@ class Conversation:
         limits: Limits,
     ) -> "Conversation":
         """Connects, proves the server and takes its greeting."""
+        check_type(tls, "tls", Context)
+        check_hosts(hosts)
         stream = await Stream.connect(
             host, tls, certificate_name, hosts, dns_servers, "retrieval", limits
         )
@@ -100,6 +102,7 @@ class Conversation:
     ) -> imrp.RequestDone:
         """A request whose body follows once it is accepted, without the parts the server had."""
         check_time(timeout)
+        check_type(message, "message", Message, MessageFile, ReaddressedMessage)
         with self._call():
             request(self._session)
             return self._success(

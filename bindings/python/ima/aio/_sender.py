@@ -15,7 +15,7 @@ from ..errors import (
 )
 from ..net import HostReport, SendReport
 from ..tls import Context
-from ._stream import Deadline, Stream, allowed
+from ._stream import Deadline, Stream, allowed, check_hosts, check_type
 from ._threads import Log, write_log
 
 _PIECE_SIZE = 256 * 1024
@@ -34,6 +34,9 @@ async def send_message(
     """Sends a message to all its recipients: every host gets the header first, and only if all
     accept does the body go anywhere. `hosts` says where a hostpart is reached; others are looked up
     in the DNS."""
+    check_type(message, "message", Message, MessageFile, ReaddressedMessage)
+    check_type(tls, "tls", Context)
+    check_hosts(hosts)
     originator = message.header.originator
     deliveries = [
         _HostDelivery(host, message, tls, hosts, dns_servers, limits, log)

@@ -19,6 +19,24 @@ def check_time(seconds: Optional[float]) -> None:
         raise ValueError("a time that is negative or too long")
 
 
+def check_type(value: object, name: str, *kinds: type) -> None:
+    """Refuses an argument of another type, as `ima.net` does."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name}: {wanted} is wanted, and not {type(value).__name__}")
+
+
+def check_hosts(hosts: Mapping[str, str]) -> None:
+    """The same for what says where hostparts are reached, with each text in it."""
+    check_type(hosts, "hosts", Mapping)
+    for text in [*hosts.keys(), *hosts.values()]:
+        check_type(text, "what is in hosts", str)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise TypeError("what is in hosts: text with a surrogate is no Unicode") from None
+
+
 @contextlib.asynccontextmanager
 async def allowed(seconds: Optional[float], what: str, place: str = "") -> AsyncIterator[None]:
     """Bounds a block to some time, after which it raises TimedOut."""
@@ -64,11 +82,14 @@ _DEFAULT_PORT = {"delivery": 20025, "retrieval": 20093}
 
 def split_endpoint(where: str, default_port: int) -> Tuple[str, int]:
     """Host and port of "host", "host:port", "[address]" or "[address]:port"."""
-    host, separator, port = where.rpartition(":")
-    if not separator or where.endswith("]"):
-        host, port = where, str(default_port)
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    host, port, good = where, str(default_port), True
+    if where.startswith("["):
+        host, closed, rest = where[1:].partition("]")
+        good = bool(closed) and rest[:1] in ("", ":")
+        port = rest[1:] if rest else port
+    elif ":" in where:
+        host, _, port = where.rpartition(":")
+    if not good or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         text = f"'{where}' is not like 127.0.0.1:20025 or [::1]:20025"
         raise LocalProtocolError(text, rule="endpoint")
     return host, int(port)
@@ -125,8 +146,8 @@ class Stream:
                 )
         except TimedOut:
             raise
-        except OSError as error:
-            text = f"cannot reach {where}: {error.strerror or error}"
+        except (OSError, ValueError) as error:  # also of a name that no resolver takes
+            text = f"cannot reach {where}: {getattr(error, 'strerror', None) or error}"
             raise ConnectionFailed(text, rule="connection", place=host) from error
         made = cls(reader, writer, engine)
         try:
