@@ -36,12 +36,18 @@ bool is_there(const fs::path& path) {
 std::uint64_t hash_of(const std::string& text) { return std::hash<std::string>()(text); }
 
 // A Maildir's reader renames files as he marks them, moves them to other folders, and so while they
-// are listed: all is listed again until there is nothing that was not read.
+// are listed: all is listed again until there is nothing that was not read. A listing during which
+// something was renamed proves little, many of them enough.
 class maildir_source : public item_source {
  public:
-  maildir_source(fs::path root, const std::vector<maildir_folder>& folders)
-      : root_(std::move(root)) {
-    begin_pass(folders);
+  // From new to cur is the way that a mail program takes.
+  explicit maildir_source(const std::vector<maildir_folder>& folders) {
+    for (const maildir_folder& one : folders) {
+      if (one.problem) places_.push_back(one);
+      if (one.problem) continue;
+      for (const char* part : {"new", "cur"})
+        places_.push_back({one.directory / part, one.folder, std::nullopt});
+    }
   }
 
   result<std::optional<item>> next() override {
@@ -61,27 +67,19 @@ class maildir_source : public item_source {
   }
 
  private:
-  // From new to cur is the way that a mail program takes.
-  void begin_pass(const std::vector<maildir_folder>& folders) {
-    places_.clear();
-    for (const maildir_folder& one : folders) {
-      if (one.problem) places_.push_back(one);
-      if (one.problem) continue;
-      for (const char* part : {"new", "cur"})
-        places_.push_back({one.directory / part, one.folder, std::nullopt});
-    }
-    next_ = 0;
-    again_ = false;
-  }
+  static constexpr int most_in_vain = 20;
 
-  // False at the end of a pass that found nothing.
+  // False at the end of a pass that found nothing, and was not in vain.
   result<bool> next_place() {
+    if (next_ > 0 && change_of(places_[next_ - 1].directory) != changed_) restless_ = true;
     if (next_ == places_.size()) {
-      if (!again_) return false;
-      IMA_TRY(folders, maildir_folders(root_));
-      begin_pass(folders);
+      in_vain_ = again_ ? 0 : in_vain_ + 1;
+      if (!again_ && (!restless_ || in_vain_ == most_in_vain)) return false;
+      next_ = 0;
+      again_ = restless_ = false;
     }
     const maildir_folder& place = places_[next_++];
+    changed_ = change_of(place.directory);
     if (!place.problem) IMA_CHECK(open(place.directory));
     return true;
   }
@@ -92,6 +90,11 @@ class maildir_source : public item_source {
     if (failed && failed != std::errc::no_such_file_or_directory)
       return listing_failed(where, failed);
     return {};
+  }
+
+  static fs::file_time_type change_of(const fs::path& where) {
+    std::error_code unknown;
+    return fs::last_write_time(where, unknown);
   }
 
   // A directory that may have folders in it.
@@ -152,12 +155,14 @@ class maildir_source : public item_source {
     return error{fault::caller, "no-input", file.string(), "is no file, and leads to none"};
   }
 
-  fs::path root_;
   std::vector<maildir_folder> places_;  // cur and new of each
   std::size_t next_ = 0;
   fs::directory_iterator at_;
-  hash_table seen_;     // messages that were read, and names that were not there
-  bool again_ = false;  // this pass found something
+  hash_table seen_;             // messages that were read, and names that were not there
+  bool again_ = false;          // this pass found something
+  bool restless_ = false;       // something changed during this pass
+  fs::file_time_type changed_;  // when the place that is listed did, before
+  int in_vain_ = 0;             // passes in a row that found nothing
 };
 
 class maildir_target : public item_target {
@@ -256,7 +261,7 @@ class maildir_target : public item_target {
 
 result<std::unique_ptr<item_source>> open_maildir_source(const transfer_options& what) {
   IMA_TRY(folders, maildir_folders(what.in));
-  return std::unique_ptr<item_source>(std::make_unique<maildir_source>(what.in, folders));
+  return std::unique_ptr<item_source>(std::make_unique<maildir_source>(folders));
 }
 
 result<std::unique_ptr<item_target>> open_maildir_target(const transfer_options& what) {
