@@ -17,8 +17,7 @@ GMimeContentEncoding gmime_name(transfer encoding) noexcept {
       return GMIME_CONTENT_ENCODING_BASE64;
     case transfer::quoted_printable:
       return GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
-    case transfer::uuencode:
-      return GMIME_CONTENT_ENCODING_UUENCODE;
+    case transfer::uuencode:  // has a decoder of its own
     case transfer::identity:
       break;
   }
@@ -64,6 +63,20 @@ transfer_name transfer_of(std::string_view value) noexcept {
   return {transfer::identity, name.empty() || name == "7bit" || name == "8bit" || name == "binary"};
 }
 
+std::string_view name_of(transfer encoding) noexcept {
+  switch (encoding) {
+    case transfer::base64:
+      return "base64";
+    case transfer::quoted_printable:
+      return "quoted-printable";
+    case transfer::uuencode:
+      return "x-uuencode";
+    case transfer::identity:
+      break;
+  }
+  return "binary";
+}
+
 transfer_decoder::transfer_decoder(transfer encoding) : encoding_(encoding) {
   g_mime_encoding_init_decode(&state_, gmime_name(encoding));
 }
@@ -74,6 +87,7 @@ void transfer_decoder::decode(octets in, std::string& out) {
     return;
   }
   if (encoding_ == transfer::base64) return decode_base64(in, out);
+  if (encoding_ == transfer::uuencode) return uuencoded_.decode(in, out);
   append(state_, in, out, g_mime_encoding_step);
 }
 
@@ -96,8 +110,8 @@ void transfer_decoder::decode_base64(octets in, std::string& out) {
 }
 
 void transfer_decoder::finish(std::string& out) {
-  if (encoding_ == transfer::base64) return;
-  if (encoding_ != transfer::identity) append(state_, {}, out, g_mime_encoding_flush);
+  if (encoding_ == transfer::uuencode) return uuencoded_.finish(out);
+  if (encoding_ == transfer::quoted_printable) append(state_, {}, out, g_mime_encoding_flush);
 }
 
 transfer_encoder::transfer_encoder(transfer encoding) : encoding_(encoding) {

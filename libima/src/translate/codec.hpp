@@ -1,5 +1,7 @@
 #pragma once
 
+#include "translate/uudecoder.hpp"
+
 #include <ima/error.hpp>
 
 #include <gmime/gmime.h>
@@ -23,6 +25,7 @@ struct transfer_name {
   bool known = true;
 };
 transfer_name transfer_of(std::string_view value) noexcept;
+std::string_view name_of(transfer encoding) noexcept;
 
 /// Undoes a transfer encoding. Each call appends to `out`.
 class transfer_decoder {
@@ -30,8 +33,11 @@ class transfer_decoder {
   explicit transfer_decoder(transfer encoding);
   void decode(octets in, std::string& out);
   void finish(std::string& out);
-  /// False once the input held octets that its encoding has no meaning for and that were dropped.
-  bool clean() const noexcept { return clean_; }
+  /// False once the input held octets that its encoding has no meaning for and that were dropped,
+  /// and behind finish() where a file in uuencode is not whole.
+  bool clean() const noexcept { return clean_ && uuencoded_.clean(); }
+  /// The name that a file in uuencode has, or empty.
+  std::string_view file_name() const noexcept { return uuencoded_.name(); }
 
  private:
   void decode_base64(octets in, std::string& out);
@@ -42,6 +48,7 @@ class transfer_decoder {
   bool padded_ = false;  // base64 has ended with "="
   unsigned bits_ = 0;    // of base64, the last `count_` are to be written
   unsigned count_ = 0;
+  uudecoder uuencoded_;
 };
 
 /// Writes base64 or quoted-printable, in lines that end in LF.

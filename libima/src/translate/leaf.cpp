@@ -198,6 +198,13 @@ part_words describe(const entity& e, bool root) {
 
 part_words describe_briefly(const entity& e, bool root) { return describe_in(e, root, usual); }
 
+void name_by_encoding(part_words& into, std::string_view name) {
+  if (!into.name.empty()) return;
+  part_words named = into;
+  describe_name(named, decode_text(name), usual);
+  if (named.complete == into.complete && fit_a_line(named)) into = std::move(named);
+}
+
 bool is_disposed(std::string_view media_type, std::string_view role, bool named) {
   if (named) return true;
   return !media_type.starts_with("multipart/") && (role == "inline" || role == "attachment");
@@ -259,7 +266,8 @@ leaf_plan plan_of(const entity& e) {
   plan.text = e.type.value.starts_with("text/");
   if (!plan.text) return plan;
   // A text with a name is a file, and keeps the line ends that its owner gave it.
-  plan.line_ends = describe(e, true).name.empty() && e.field("content-ima") != "exact";
+  plan.line_ends = plan.encoding != transfer::uuencode && describe(e, true).name.empty() &&
+                   e.field("content-ima") != "exact";
   plan.charset = e.type.param("charset");
   return plan;
 }
@@ -305,6 +313,7 @@ result<leaf_outcome> read_leaf(body_source& from, const leaf_plan& plan, const o
   transferred.finish(decoded);
   IMA_CHECK(hand_on(true));
   out.clean = transferred.clean();
+  out.file_name = transferred.file_name();
   out.lossy = charset.lossy();
   out.sum = hash.finish();
   return out;

@@ -54,6 +54,9 @@ part_words describe(const entity& e, bool root);
 /// The same where the line has to say the whole type once more.
 part_words describe_briefly(const entity& e, bool root);
 
+/// Gives a part without a name the one that its transfer encoding says, if the line has room.
+void name_by_encoding(part_words& into, std::string_view name);
+
 /// Whether mail gives a part with these words and this role, which is not empty, a disposition if
 /// nothing says that there is none.
 bool is_disposed(std::string_view media_type, std::string_view role, bool named);
@@ -86,6 +89,7 @@ struct leaf_outcome {
   bool lossy = false;  ///< The charset could not say what the octets mean.
   std::uint64_t size = 0;
   digest sum;
+  std::string file_name;  ///< From the transfer encoding, if that has one.
 };
 
 /// Reads the body by its plan and hands it on; `take` may be empty. Errors: those of both.

@@ -223,6 +223,7 @@ result<subtree> builder::add_leaf(std::size_t index) {
   const std::size_t shown = out_.parts.size();
   const bool broken = !found.clean || found.lossy;
   if (broken) out_.parts.back().words = describe_briefly(e, is_root(index));
+  name_by_encoding(out_.parts.back().words, found.file_name);
   const bool complete = out_.parts.back().words.complete;
   if (!transfer_of(e.field("content-transfer-encoding")).known)
     remark_part("transfer-encoding", shown, "unknown; the octets are as they came");
@@ -256,7 +257,10 @@ result<void> builder::add_octets(std::size_t index, bool decoded) {
     out_.parts[first].words.params.clear();
   }
   words.kept = {{"content-type", std::move(type)}};
-  if (!decoded) words.kept.push_back({"content-transfer-encoding", "base64"});
+  if (!decoded) {
+    const transfer encoding = transfer_of(coding).encoding;
+    words.kept.push_back({"content-transfer-encoding", std::string(name_of(encoding))});
+  }
   mark_derived(first);
   return {};
 }

@@ -75,8 +75,7 @@ std::string_view identity_name(const octet_traits& traits) {
 }
 
 std::string_view name_of(transfer encoding, const octet_traits& traits) {
-  if (encoding == transfer::base64) return "base64";
-  return encoding == transfer::quoted_printable ? "quoted-printable" : identity_name(traits);
+  return encoding == transfer::identity ? identity_name(traits) : name_of(encoding);
 }
 
 bool is_readable_type(std::string_view text) {

@@ -49,6 +49,72 @@ TEST_CASE("an unfinished group of base64 counts") {
   CHECK(message.part(1) == std::string("\0\1\2\3", 4));
 }
 
+TEST_CASE("a file in uuencode is read, with its name") {
+  const std::string head = author + "Content-Type: image/png\nContent-Transfer-Encoding: ";
+  for (const char* coding : {"x-uuencode", "uuencode", "X-UUE", "uue"}) {
+    for (const std::string& end : {std::string("\n"), std::string("\r\n")}) {
+      const auto message = to_message(head + coding + "\n\n\nbegin 644 a b.png" + end + "#86)C" +
+                                      end + "$86)C9   " + end + "`" + end + "end" + end);
+      CHECK(message.part(1) == "abcabcd");
+      CHECK(words_of(message, 1) == "image/png role=attachment disposition=none name=a b.png");
+      CHECK(message.remarks.empty());
+      CHECK(to_message(to_mail(message).text).header.text() == message.header.text());
+    }
+  }
+  const auto named = to_message(author +
+                                "Content-Type: text/csv; name=mine.csv\n"
+                                "Content-Transfer-Encoding: x-uuencode\n\n"
+                                "begin 644 x\n#80T*\n `\nend\n");
+  CHECK(named.part(1) == "a\r\n");
+  CHECK(named.header.parts()[0].name == "mine.csv");
+}
+
+TEST_CASE("every octet comes out of uuencode, however long the file is") {
+  std::string all;
+  for (int i = 0; i < 64 * 1024 + 1; ++i) all += static_cast<char>((i * 7 + i / 256) & 0xff);
+  std::string mail = author +
+                     "Content-Type: image/png\nContent-Transfer-Encoding: x-uuencode\n\n"
+                     "begin 644 x\n";
+  const auto letter = [](unsigned value) {
+    return static_cast<char>(value == 0 ? '`' : value + 32);
+  };
+  for (std::size_t at = 0; at < all.size(); at += 45) {
+    const std::string line = all.substr(at, 45) + std::string(2, '\0');
+    mail += letter(static_cast<unsigned>(line.size() - 2));
+    for (std::size_t i = 0; i + 2 < line.size(); i += 3) {
+      unsigned bits = 0;
+      for (std::size_t k = 0; k < 3; ++k)
+        bits = bits << 8U | static_cast<unsigned char>(line[i + k]);
+      for (unsigned shift = 24; shift > 0; shift -= 6) mail += letter(bits >> (shift - 6) & 0x3fU);
+    }
+    mail += '\n';
+  }
+  const auto message = to_message(mail + "`\nend\n");
+  CHECK(message.part(1) == all);
+  CHECK(message.remarks.empty());
+}
+
+TEST_CASE("what is no whole file in uuencode is read as far as it goes, and kept") {
+  for (const std::string& body :
+       {std::string("#86)C\n`\nend\n"), std::string("begin 644 x\n#86)C\n"),
+        std::string("begin 644 x\n#86\n`\nend\n"), std::string("begin 644 x\n#86)Cabc\n`\nend\n"),
+        std::string("begin 644 x\n#86~C\n`\nend\n"), std::string("some words\nbegin 644 x\nend\n"),
+        std::string("begin 644 x\n`\nend\nbegin 644 y\n`\nend\n"),
+        "begin 644 x\n`\n" + std::string(2000, ' ') + "\nend\n", std::string("begin"),
+        std::string()}) {
+    CAPTURE(body);
+    const auto message =
+        to_message(author + "Content-Type: image/png\nContent-Transfer-Encoding: uue\n\n" + body);
+    REQUIRE(message.header.parts().size() == 2);
+    CHECK(message.part(2) == body);
+    CHECK(message.line(2).find(" content-transfer-encoding=x-uuencode") != std::string::npos);
+    CHECK(message.remarks == std::vector<std::string>{"transfer-encoding"});
+    const auto mail = to_mail(message);
+    CHECK(mail.remarks.empty());
+    CHECK(to_message(mail.text).header.text() == message.header.text());
+  }
+}
+
 TEST_CASE("file names are read in every form") {
   const auto name = [&](const std::string& disposition) {
     const auto m = to_message(author + "Content-Type: image/png\nContent-Disposition: attachment;" +
