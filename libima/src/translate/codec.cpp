@@ -2,14 +2,8 @@
 
 #include "translate/mime_words.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdint>
-
 namespace ima::translate {
 namespace {
-
-constexpr std::string_view replacement = "\xef\xbf\xbd";  // U+FFFD
 
 GMimeContentEncoding gmime_name(transfer encoding) noexcept {
   switch (encoding) {
@@ -41,14 +35,6 @@ void append(GMimeEncoding& state, octets in, std::string& out, Step step) {
   out.resize(had + g_mime_encoding_outlen(&state, in.size()) + 8);
   const std::size_t made = step(&state, in.data(), in.size(), out.data() + had);
   out.resize(had + made);
-}
-
-void* open_iconv(std::string_view charset) {
-  start_gmime();
-  const std::string name = charset.empty() ? "UTF-8" : std::string(charset);
-  if (name.size() > 100) return nullptr;  // no charset, and GMime would keep it for ever
-  void* const handle = g_mime_iconv_open("UTF-8", name.c_str());
-  return reinterpret_cast<std::intptr_t>(handle) == -1 ? nullptr : handle;
 }
 
 }  // namespace
@@ -127,75 +113,6 @@ void transfer_encoder::encode(octets in, std::string& out) {
 
 void transfer_encoder::finish(std::string& out) {
   if (encoding_ != transfer::identity) append(state_, {}, out, g_mime_encoding_flush);
-}
-
-charset_decoder::charset_decoder(std::string_view charset) : handle_(open_iconv(charset)) {
-  if (lower(charset) == "gb2312") strict_.reset(iconv_open("UTF-8", "EUC-CN"));
-  if (handle_) return;
-  known_ = false;
-  handle_.reset(open_iconv("UTF-8"));
-}
-
-void charset_decoder::replace_one(std::string& out) {
-  out += replacement;
-  lossy_ = true;
-}
-
-void charset_decoder::decode(octets in, std::string& out) {
-  if (!known_) {
-    lossy_ = lossy_ || std::any_of(in.begin(), in.end(), [](char c) {
-               return static_cast<unsigned char>(c) >= 0x80 || c == '\x1b';
-             });
-  }
-  if (strict_) check_strictly(in);
-  waiting_ += in;
-  char* from = waiting_.data();
-  std::size_t left = waiting_.size();
-  char piece[4096];
-  while (left > 0) {
-    char* to = piece;
-    std::size_t room = sizeof piece;
-    const std::size_t done = iconv(handle_.get(), &from, &left, &to, &room);
-    const int why = errno;
-    out.append(piece, sizeof piece - room);
-    if (done != static_cast<std::size_t>(-1)) {
-      lossy_ = lossy_ || done > 0;
-      continue;
-    }
-    if (why == EINVAL) break;  // the rest of this character comes later
-    if (why != EILSEQ) continue;
-    replace_one(out);
-    ++from;
-    --left;
-  }
-  waiting_.erase(0, waiting_.size() - left);
-}
-
-// GMime reads gb2312 as its superset GBK, which is what people mean; that it was not what it said
-// is to be known all the same.
-void charset_decoder::check_strictly(octets in) {
-  strict_waiting_ += in;
-  char* from = strict_waiting_.data();
-  std::size_t left = strict_waiting_.size();
-  char piece[4096];
-  while (left > 0 && !lossy_) {
-    char* to = piece;
-    std::size_t room = sizeof piece;
-    if (iconv(strict_.get(), &from, &left, &to, &room) != static_cast<std::size_t>(-1)) continue;
-    if (errno == EINVAL) break;
-    lossy_ = lossy_ || errno == EILSEQ;
-  }
-  strict_waiting_.erase(0, strict_waiting_.size() - left);
-}
-
-void charset_decoder::finish(std::string& out) {
-  if (!waiting_.empty()) replace_one(out);
-  waiting_.clear();
-  char piece[64];
-  char* to = piece;
-  std::size_t room = sizeof piece;
-  iconv(handle_.get(), nullptr, nullptr, &to, &room);
-  out.append(piece, sizeof piece - room);
 }
 
 void line_end_decoder::decode(octets in, std::string& out) {

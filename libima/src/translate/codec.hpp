@@ -7,7 +7,6 @@
 #include <gmime/gmime.h>
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -61,32 +60,6 @@ class transfer_encoder {
  private:
   transfer encoding_;
   GMimeEncoding state_{};
-};
-
-/// Turns text of a charset into UTF-8. What the charset has no meaning for becomes U+FFFD.
-class charset_decoder {
- public:
-  /// An empty name is UTF-8.
-  explicit charset_decoder(std::string_view charset);
-  void decode(octets in, std::string& out);
-  void finish(std::string& out);
-  bool known() const noexcept { return known_; }
-  /// True once something was not what the charset allows, or stands in a charset unknown here.
-  bool lossy() const noexcept { return lossy_; }
-
- private:
-  struct closer {
-    void operator()(void* handle) const { g_mime_iconv_close(handle); }
-  };
-  void replace_one(std::string& out);
-  void check_strictly(octets in);
-
-  std::unique_ptr<void, closer> handle_;
-  std::unique_ptr<void, closer> strict_;  // by the letter, where handle_ is by usage
-  std::string strict_waiting_;
-  bool known_ = true;
-  bool lossy_ = false;
-  std::string waiting_;  // an incomplete character
 };
 
 /// Turns CRLF into LF.

@@ -1,5 +1,6 @@
 #include "translate/encoded_words.hpp"
 
+#include "translate/charset_decoder.hpp"
 #include "translate/codec.hpp"
 #include "translate/mime_words.hpp"
 

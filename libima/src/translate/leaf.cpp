@@ -2,6 +2,7 @@
 
 #include "message/header_grammar.hpp"
 #include "support/try.hpp"
+#include "translate/charset_decoder.hpp"
 
 #include <fmt/format.h>
 
