@@ -1,6 +1,9 @@
 #include "translate/mime_words.hpp"
 
+#include "translate/charset_decoder.hpp"
 #include "translate/encoded_words.hpp"
+#include "translate/escape.hpp"
+#include "translate/parameter_pieces.hpp"
 
 #include <fmt/format.h>
 #include <gmime/gmime.h>
@@ -166,6 +169,28 @@ std::string phrase(const std::string& name) {
   return ascii ? '"' + name + '"' : write_encoded_words(name);
 }
 
+// Octets without a charset that are not UTF-8 are ISO 8859-1.
+std::string as_utf8(std::string_view value) {
+  if (is_utf8(value)) return std::string(value);
+  charset_decoder decoder("iso-8859-1");
+  std::string out;
+  decoder.decode(value, out);
+  decoder.finish(out);
+  return out;
+}
+
+std::string write_parameter(const parameter& p) {
+  // As it stands, it would be read as encoded words.
+  if (p.value.find("=?") != std::string::npos) return write_extended(p.name, p.value);
+  const g_object<GMimeParamList> list(g_mime_param_list_new());
+  g_mime_param_list_set_parameter(list.get(), p.name.c_str(), p.value.c_str());
+  GString* text = g_string_new("");
+  g_mime_param_list_encode(list.get(), nullptr, FALSE, text);
+  std::string out = taken(g_string_free(text, FALSE));
+  std::erase(out, '\n');
+  return out;
+}
+
 }  // namespace
 
 void start_gmime() { options(); }
@@ -249,7 +274,9 @@ bool is_parameter_name(std::string_view name) noexcept {
 parametrised parse_parametrised(std::string_view value) {
   const std::size_t semicolon = std::min(value.find(';'), value.size());
   parametrised out{lower(trim(value.substr(0, semicolon))), {}};
-  const std::string rest = without_nul(join_encoded_words(value.substr(semicolon)));
+  const std::string_view params = value.substr(semicolon);
+  out.complete = is_utf8(params);
+  const std::string rest = without_nul(in_order(join_encoded_words(as_utf8(params))));
   if (rest.size() < 2) return out;
   const g_object<GMimeParamList> list(g_mime_param_list_parse(options(), rest.c_str() + 1));
   if (!list) return out;
@@ -270,15 +297,11 @@ parametrised parse_parametrised(std::string_view value) {
 
 std::string write_parametrised(const parametrised& what) {
   start_gmime();
-  const g_object<GMimeParamList> list(g_mime_param_list_new());
   std::set<std::string_view> names;
+  std::string out = what.value;
   for (const parameter& p : what.params)
     if (!p.value.empty() && is_parameter_name(p.name) && names.insert(p.name).second)
-      g_mime_param_list_set_parameter(list.get(), p.name.c_str(), p.value.c_str());
-  GString* text = g_string_new(what.value.c_str());
-  g_mime_param_list_encode(list.get(), nullptr, FALSE, text);
-  std::string out = taken(g_string_free(text, FALSE));
-  std::erase(out, '\n');
+      out += write_parameter(p);
   return out;
 }
 

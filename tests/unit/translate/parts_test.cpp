@@ -126,6 +126,29 @@ TEST_CASE("file names are read in every form") {
   CHECK(name(" filename*0=\"holiday \"; filename*1=\"in Rome.png\"") == "holiday in Rome.png");
   CHECK(name(" filename=\"=?utf-8?q?Ky=C5=8Dto=2Epng?=\"") == "Kyōto.png");
   CHECK(name(" filename=\"a\n b.png\"") == "a b.png");
+  CHECK(name(" filename*1*=%E9t.txt; filename*0*=iso-8859-1''%E9t") == "étét.txt");
+  CHECK(name(" filename*10=k; filename*2=c; filename*1=b; filename*0=a; filename*3=d") == "abcdk");
+  CHECK(name(" filename=\"r\xe4w.txt\"") == "räw.txt");
+}
+
+TEST_CASE("a file name that says its charset stands for the one beside it that does not") {
+  const auto read = [&](const std::string& disposition) {
+    return to_message(author + "Content-Type: image/png\nContent-Disposition: attachment; " +
+                      disposition + "\n\nx");
+  };
+  const std::string plain = "filename=\"fall;back.txt\"";
+  for (const std::string& both :
+       {plain + "; filename*=UTF-8''%e2%82%ac%20rates.txt",
+        "filename*=UTF-8''%e2%82%ac%20rates.txt; " + plain,
+        plain + "; filename*1*=rates.txt; filename*0*=UTF-8''%e2%82%ac%20"}) {
+    const auto message = read(both);
+    CHECK(message.header.parts()[0].name == "€ rates.txt");
+    CHECK(message.header.parts().size() == 1);
+    CHECK(to_message(to_mail(message).text).header.text() == message.header.text());
+  }
+  for (const char* other :
+       {"; filename*=", "; filename*=x", "; filename*=x-nothing''a", "; filename*=utf-8''"})
+    CHECK(read(plain + other).header.parts()[0].name == "fall;back.txt");
 }
 
 TEST_CASE("alternatives, what they show and attachments get their roles") {

@@ -250,3 +250,21 @@ TEST_CASE("a disposition of a multipart without parts is that of the part it bec
   CHECK(message.header.parts()[0].name == "x.bin");
   CHECK(to_message(to_mail(message).text).header.text() == message.header.text());
 }
+
+TEST_CASE("a name that looks like encoded words is the same after it was mail") {
+  for (const std::string& name :
+       {std::string("=?utf-8?q?x?="), std::string("=?"), std::string("a =?utf-8?b?w6k=?= b.pdf"),
+        "=?utf-8?q?" + std::string(100, 'x') + "é日本語\"\\;'%?="}) {
+    CAPTURE(name);
+    const std::string sum = ima::digest::of("x").hex();
+    const std::string text =
+        "ima: 1\nfrom: a@a.example\nid: 1@a.example\ndate: "
+        "2024-01-01T00:00:00Z\npart: 1 application/pdf sha256=" +
+        sum + " role=attachment name=" + name + "\n\n";
+    const auto header = ima::header_block::parse(text);
+    REQUIRE(header);
+    const auto back = to_message(to_mail({*header, "x", {}}).text);
+    CHECK(back.header.parts()[0].name == name);
+    CHECK(back.header.id_digest() == header->id_digest());
+  }
+}
