@@ -56,7 +56,6 @@ constexpr reading readings[] = {
     {"big5", "BIG5-HKSCS", "BIG5"},
     {"xxbig5", "BIG5-HKSCS", "BIG5"},
     {"xmacroman", "MACINTOSH", nullptr},
-    {"xmaccyrillic", "MAC-UK", nullptr},
     {"unicode11utf7", "UTF-7", nullptr},
 };
 

@@ -41,11 +41,11 @@ TEST_CASE("labels that only mail programs know are known") {
   const std::vector<std::pair<std::string, std::string>> labels{
       {"windows-31j", "\x87\x40"},   {"x-sjis", "\x93\xfa"},   {"ms949", "\x8c\x63"},
       {"x-windows-949", "\x8c\x63"}, {"x-gbk", "\xc4\xe3"},    {"ks_c_5601", "\xb9\xe6"},
-      {"x-euc-jp", "\xc6\xfc"},      {"x-x-big5", "\xa4\xa4"}, {"x-mac-cyrillic", "\xb8"},
-      {"tis-620", "\xa1"},           {"iso-8859-8-i", "\xe0"}, {"win-1251", "\xc6"},
-      {"windows1251", "\xc6"},       {"cp-1251", "\xc6"},      {"x-cp1251", "\xc6"}};
-  const std::vector<std::string> texts{"①", "日", "똠", "똠", "你", "방", "日", "中",
-                                       "Є", "ก",  "א",  "Ж",  "Ж",  "Ж",  "Ж"};
+      {"x-euc-jp", "\xc6\xfc"},      {"x-x-big5", "\xa4\xa4"}, {"tis-620", "\xa1"},
+      {"iso-8859-8-i", "\xe0"},      {"win-1251", "\xc6"},     {"windows1251", "\xc6"},
+      {"cp-1251", "\xc6"},           {"x-cp1251", "\xc6"}};
+  const std::vector<std::string> texts{"①",  "日", "똠", "똠", "你", "방", "日",
+                                       "中", "ก",  "א",  "Ж",  "Ж",  "Ж",  "Ж"};
   for (std::size_t i = 0; i < labels.size(); ++i) {
     CAPTURE(labels[i].first);
     const auto message = text_in(labels[i].first, labels[i].second + "\n");
