@@ -139,9 +139,10 @@ bool retrieval_service::nothing_in_hand() {
   return event && std::holds_alternative<retrieval::closed>(*event);
 }
 
-// The client sees an end of TLS and no attack; one that takes nothing would see none.
+// The client sees an end of TLS and no attack; one that has yet to take what came before has a
+// moment for it, and sees none if it takes nothing.
 void retrieval_service::end_wait() {
-  if (connection_.is_sending()) return connection_.close();
+  late_ = late_ || connection_.is_sending();
   pump();
   ended_ = true;
   connection_.interrupt();

@@ -103,7 +103,7 @@ class retrieval_service : public std::enable_shared_from_this<retrieval_service>
   std::string_view failed_rule_;                   // of the request that was worked on last
   bool stopping_ = false;
   bool ended_ = false;      // by end_wait()
-  bool late_ = false;       // the time of what is in hand is over
+  bool late_ = false;       // nobody waits any longer for the client to take what is his
   bool dismissed_ = false;  // the user may not go on
 };
 
