@@ -240,7 +240,9 @@ TEST_CASE("a server that shuts down waits for no request that has not come whole
       {"PASSWORD 9 9\nsword", deferred},
       {"APPEND inbox - - 30\nima: 1\n", deferred},
       {"AUTH bob PASSWORD 9\nsword", "FAIL state already authenticated\n"}};
-  for (const auto& [said, answer] : begun) {
+  for (const auto& each : begun) {
+    const std::string& said = each.first;
+    const std::string& answer = each.second;
     CAPTURE(said);
     server session = authenticated_server();
     session.receive(said);

@@ -28,7 +28,9 @@ TEST_CASE("a charset that says what it means is read without a remark") {
       {"latin9", "caf\xe9\n"},        {"latin-2", "caf\xe9\n"},
       {"\"iso8859_1\"", "caf\xe9\n"}, {"unicode-1-1-utf-7", "caf+AOk-\n"},
       {"x-mac-roman", "caf\x8e\n"},   {"utf-8", "caf\xc3\xa9\n"}};
-  for (const auto& [charset, octets] : texts) {
+  for (const auto& each : texts) {
+    const auto& charset = each.first;
+    const auto& octets = each.second;
     CAPTURE(charset);
     const auto message = text_in(charset, octets);
     CHECK(message.part(1) == (charset == "us-ascii" ? "cafe\n" : "café\n"));
