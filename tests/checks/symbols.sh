@@ -8,10 +8,7 @@ export LC_ALL=C
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-names() { sed -E 's/^[0-9a-f]+ [A-Za-z] //' | sort -u; }
-
-nm -D --defined-only "$1" | c++filt >"$work/table"
-names <"$work/table" >"$work/all"
+nm -D --defined-only "$1" | c++filt | sed -E 's/^[0-9a-f]+ [A-Za-z] //' | sort -u >"$work/all"
 [ -s "$work/all" ] || { echo "$1 exports nothing" >&2; exit 1; }
 
 if grep -vE '^((non-virtual thunk to|vtable for|VTT for|typeinfo for|typeinfo name for) )?ima::' \
@@ -21,9 +18,8 @@ if grep -vE '^((non-virtual thunk to|vtable for|VTT for|typeinfo for|typeinfo na
   exit 1
 fi
 
-# Functions that headers declare: not what is made of them, nor the insides of a class, nor what is
-# inline (a weak symbol), which is there or not as the compiler likes.
-grep ' T ima::' "$work/table" | names | grep -vE '::(state|content)(::|\b)|\{lambda|<|\[clone' >"$work/now"
+# Functions that headers declare: not what is made of them, nor the insides of a class.
+grep '^ima::' "$work/all" | grep -vE '::(state|content)(::|\b)|\{lambda|<|\[clone' >"$work/now"
 if [ "${2-}" = --update ]; then
   cp "$work/now" "$list"
   exit 0

@@ -28,8 +28,6 @@ constexpr reading readings[] = {
     {"ascii", "UTF-8", "ASCII"},
     {"unknown8bit", "UTF-8", "ASCII"},
     {"xunknown", "UTF-8", "ASCII"},
-    {"iso88591", "CP1252", "ISO-8859-1"},
-    {"latin1", "CP1252", "ISO-8859-1"},
     {"iso88599", "CP1254", "ISO-8859-9"},
     {"latin5", "CP1254", "ISO-8859-9"},
     {"iso88598i", "ISO-8859-8", nullptr},

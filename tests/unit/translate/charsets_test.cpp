@@ -58,9 +58,6 @@ TEST_CASE("labels that only mail programs know are known") {
 
 TEST_CASE("what a label means beyond its letter is read, and the octets are kept") {
   const std::vector<std::pair<std::string, std::string>> texts{
-      {"iso-8859-1",
-       "\x93"
-       "caf\xe9\x94 \x80\n"},
       {"us-ascii",
        "\xe2\x80\x9c"
        "caf\xe9\xe2\x80\x9d \x80\n"},
@@ -69,8 +66,7 @@ TEST_CASE("what a label means beyond its letter is read, and the octets are kept
       {"shift_jis", "\x87\x40\x93\xfa\n"},
       {"gb2312", "\x96\x7c\xb9\xfa\n"},
       {"iso-2022-jp", "\x1b(I1\x1b(B\n"}};
-  const std::vector<std::string> read{"“café” €\n", "“café” €\n", "똠방\n", "똠방\n",
-                                      "①日\n",      "東国\n",     "ｱ\n"};
+  const std::vector<std::string> read{"“café” €\n", "똠방\n", "똠방\n", "①日\n", "東国\n", "ｱ\n"};
   for (std::size_t i = 0; i < texts.size(); ++i) {
     CAPTURE(texts[i].first);
     check_kept(text_in(texts[i].first, texts[i].second), read[i], texts[i].second);
@@ -78,7 +74,8 @@ TEST_CASE("what a label means beyond its letter is read, and the octets are kept
 }
 
 TEST_CASE("controls that nobody sees are no text of another charset than Unicode's") {
-  check_kept(text_in("iso-8859-15", "a\x93\n"), "a\xc2\x93\n", "a\x93\n");
+  for (const char* const latin : {"iso-8859-1", "latin1", "iso-8859-15"})
+    check_kept(text_in(latin, "a\x93\n"), "a\xc2\x93\n", "a\x93\n");
   check_kept(text_in("iso-2022-jp", "\x1b$X1\n"), "\x1b$X1\n", "\x1b$X1\n");
   CHECK(text_in("utf-8", "a\xc2\x93\n").remarks.empty());
   CHECK(text_in("us-ascii", "a\x1b[1mb\n").remarks.empty());
@@ -96,6 +93,5 @@ TEST_CASE("encoded words are read by the same labels as texts") {
     return std::string(message.header.first("subject").value_or(""));
   };
   CHECK(subject("=?ks_c_5601-1987?Q?=8Cc=B9=E6?=") == "똠방");
-  CHECK(subject("=?iso-8859-1?Q?=93a=94?=") == "“a”");
   CHECK(subject("=?shift_jis?B?h0A=?=") == "①");
 }
