@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import io
 import threading
+import time
 
 import ima
 import ima.net
@@ -229,6 +230,21 @@ def test_a_post_office_may_be_written_in_python(connect, keeper):
     with connect() as user:
         user.authenticate("bob", b"new secret")
         assert user.status("inbox").messages == 0  # from bob's mailbox
+
+
+def test_a_time_out_bounds_all_requests_of_a_call(connect, keeper):
+    """One of them would have the time, all of them have not."""
+    keeper = keeper[0]
+    at_once = keeper.set_flags
+
+    def slowly(*given, **named):
+        time.sleep(0.3)
+        return at_once(*given, **named)
+
+    keeper.set_flags = slowly
+    many = ["%064d" % number for number in range(6000)]
+    with connect("eve") as eve, pytest.raises(ima.TimedOut):
+        eve.set_flags("inbox", many, add=["seen"], timeout=0.5)
 
 
 def test_what_a_user_sends_goes_to_his_account(connect, keeper):

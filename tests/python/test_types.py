@@ -78,6 +78,15 @@ FLAWED = {
 }
 
 
+def test_octets_are_no_text():
+    for call in (lambda: ima.Address(b"a@b.example"),
+                 lambda: ima.Address(bytearray(b"a@b.example")),
+                 lambda: ima.Message.build([(b"from", "a@b.example")]),
+                 lambda: ima.retrieval.SearchQuery(subject=[b"x"])):
+        with pytest.raises(TypeError):
+            call()
+
+
 @pytest.mark.parametrize("what", FLAWED)
 def test_a_value_of_the_right_type_is_refused_with_the_reason(what):
     call, text = FLAWED[what]

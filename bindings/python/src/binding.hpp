@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -254,6 +255,18 @@ void finish_calls(py::module_& m);
 }  // namespace ima::python
 
 namespace pybind11::detail {
+
+// pybind11 takes octets for a text as well; here they differ.
+template <class Text, bool IsView>
+struct text_caster : string_caster<Text, IsView> {
+  bool load(handle from, bool convert) {
+    return PyUnicode_Check(from.ptr()) != 0 && string_caster<Text, IsView>::load(from, convert);
+  }
+};
+template <>
+struct type_caster<std::string> : text_caster<std::string, false> {};
+template <>
+struct type_caster<std::string_view> : text_caster<std::string_view, true> {};
 
 template <>
 struct type_caster<ima::python::octets_in> {

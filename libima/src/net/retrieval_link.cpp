@@ -28,6 +28,11 @@ namespace reply = retrieval::reply;
 retrieval_link::retrieval_link(const retrieval_client_options& options)
     : options_(options), session_({options.host, options.bounds}) {}
 
+clock::time_point retrieval_link::deadline() const {
+  if (until_) return *until_;
+  return options_.timeout ? clock::now() + *options_.timeout : clock::time_point::max();
+}
+
 // Runs the loop until one piece of work is done. The writer lives in the same loop and never
 // ends, so the loop is driven step by step. What the caller's own functions throw goes back to
 // him, and ends the connection, as nobody takes the rest of the answer.
@@ -41,17 +46,16 @@ T retrieval_link::wait(awaitable<T> work) {
         out.emplace(co_await std::move(w));
       }(std::move(work), outcome),
       [&thrown](std::exception_ptr e) { thrown = std::move(e); });
-  const auto deadline =
-      options_.timeout ? clock::now() + *options_.timeout : clock::time_point::max();
+  const auto until = deadline();
   interruption watch(options_.interrupted);
   while (!outcome && !thrown) {
     try {
-      if (watch.run_one(loop_, deadline))
+      if (watch.run_one(loop_, until))
         return give_up({fault::unknown, "interrupted", options_.host, "the call was interrupted"});
     } catch (...) {
       thrown = std::current_exception();
     }
-    if (!outcome && !thrown && clock::now() >= deadline)
+    if (!outcome && !thrown && clock::now() >= until)
       return give_up({fault::temporary, "timeout", options_.host, "the operation took too long"});
   }
   if (!thrown) return std::move(*outcome);

@@ -60,6 +60,17 @@ class retrieval_link {
   /// Finds the host, connects, proves it and takes its greeting.
   result<void> open(const tls::context& tls);
   void set_timeout(std::optional<std::chrono::milliseconds> each) { options_.timeout = each; }
+  /// As long as it lives, the time-out bounds all that is asked together; at most one does.
+  class one_call {
+   public:
+    explicit one_call(retrieval_link& link) : link_(link) { link.until_ = link.deadline(); }
+    one_call(const one_call&) = delete;
+    one_call& operator=(const one_call&) = delete;
+    ~one_call() { link_.until_.reset(); }
+
+   private:
+    retrieval_link& link_;
+  };
 
   /// To make requests with; ask() sends them.
   retrieval::client& session() { return session_; }
@@ -81,6 +92,7 @@ class retrieval_link {
   result<void> finish();
 
  private:
+  std::chrono::steady_clock::time_point deadline() const;
   template <class T>
   T wait(awaitable<T> work);
   error give_up(error why);
@@ -100,6 +112,7 @@ class retrieval_link {
   error known(error why) const;
 
   retrieval_client_options options_;
+  std::optional<std::chrono::steady_clock::time_point> until_;  ///< Of the call of several requests.
   asio::io_context loop_{1};
   retrieval::client session_;
   std::shared_ptr<connection> connection_;
