@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace ima::net {
 
@@ -28,6 +29,17 @@ result<host_and_port> split_endpoint(std::string_view text, std::string_view def
   const auto number = wire::parse_number(port);
   if (host.empty() || !number || *number > 65535) return bad;
   return host_and_port{std::string(host), std::string(port)};
+}
+
+result<void> check_endpoints(const std::map<std::string, std::string, std::less<>>& hosts) {
+  for (const auto& [host, where] : hosts) {
+    auto parts = split_endpoint(where, "0");
+    if (parts) continue;
+    error bad = std::move(parts).error();
+    bad.place = host;
+    return bad;
+  }
+  return {};
 }
 
 std::string text_of(std::string_view host, std::uint16_t port) {

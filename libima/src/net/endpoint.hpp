@@ -5,6 +5,8 @@
 #include <ima/error.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,10 @@ struct host_and_port {
 /// Splits "host:port" or "[v6]:port"; the port may be left out where `default_port` is given.
 /// Error: fault::caller, rule `endpoint`.
 result<host_and_port> split_endpoint(std::string_view text, std::string_view default_port = {});
+
+/// Whether each hostpart is reached at an endpoint, perhaps without its port; the first that is not
+/// is the place. Error: as split_endpoint().
+result<void> check_endpoints(const std::map<std::string, std::string, std::less<>>& hosts);
 
 /// "127.0.0.1:4711" or "[::1]:4711".
 std::string text_of(const tcp::endpoint& endpoint);

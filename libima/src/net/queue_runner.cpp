@@ -283,6 +283,7 @@ queue_runner::~queue_runner() = default;
 result<queue_runner> queue_runner::create(service::queue& queue, const tls::context& tls,
                                           const queue_runner_options& options) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
+  IMA_CHECK(check_endpoints(options.hosts));
   IMA_CHECK(check_threads({options.workers}));
   auto made = std::make_shared<state>(queue, options);
   IMA_TRY(dns, resolver::create(made->loop, options.dns));

@@ -1,6 +1,7 @@
 #include "net/retrieval_link.hpp"
 
 #include "net/dial.hpp"
+#include "net/endpoint.hpp"
 #include "net/interruption.hpp"
 #include "net/resolver.hpp"
 #include "support/try.hpp"
@@ -76,6 +77,7 @@ error retrieval_link::lost(const char* how) const {
 
 result<void> retrieval_link::open(const tls::context& tls) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imrp));
+  IMA_CHECK(check_endpoints(options_.hosts));
   IMA_CHECK(wait(dial_host(tls)));
   IMA_CHECK(ask({}));  // the greeting
   return {};

@@ -112,7 +112,8 @@ class retrieval_link {
   error known(error why) const;
 
   retrieval_client_options options_;
-  std::optional<std::chrono::steady_clock::time_point> until_;  ///< Of the call of several requests.
+  std::optional<std::chrono::steady_clock::time_point>
+      until_;  ///< Of the call of several requests.
   asio::io_context loop_{1};
   retrieval::client session_;
   std::shared_ptr<connection> connection_;

@@ -1,5 +1,6 @@
 #include "message/recipient_hosts.hpp"
 #include "net/all_of.hpp"
+#include "net/endpoint.hpp"
 #include "net/host_delivery.hpp"
 #include "net/interruption.hpp"
 #include "net/threads.hpp"
@@ -122,6 +123,7 @@ result<send_report> send_message(const header_block& header, body_source& body,
     return error{fault::caller, "recipients-missing", "", "the message names no recipient"};
   const std::string sender(header.originator().host());
   IMA_CHECK(check_own_certificate(tls, sender, std::chrono::system_clock::now()));
+  IMA_CHECK(check_endpoints(options.hosts));
   IMA_CHECK(check_threads({1}));
   asio::io_context loop(1);
   asio::thread_pool workers(1);

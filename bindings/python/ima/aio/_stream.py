@@ -35,6 +35,8 @@ def check_hosts(hosts: Mapping[str, str]) -> None:
             text.encode()
         except UnicodeEncodeError:
             raise TypeError("what is in hosts: text with a surrogate is no Unicode") from None
+    for host, where in sorted(hosts.items()):
+        split_endpoint(where, 0, host)
 
 
 @contextlib.asynccontextmanager
@@ -80,8 +82,8 @@ _Kind = Literal["delivery", "retrieval"]
 _DEFAULT_PORT = {"delivery": 20025, "retrieval": 20093}
 
 
-def split_endpoint(where: str, default_port: int) -> Tuple[str, int]:
-    """Host and port of "host", "host:port", "[address]" or "[address]:port"."""
+def split_endpoint(where: str, default_port: int, place: str = "") -> Tuple[str, int]:
+    """Host and port of "host", "host:port", "[address]" or "[address]:port"; `place` is of an error."""
     host, port, good = where, str(default_port), True
     if where.startswith("["):
         host, closed, rest = where[1:].partition("]")
@@ -91,7 +93,7 @@ def split_endpoint(where: str, default_port: int) -> Tuple[str, int]:
         host, _, port = where.rpartition(":")
     if not good or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         text = f"'{where}' is not like 127.0.0.1:20025 or [::1]:20025"
-        raise LocalProtocolError(text, rule="endpoint")
+        raise LocalProtocolError(text, rule="endpoint", place=place)
     return host, int(port)
 
 

@@ -97,9 +97,9 @@ struct send_report {
 /// first, in parallel; only if none objects does the body go anywhere. Blocks; thread-safe. `body`
 /// is read on another thread, one call at a time, and only where a host takes the message. Our
 /// certificate is the one that proves the originator's hostpart. Errors: fault::caller,
-/// `recipients-missing`, `no-certificate`, `tls-protocol` (not for IMDP), `dns-server`;
-/// fault::temporary `certificate-expired` (our own), `dns` (no resolver can be made), `threads`;
-/// fault::unknown `interrupted`; those of hosts and of `body` are in the report.
+/// `recipients-missing`, `no-certificate`, `tls-protocol` (not for IMDP), `dns-server`, `endpoint`
+/// (in options.hosts); fault::temporary `certificate-expired` (our own), `dns` (no resolver can be
+/// made), `threads`; fault::unknown `interrupted`; those of hosts and of `body` are in the report.
 IMA_API result<send_report> send_message(const header_block& header, body_source& body,
                                          const tls::context& tls, const sender_options& options);
 
