@@ -47,8 +47,7 @@ struct retrieval_client::state {
 
   // Calls `each` for as many ids at a time as a request line has room for.
   template <class Each>
-  result<void> in_requests(std::span<const std::string> ids, std::size_t beside,
-                           const Each& each) {
+  result<void> in_requests(std::span<const std::string> ids, std::size_t beside, const Each& each) {
     const retrieval_link::one_call whole(link);
     const std::size_t room = request_line - std::min(request_line, beside);
     do {
