@@ -1,6 +1,7 @@
 #!/bin/bash
 # options.sh: sets a build up without each optional part, as the quick start does, and with a part but not
-# what it needs; builds nothing, which subproject.sh does.
+# what it needs, and sees that no header of a part left out is installed; builds nothing, which
+# subproject.sh does.
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
@@ -33,6 +34,13 @@ done
 set_up -Dtests=disabled -Dpython=disabled -Dexamples=disabled -Dtranslation=disabled
 if grep -q 'ima-sendmail' "$work/build/build.ninja"; then
   echo 'without translation there is still something of ima-sendmail' >&2
+  exit 1
+fi
+set_up -Dnet=disabled -Dtranslation=disabled -Dtools=disabled -Dpython=disabled
+meson install -C "$work/build" --no-rebuild --tags devel --destdir "$work/installed" >"$work/log"
+installed=$(find "$work/installed" -name '*.hpp' -printf '%h\n' | sed 's|.*/include/||' | sort -u | xargs)
+if [ "$installed" != 'ima ima/delivery ima/mailbox ima/retrieval ima/service ima/tls' ]; then
+  echo "without net and translation there are headers in: $installed" >&2
   exit 1
 fi
 refused 'the programs need net' -Dnet=disabled -Dtools=enabled
