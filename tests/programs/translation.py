@@ -181,6 +181,10 @@ def unquoted_mboxes(t):
         found = [p.read_bytes().decode() for p in box.rglob("*.ima")]
         t.true(f"an mbox {name}: the text is whole",
                not remarks or any(one.endswith("\n" + text + "\n") for one in found), found)
+    place.write_bytes((dated + "From: a@a.example\n\nx\n" + dated + "From: b@b.example\n\ny\n").encode())
+    done = translate(t, "mbox", "mailbox", place, t.work / "no blank line")
+    t.contains("a line that no blank one precedes is text, and said", done.err,
+               f"'{dated.strip()}' follows no blank line and is text [from-line]")
 
 
 def mboxes_in_use(t):

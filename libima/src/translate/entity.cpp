@@ -150,7 +150,9 @@ void scanner::read_type(std::string_view value) {
 void scanner::open_body() {
   place_ = place::body;
   field_open_ = false;
-  const std::string_view boundary = current().type.param("boundary");
+  std::string_view boundary = current().type.param("boundary");
+  while (boundary.ends_with(' ') || boundary.ends_with('\t'))
+    boundary.remove_suffix(1);  // RFC 2046
   if (!current().multipart() || boundary.empty() || boundary.size() > longest_boundary) return;
   if (current().field("content-ima") == "exact") return;
   if (open_.size() < bounds_.depth) open_.push_back({current_, std::string(boundary)});

@@ -1,6 +1,7 @@
 #include "translate/fields.hpp"
 
 #include "message/header_grammar.hpp"
+#include "translate/date_field.hpp"
 #include "translate/escape.hpp"
 #include "translate/leaf.hpp"
 
@@ -126,8 +127,11 @@ field_translator::lines field_translator::author(const mime_field& field) {
 field_translator::lines field_translator::single(std::string_view name, const mime_field& field) {
   if (!first(name)) return {as_it_was(field)};
   if (name == "date") {
-    const auto when = parse_date(field.value);
-    return {when ? owned_line{"date", when->text()} : as_it_was(field)};
+    const date_field said = read_date(field.value);
+    lines made;
+    if (!said.clean) made.push_back(as_it_was(field));
+    if (said.when) made.push_back({"date", said.when->text()});
+    return made;
   }
   if (name == "mailer") {
     lines made = mailboxes(name, field);

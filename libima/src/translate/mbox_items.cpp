@@ -57,12 +57,12 @@ std::optional<std::uint64_t> content_length(std::string_view line) {
   return wire::parse_number(trim(line.substr(name.size())));
 }
 
-remark taken_for_text(std::string_view line) {
+remark taken_for_text(std::string_view line, std::string_view why) {
   constexpr std::size_t shown = 60;
   const std::string_view front = line.substr(0, shown);
   return {"from-line",
           {},
-          fmt::format("'{}{}' has no date and is text", front, front == line ? "" : "...")};
+          fmt::format("'{}{}' {} and is text", front, front == line ? "" : "...", why)};
 }
 
 class mbox_source : public item_source {
@@ -159,13 +159,15 @@ result<void> mbox_source::take_lines(spooled& into, item& one) {
     if (!line) break;
     const bool inside = line->at < now.counted;
     const bool may_end = now.blank > 0 || into.size() == 0 || line->at == now.counted;
-    const bool looks_so = !inside && may_end && line->front.starts_with("From ");
-    if (looks_so && separates(line->front)) {
+    const bool looks_so = !inside && line->front.starts_with("From ");
+    if (looks_so && may_end && separates(line->front)) {
       more_ = true;
       from_line_ = line->front;
       break;
     }
-    if (looks_so && one.remarks.empty()) one.remarks.push_back(taken_for_text(line->front));
+    if (looks_so && one.remarks.empty() && (may_end || is_separator(line->front)))
+      one.remarks.push_back(
+          taken_for_text(line->front, may_end ? "has no date" : "follows no blank line"));
     if (now.blank > 0) IMA_CHECK(into.append(now.blank == 2 ? "\r\n" : "\n"));
     now.blank = !inside && line->front.empty() ? line->end : 0;
     if (now.header) IMA_CHECK(look(*line, now));

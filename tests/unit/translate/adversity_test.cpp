@@ -114,6 +114,20 @@ TEST_CASE("a boundary at the edge of the buffer is found") {
   }
 }
 
+TEST_CASE("a boundary is without the space at its end") {
+  for (const char* boundary : {"b ", "b\t \t"})
+    for (const char* line : {"--b", "--b ", "--b \t"}) {
+      const std::string mail = "From: a@a.example\nContent-Type: multipart/mixed; boundary=\"" +
+                               std::string(boundary) + "\"\n\n" + line + "\n\none\n" + line +
+                               "\n\ntwo\n--b--\n";
+      const auto message = to_message(mail);
+      REQUIRE(message.header.parts().size() == 2);
+      CHECK(message.part(1) == "one");
+      CHECK(message.part(2) == "two");
+      CHECK(to_message(to_mail(message).text).header.id_digest() == message.header.id_digest());
+    }
+}
+
 TEST_CASE("more than a thousand recipients are kept in the header's part") {
   std::string mail = "From: a@a.example\nTo: x@x.example";
   for (int i = 0; i < 1500; ++i) mail += ",\n u" + std::to_string(i) + "@x.example";
