@@ -58,6 +58,23 @@ def what_was_missed(t, watcher, tokens):
             sorted(FOLDERS))
 
 
+def from_the_beginning(t, watcher, other):
+    """Who has the first token hears of an empty folder, and of what becomes of it."""
+    for name, request in (("deleted", "DELETE-FOLDER empty"), ("renamed", "RENAME-FOLDER empty full")):
+        other.ask("CREATE-FOLDER empty")
+        watch(watcher, {"empty": "0"})
+        t.equal("an empty folder is told", events(watcher, 1),
+                {"empty": ("EVENT", token_of(other, "empty"))})
+        other.ask(request)
+        t.equal(f"one that is {name}", events(watcher, 1), {"empty": ("EVENT", "0")})
+    other.ask("CREATE-FOLDER empty")
+    t.equal("one that is made again", events(watcher, 1),
+            {"empty": ("EVENT", token_of(other, "empty"))})
+    for folder in ("empty", "full"):
+        other.ask(f"DELETE-FOLDER {folder}")
+    watcher.ask("WATCH")
+
+
 def between_replies(t, watcher, other):
     """Nothing stands inside a reply, however many requests are on the way while folders change."""
     ident = other.ids("kept")[0]
@@ -102,6 +119,7 @@ with Tests() as tests:
     give(tests, domain, mailbox, "one more")
     events(watching, 1)
     all_at_once(tests, watching, busy)
+    from_the_beginning(tests, watching, busy)
     what_was_missed(tests, watching, before)
     between_replies(tests, watching, busy)
     ends(tests, ca, domain, office, busy)

@@ -94,10 +94,12 @@ void change_hub::watched_mailbox::look(watcher& who, bool changed, states& known
 }
 
 // The token that was told last, where nothing has changed in the folder since. A folder that is
-// gone is told once, with the token from which everything is asked anew.
+// gone is told once, with the token from which everything is asked anew; so who has that token is
+// told of a folder that is there also where it is empty.
 std::string change_hub::watched_mailbox::state_of(const retrieval::watched_folder& folder) const {
   const auto page = mail->changes(folder.folder, folder.token, 1);
-  if (page && page->entries.empty() && !page->more) return folder.token;
+  const bool first = folder.token == retrieval::first_token;
+  if (page && page->entries.empty() && !page->more && !first) return folder.token;
   auto now = mail->status(folder.folder);
   return now ? std::move(now->token) : std::string(retrieval::first_token);
 }
