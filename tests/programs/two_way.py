@@ -7,7 +7,8 @@ import hashlib
 from harness import Domain, Tests, authority, stored
 from imrp import Client, Copy, give
 
-DELIVERED = ("moved", "deleted", "both", "stays", "filed", "came back", "flagged there")
+DELIVERED = ("moved", "deleted", "both", "stays", "filed", "came back", "flagged there",
+             "moved here", "filed here")
 
 
 def moves_and_deletions(t, there, copy, here):
@@ -36,6 +37,20 @@ def deletions_against_moves(t, there, copy, here):
     t.true("and stays there", back in there.ids("other"))
     t.true("deleted here and flagged there: it is deleted", flagged not in there.ids("inbox"))
     t.true("on both sides", flagged not in here.ids("inbox"))
+
+
+def moves_against_deletions(t, there, copy, here):
+    moved, filed = (here.named("inbox", s) for s in ("moved here", "filed here"))
+    here.ask(f"MOVE inbox kept {filed}")
+    there.ask(f"DELETE inbox {filed}")
+    copy.fetch()
+    t.true("one way, what was filed here stays", filed in here.ids("kept"))
+    here.ask(f"MOVE inbox kept {moved}")
+    there.ask(f"DELETE inbox {moved}")
+    copy.fetch("--two-way")
+    t.true("moved here and deleted there: it is deleted", moved not in here.ids("kept"))
+    t.true("on both sides", moved not in there.ids("kept"))
+    here.ask(f"DELETE kept {filed}")
 
 
 def folder_of_my_own(t, there, copy, here):
@@ -113,6 +128,7 @@ with Tests() as t:
     here = copy.office()
     moves_and_deletions(t, there, copy, here)
     deletions_against_moves(t, there, copy, here)
+    moves_against_deletions(t, there, copy, here)
     folder_of_my_own(t, there, copy, here)
     copies(t, there, copy, here)
     copy.fetch("--two-way")

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -25,11 +26,36 @@ result<void> mirror::state::remove_gone(folder_end& end) {
   }
   IMA_TRY(more, not_named(end));
   ids.insert(ids.end(), more.begin(), more.end());
-  IMA_TRY(going, had_nowhere_else(end.folder, ids));
+  if (options_.two_way) IMA_CHECK(remove_moved(end.folder, ids));
+  return remove_all(end.folder, ids);
+}
+
+// What was moved here, and is in no folder there any more, goes from where it is. One way, it was
+// filed for this mailbox alone, and stays.
+result<void> mirror::state::remove_moved(const std::string& folder,
+                                         const std::vector<std::string>& ids) {
+  std::map<std::string, std::string> places;
+  for (const std::string& id : ids) {
+    IMA_TRY(now, local_.locate(id));
+    if (now && now->folder != folder) places.emplace(id, std::move(now->folder));
+  }
+  std::vector<std::string> moved;
+  for (const auto& [id, place] : places) moved.push_back(id);
+  IMA_TRY(there, still_there(moved));
+  std::map<std::string, std::vector<std::string>> going;
+  for (auto& [id, place] : places)
+    if (!there.contains(id)) going[place].push_back(id);
+  for (const auto& [place, some] : going) IMA_CHECK(remove_all(place, some));
+  return {};
+}
+
+result<void> mirror::state::remove_all(const std::string& folder,
+                                       const std::vector<std::string>& ids) {
+  IMA_TRY(going, had_nowhere_else(folder, ids));
   for (std::span<const std::string> rest(going); !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), page));
     rest = rest.subspan(some.size());
-    IMA_CHECK(remove(end.folder, some));
+    IMA_CHECK(remove(folder, some));
   }
   return {};
 }

@@ -132,6 +132,8 @@ struct mirror::state {
 
   // gone.cpp: what is there no more.
   result<void> remove_gone(folder_end& end);
+  result<void> remove_moved(const std::string& folder, const std::vector<std::string>& ids);
+  result<void> remove_all(const std::string& folder, const std::vector<std::string>& ids);
   result<void> remove(const std::string& folder, std::span<const std::string> ids);
   result<std::vector<std::string>> not_named(const folder_end& end);
   result<std::vector<std::string>> had_nowhere_else(const std::string& folder,
