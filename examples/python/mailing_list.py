@@ -20,7 +20,10 @@ import ima
 from postage import FAIL, OK, Settings, is_automatic, run
 
 PATIENCE = 5  # failures of a subscriber before he is taken off
-AT_ONCE = 16  # hosts that are sent to
+AT_ONCE = 16  # messages that are being sent
+# A message may name 1000 recipients, and its header block may have 256 KiB (docs/message.md section 7).
+PORTION = 500  # readers whom one message is for
+NAMED = 500  # recipients whom the author may name beside them
 OWN = ("ima", "bcc", "for", "mailer", "list-id", "part")
 
 
@@ -62,31 +65,65 @@ def distribute(settings, message):
     if header.from_.addr.key not in readers:
         print("NOTE only subscribers may write to the list")
         return FAIL
+    if header.count("to") + header.count("cc") > NAMED:
+        print(f"NOTE the list takes no message that names more than {NAMED} recipients")
+        return FAIL
+    return send_to_all(settings, queue, message, readers)
+
+
+def send_to_all(settings, queue, message, readers):
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        told = list(pool.map(lambda some: attempt(settings, queue, message, some), portions(readers)))
+    count_results(settings, [result for results, _ in told for result in results])
+    errors = [error for _, error in told if error]
+    for error in errors:
+        print(f"NOTE {ima.printable(str(error))}")
+    if errors and len(errors) == len(told):
+        raise errors[0]
+    return OK  # some readers have it, and must not get it again because others have not
+
+
+def portions(readers):
+    """Readers at one host, and of a host with many no more than one message may name."""
     by_host = collections.defaultdict(list)
     for reader in readers:
         by_host[ima.Address(reader).host].append(reader)
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        told = list(pool.map(lambda those: send(settings, queue, message, those), by_host.values()))
+    for those in by_host.values():
+        for start in range(0, len(those), PORTION):
+            yield those[start : start + PORTION]
+
+
+def attempt(settings, queue, message, readers):
+    """What send() returns, and the error that kept the message from these readers alone."""
+    try:
+        return send(settings, queue, message, readers), None
+    except ima.Error as error:
+        return [], error
+
+
+def send(settings, queue, message, readers):
+    """Sends to readers at one host, and says what became of each. A host takes a message for
+    nobody where it does not have one of them; so the others are tried again."""
+    missing, rest = [], set(readers)
+    while rest:
+        header = sent_on(message.header, settings.address, sorted(rest))
+        report = settings.send_or_queue(message.with_header(header), queue)
+        results = [r for host in report.hosts for r in host.results]
+        unknown = [r for r in results if r.outcome == "NORECIPIENT"]
+        if report.outcome != "refused" or not unknown:
+            return missing + results
+        missing += unknown
+        rest -= {r.recipient.key for r in unknown}
+    return missing
+
+
+def count_results(settings, results):
     with settings.state({}) as subscribers:
-        for result in (r for results in told for r in results):
+        for result in results:
             if result.outcome == "OK" and result.recipient.key in subscribers:
                 subscribers[result.recipient.key] = 0
             elif result.outcome in ("FAIL", "NORECIPIENT"):
                 count_failure(subscribers, result.recipient.key)
-    return OK
-
-
-def send(settings, queue, message, readers):
-    """Sends to the readers at one host, and says what became of each. A host takes a message for
-    nobody where it does not have one of them; so the others are tried again."""
-    header = sent_on(message.header, settings.address, readers)
-    report = settings.send_or_queue(message.with_header(header), queue)
-    results = [r for host in report.hosts for r in host.results]
-    missing = [r for r in results if r.outcome == "NORECIPIENT"]
-    rest = sorted(set(readers) - {r.recipient.key for r in missing})
-    if report.outcome != "refused" or not missing or not rest:
-        return results
-    return missing + send(settings, queue, message, rest)
 
 
 def sent_on(header, own, readers):

@@ -157,6 +157,34 @@ def test_a_mailing_list_leaves_out_whom_it_cannot_reach(world):
     assert [h.host for id in queue.ids() for h in queue.read(id).hosts] == ["dead.example"] * 5
 
 
+def test_a_mailing_list_with_more_readers_at_a_host_than_a_message_may_name(world):
+    world.hosts["dead.example"] = "127.0.0.1:1"
+    serve_list(world)
+    away = [f"user-{number:0>100}@dead.example" for number in range(1100)]
+    (world.place / "state.json").write_text(json.dumps(dict.fromkeys(["bob@b.example", *away], 0)))
+
+    def named_in_queue():
+        queue = ima.service.Queue.open_existing(str(world.place / "queue"))
+        hosts = [host for id in queue.ids() for host in queue.read(id).hosts]
+        return sorted(r.recipient.key for host in hosts for r in host.results)
+
+    def post(subject, *fields):
+        return world.send("bob@b.example", "list@l.example", *fields, subject=subject)
+
+    named = [("cc", f"user{number}@x.example") for number in range(499)]
+    assert post("One", *named, ("for", "list@l.example")).outcome == "delivered"
+    assert len(world.mail("bob")) == 1 and named_in_queue() == away
+    named.append(("cc", "one-more@x.example"))
+    assert post("Too many", *named, ("for", "list@l.example")).outcome == "refused"
+
+    # What fits into a header block with few readers only: those get it, and it is not told as failed.
+    sent = post("Long", *[("x-long", "x" * 8000)] * 25)
+    assert sent.outcome == "delivered"
+    assert sum("header-limit" in note for note in sent.hosts[0].notes) == 2
+    assert len(world.mail("bob")) == 2 and len(named_in_queue()) == 1200
+    assert set(subscribers(world).values()) == {0}
+
+
 def test_an_automatic_answer_that_cannot_loop(world):
     settings = world.settings("away@l.example", 'text = "I am away.\\n"')
     routes = ima.service.RoutingTable()
