@@ -8,6 +8,7 @@ in `to:` or `cc:`, and what it writes says `auto: reply`, which nothing answers.
 domain, which was proved, gets an answer: a `reply-to:` elsewhere could name people who never wrote.
 """
 
+import sys
 import time
 
 import ima
@@ -21,12 +22,21 @@ def main(settings_file, *_):
     whom = sender_of(header)
     if not deserves_answer(settings, header, whom) or answered_lately(settings, whom):
         return OK
-    more = [("auto", "reply")]
-    if (answered := header.first("id")) is not None:
-        more += [("in-reply-to", answered)]
-    subject = f"Re: {header.subject}" if header.subject else ""
-    settings.send(text_message(settings, whom, subject, settings.values["text"], *more))
+    try:
+        settings.send(answer(settings, header, whom))
+    except ima.Error as error:
+        print(f"no answer to {whom}: {error}", file=sys.stderr)
     return OK  # the message itself is taken care of elsewhere; an answer that fails is no reason
+
+
+def answer(settings, header, whom):
+    """What it takes over from the message is bounded: a line has a limit."""
+    more = [("auto", "reply")]
+    answered = header.first("id")
+    if answered is not None and len(answered) <= 1000:
+        more += [("in-reply-to", answered)]
+    subject = f"Re: {header.subject[:200].rstrip()}" if header.subject else ""
+    return text_message(settings, whom, subject, settings.values["text"], *more)
 
 
 def sender_of(header):

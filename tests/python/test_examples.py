@@ -185,13 +185,17 @@ def test_a_mailing_list_with_more_readers_at_a_host_than_a_message_may_name(worl
     assert set(subscribers(world).values()) == {0}
 
 
-def test_an_automatic_answer_that_cannot_loop(world):
+def serve_answers(world):
     settings = world.settings("away@l.example", 'text = "I am away.\\n"')
     routes = ima.service.RoutingTable()
     routes.add_host("l.example")
     for name in ("away", "other"):
         routes.add(f"{name}@l.example", command=command("auto_reply.py", settings))
     world.serve("l.example", routes)
+
+
+def test_an_automatic_answer_that_cannot_loop(world):
+    serve_answers(world)
 
     no_answer = [("auto", "report"), ("list-id", "x"), ("mailer", "list@b.example"),
                  ("via", "list@b.example"), ("reply-to", "away@l.example")]
@@ -212,6 +216,31 @@ def test_an_automatic_answer_that_cannot_loop(world):
     assert world.mail("carol") == [] and len(world.mail("bob")) == 1
     world.send("dan@b.example", "away@l.example", ("reply-to", "carol@b.example"))
     assert len(world.mail("carol")) == 1
+
+
+def test_an_automatic_answer_to_a_message_with_the_longest_lines(world):
+    serve_answers(world)
+    subject = "\u20ac" + "x" * 198 + " " + "y" * 7900  # cut after a space
+    sent = world.send("bob@b.example", "away@l.example", subject=subject)
+    assert sent.outcome == "delivered"
+    [(header, text)] = world.mail("bob")
+    assert (header.subject, text) == (f"Re: {subject[:199]}", "I am away.\n")
+
+    message = ima.Message.build(
+        [("id", "x" * 8187), ("from", "carol@b.example"), ("to", "away@l.example")],
+        [ima.Part(b"hello\n", "text/plain")])
+    sent = ima.net.send_message(message, world.authority.context("b.example"), hosts=world.hosts)
+    assert sent.outcome == "delivered"
+    [(header, text)] = world.mail("carol")
+    assert text == "I am away.\n" and header.count("in-reply-to") == 0
+
+
+def test_an_automatic_answer_that_fails_does_not_fail_the_message(world):
+    serve_answers(world)
+    settings = world.place / "settings.toml"
+    settings.write_text(settings.read_text().replace("l.example.pem", "none.pem"))
+    assert world.send("bob@b.example", "away@l.example").outcome == "delivered"
+    assert world.mail("bob") == []
 
 
 def test_a_daily_digest(world):
