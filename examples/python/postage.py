@@ -72,14 +72,32 @@ class Settings:
         path = self.place / self.values["state"]
         with open(path.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            value = json.loads(path.read_text()) if path.exists() else empty
+            value = read_state(path) if path.exists() else empty
             yield value
-            draft = path.with_suffix(".draft")
-            with open(draft, "w") as file:
-                json.dump(value, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(draft, path)
+            write_state(path, value)
+
+
+def read_state(path):
+    """What is damaged waits for somebody to mend it: nothing is forgotten, and no mail refused."""
+    try:
+        value = json.loads(path.read_text())
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError) as error:
+        raise ima.TemporaryError(f"cannot read {path}: {error}", rule="state") from error
+    return value
+
+
+def write_state(path, value):
+    draft = path.with_suffix(".draft")
+    try:
+        with open(draft, "w") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, path)
+    except OSError as error:
+        raise ima.TemporaryError(f"cannot write {path}: {error}", rule="state") from error
 
 
 def now():

@@ -185,6 +185,21 @@ def test_a_mailing_list_with_more_readers_at_a_host_than_a_message_may_name(worl
     assert set(subscribers(world).values()) == {0}
 
 
+def test_a_mailing_list_that_cannot_count_does_not_send_again(world):
+    routes = ima.service.RoutingTable()
+    routes.add_host("c.example")
+    routes.add("dan@c.example", command=["/bin/mkdir", str(world.place / "state.draft")])
+    world.serve("c.example", routes)
+    serve_list(world)
+    for user in ("bob@b.example", "dan@c.example"):
+        assert world.send(user, "list+subscribe@l.example").outcome == "delivered"
+    post = world.send("bob@b.example", "list@l.example")
+    assert post.outcome == "delivered" and len(world.mail("bob")) == 1
+    assert any("cannot write" in note for note in post.hosts[0].notes)
+    assert world.send("bob@b.example", "list@l.example").outcome == "deferred"
+    assert len(world.mail("bob")) == 1
+
+
 def serve_answers(world):
     settings = world.settings("away@l.example", 'text = "I am away.\\n"')
     routes = ima.service.RoutingTable()
@@ -241,6 +256,22 @@ def test_an_automatic_answer_that_fails_does_not_fail_the_message(world):
     settings.write_text(settings.read_text().replace("l.example.pem", "none.pem"))
     assert world.send("bob@b.example", "away@l.example").outcome == "delivered"
     assert world.mail("bob") == []
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[]", b"\xff"])
+def test_a_damaged_state_file_lets_mail_wait(world, damaged):
+    serve_answers(world)
+    state = world.place / "state.json"
+    state.write_bytes(damaged)
+    assert world.send("bob@b.example", "away@l.example").outcome == "deferred"
+    state.unlink()
+    draft = world.place / "state.draft"
+    draft.mkdir()
+    assert world.send("bob@b.example", "away@l.example").outcome == "deferred"
+    assert world.mail("bob") == []
+    draft.rmdir()
+    assert world.send("bob@b.example", "away@l.example").outcome == "delivered"
+    assert len(world.mail("bob")) == 1
 
 
 def test_a_daily_digest(world):
