@@ -484,6 +484,19 @@ def test_remarks_do_not_prolong_the_wait_for_a_verdict(face, authority, scripted
     assert (report.outcome, report.hosts[0].unknown, len(said) < 90) == ("deferred", True, True)
 
 
+def test_a_server_that_is_silent_after_the_body_is_given_up(face, authority, scripted):
+    over = threading.Event()
+    try:
+        report = face.send_message(message(size=100), authority.context("a.example"),
+                                   hosts=scripted(lambda stream: over.wait(40)),
+                                   limits=ima.Limits(verdict=0.5))
+        assert not over.is_set()
+    finally:
+        over.set()
+    assert (report.outcome, report.hosts[0].unknown) == ("deferred", True), report
+    assert "too long" in report.hosts[0].problem and "[no-verdict]" in report.hosts[0].problem
+
+
 def test_a_server_that_does_not_read_a_body_is_given_up(face, authority, scripted):
     over = threading.Event()
     limits = ima.Limits(line=0.5, body_grace=0.5, body_rate=100_000_000)

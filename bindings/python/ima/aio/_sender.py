@@ -88,6 +88,7 @@ class _HostDelivery:
         self._log = log
         self._session = imdp.ClientSession(host, limits)
         self._deadline = Deadline(self._session)
+        self._reading: Optional[asyncio.Timeout] = None
         self._stream: Optional[Stream] = None
         self._accepted = False
         self._sent = False
@@ -200,6 +201,13 @@ class _HostDelivery:
                     await self._stream.drained()
         self._flush()
         self._sent = True
+        self._bound_reading()
+
+    def _bound_reading(self) -> None:
+        """A read that began beside the body had no end; from now on it waits for the verdict."""
+        left = self._deadline.left()
+        if self._reading is not None and not self._reading.expired() and left is not None:
+            self._reading.reschedule(asyncio.get_running_loop().time() + left)
 
     async def _answer(self, enough: Callable[[], bool]) -> None:
         while not enough():
@@ -214,7 +222,7 @@ class _HostDelivery:
     async def _read_more(self) -> None:
         assert self._stream is not None
         try:
-            async with allowed(self._deadline.left(), "the server", self.host):
+            async with allowed(self._deadline.left(), "the server", self.host) as self._reading:
                 data = await self._stream.read()
         except RemoteProtocolError:
             raise
@@ -222,6 +230,8 @@ class _HostDelivery:
             if not self._sent:
                 raise
             raise ConnectionLost(str(error), rule="no-verdict") from error
+        finally:
+            self._reading = None
         if data:
             self._session.receive(data)
         else:

@@ -40,12 +40,14 @@ def check_hosts(hosts: Mapping[str, str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def allowed(seconds: Optional[float], what: str, place: str = "") -> AsyncIterator[None]:
-    """Bounds a block to some time, after which it raises TimedOut."""
+async def allowed(
+    seconds: Optional[float], what: str, place: str = ""
+) -> AsyncIterator[asyncio.Timeout]:
+    """Bounds a block to some time, after which it raises TimedOut; gives the bound."""
     bound = asyncio.timeout(seconds)
     try:
         async with bound:
-            yield
+            yield bound
     except TimeoutError:
         if not bound.expired():  # not of this block
             raise
