@@ -593,6 +593,46 @@ def test_who_returns_something_else_is_told_what_to_return(
     assert [str(e) for e in shown if str(e).startswith(f"{where}() must return")]
 
 
+class Lacking:
+    """What open() may return by mistake: an object without one of the methods."""
+
+    def __init__(self, missing):
+        self.missing = missing
+
+    def __getattribute__(self, name):
+        if name == object.__getattribute__(self, "missing"):
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
+
+    def judge(self):
+        return ima.delivery.HeaderAnswer("accept")
+
+    def body(self, piece):
+        pass
+
+    def finish(self, sink):
+        return "OK"
+
+
+class Opaque:
+    """Whatever it is asked for, it raises."""
+
+    def __getattr__(self, name):
+        raise ValueError(name)
+
+
+@pytest.mark.parametrize(
+    "opened", [None, 3, len, Opaque(), Lacking("judge"), Lacking("body"), Lacking("finish")],
+    ids=["nothing", "number", "function", "opaque", "no judge", "no body", "no finish"])
+def test_an_open_that_returns_no_transaction_defers_the_message(
+        face, serve, authority, shown, opened):
+    hosts = serve(Raising("open", returned=opened))
+    with shown:
+        report = face.send_message(message(size=10), authority.context("a.example"), hosts=hosts)
+    assert report.outcome == "deferred" and not report.hosts[0].unknown
+    assert any(isinstance(e, (AttributeError, TypeError, ValueError)) for e in shown)
+
+
 def test_what_a_sink_in_python_raises_comes_out_of_finish(
         face, serve, authority, local_handler, mailbox):
     class Sink:

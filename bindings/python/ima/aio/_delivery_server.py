@@ -282,8 +282,8 @@ class _Connection:
             self._certificate.fingerprint,
         )
         try:
-            self._transaction = await _call(self._handler.open, header, peer)
-            answer = await _call(self._transaction.judge)
+            self._transaction = await _call(self._handler, "open", header, peer)
+            answer = await _call(self._transaction, "judge")
             require(isinstance(answer, imdp.HeaderAnswer), "judge() must return a HeaderAnswer")
         except Error as error:
             self._report_unheard(error)
@@ -295,7 +295,7 @@ class _Connection:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await _call(self._transaction.body, piece)
+            await _call(self._transaction, "body", piece)
         except Error as error:
             self._report(error)
             self._transaction = None
@@ -305,7 +305,7 @@ class _Connection:
     async def _conclude(self) -> bool:
         sink = _Sink(self._session, self._stream, self._limits)
         try:
-            verdict = await _call(self._transaction.finish, sink)
+            verdict = await _call(self._transaction, "finish", sink)
             good = isinstance(verdict, str) and verdict in _VERDICTS
             require(good, "finish() must return OK, FAIL, PARTIAL, DEFER or DROP")
         except Error as error:
@@ -385,10 +385,15 @@ def _listen_on(where: str) -> socket.socket:
         raise LocalProtocolError(text, rule="listen") from error
 
 
-async def _call(method: Callable[..., Any], *arguments: object) -> Any:
+async def _call(owner: object, name: str, *arguments: object) -> Any:
+    """Calls a method of a handler or of what its open() returned, which may not have it."""
+    return await call_and_await(_begin_call, owner, name, *arguments)
+
+
+def _begin_call(owner: object, name: str, *arguments: object) -> Any:
     """The library's handlers wait for disks, so they run on a worker thread; others decide for
     themselves by being coroutine functions."""
-    owner = getattr(method, "__self__", None)
-    if isinstance(owner, (imdp.Handler, imdp.OpenTransaction)):
-        return await asyncio.to_thread(method, *arguments)
-    return await call_and_await(method, *arguments)
+    method = getattr(owner, name)
+    if isinstance(getattr(method, "__self__", None), (imdp.Handler, imdp.OpenTransaction)):
+        return asyncio.to_thread(method, *arguments)
+    return method(*arguments)
