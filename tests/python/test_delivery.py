@@ -674,6 +674,50 @@ def test_a_server_has_a_sensible_number_of_threads(authority, workers):
             listen=LISTEN, workers=workers)
 
 
+def closes(plain):
+    """Whether the other side closes it, which it does by a reset, too."""
+    try:
+        return plain.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_connections_that_there_is_no_room_for_are_closed_at_once(authority):
+    """Of ima.aio, which has accepted them already; those of ima.net wait in the kernel's queue."""
+    from conftest import Aio
+
+    aio = Aio()
+    log = []
+    try:
+        with aio.DeliveryServer(
+                Taking(), authority.context("b.example"), listen=LISTEN, connections=2,
+                limits=ima.Limits(handshake=60, stopping=0.1),
+                log=lambda level, name, fields: log.append(name)) as server, \
+                contextlib.ExitStack() as opened:
+            name, port = server.addresses[0].rsplit(":", 1)
+
+            def connect():
+                return opened.enter_context(socket.create_connection((name, int(port)), 20))
+
+            kept = [connect() for _ in range(2)]
+            assert all(closes(connect()) for _ in range(20))
+            assert log == ["connection-refused"] * 20
+            for plain in kept:  # and there is room again
+                plain.settimeout(0.1)
+                with pytest.raises(TimeoutError):
+                    plain.recv(1)
+                plain.close()
+            for _ in range(100):
+                report = aio.send_message(message(size=10), authority.context("a.example"),
+                                          hosts={"b.example": server.addresses[0]})
+                if report.outcome == "delivered":
+                    break
+                time.sleep(0.1)
+            assert report.outcome == "delivered", report
+    finally:
+        aio.close()
+
+
 @pytest.mark.parametrize("how", ["wait", "leave", "forget"])
 def test_a_handler_that_waits_for_its_own_server_does_not_hang(authority, how):
     class Ending(Raising):

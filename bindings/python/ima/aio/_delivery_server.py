@@ -47,7 +47,7 @@ class DeliveryServer:
         self._tls = tls
         self._listen = listen
         self._limits = limits
-        self._room = asyncio.Semaphore(connections)
+        self._connections = connections
         self._log = log
         self._servers: List[asyncio.Server] = []
         self._serving: Set["_Connection"] = set()
@@ -113,14 +113,24 @@ class DeliveryServer:
         await self.wait()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # It has been accepted already: to wait here for room would cost a descriptor, and whoever has
+        # mail comes back.
+        if len(self._tasks) >= self._connections:
+            self._refuse(writer)
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            async with self._room:
-                await self._serve(Stream(reader, writer, identity.Engine.server(self._tls)))
+            await self._serve(Stream(reader, writer, identity.Engine.server(self._tls)))
         finally:
             self._tasks.discard(task)
+
+    def _refuse(self, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")  # None where it has left
+        writer.transport.abort()
+        fields = {"peer": peer[0] if peer else "", "text": "too many connections"}
+        self._write_log("warning", "connection-refused", fields)
 
     async def _serve(self, stream: Stream) -> None:
         try:
