@@ -674,6 +674,14 @@ def test_a_server_has_a_sensible_number_of_threads(authority, workers):
             listen=LISTEN, workers=workers)
 
 
+def test_a_server_without_connections_is_refused(face, authority):
+    """It would listen and serve nobody."""
+    with pytest.raises(ima.LocalProtocolError, match="connections") as caught:
+        face.DeliveryServer(
+            Taking(), authority.context("b.example"), listen=LISTEN, connections=0)
+    assert caught.value.rule == "connections"
+
+
 def closes(plain):
     """Whether the other side closes it, which it does by a reset, too."""
     try:

@@ -28,6 +28,8 @@ result<delivery_server> delivery_server::create(const delivery_server_options& o
                                                 const tls::context& tls,
                                                 delivery::handler& handler) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
+  if (options.connections == 0)
+    return error{fault::caller, "connections", "", "0 connections, and a server has at least 1"};
   IMA_CHECK(check_threads({options.workers, options.commands}));
   auto made =
       std::make_shared<state>(tls, options, std::make_shared<delivery_office>(options, handler));

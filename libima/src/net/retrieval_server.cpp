@@ -27,6 +27,8 @@ result<retrieval_server> retrieval_server::create(const retrieval_server_options
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imrp));
+  if (options.connections == 0)
+    return error{fault::caller, "connections", "", "0 connections, and a server has at least 1"};
   IMA_CHECK(check_threads({options.workers, options.senders}));
   auto made = std::make_shared<state>(tls, options, users);
   IMA_CHECK(made->listen(options.listen));

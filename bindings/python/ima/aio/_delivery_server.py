@@ -43,6 +43,10 @@ class DeliveryServer:
             raise TypeError("a handler has a method open(header, peer)")
         check_type(tls, "tls", identity.Context)
         check_type(listen, "listen", list, tuple)
+        check_type(connections, "connections", int)
+        if connections < 1:
+            text = f"{connections} connections, and a server has at least 1"
+            raise LocalProtocolError(text, rule="connections")
         self._handler = handler
         self._tls = tls
         self._listen = listen

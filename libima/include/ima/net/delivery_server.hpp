@@ -42,8 +42,8 @@ class IMA_API delivery_server {
  public:
   /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
   /// fault::caller, rules `endpoint` (no address with a port), `listen`, `metrics-address`,
-  /// `tls-protocol`, `workers` (1 to 1000 threads); fault::temporary `threads`, where the system
-  /// starts no more.
+  /// `tls-protocol`, `workers` (1 to 1000 threads), `connections` (none); fault::temporary
+  /// `threads`, where the system starts no more.
   static result<delivery_server> create(const delivery_server_options& options,
                                         const tls::context& tls, delivery::handler& handler);
   delivery_server(delivery_server&&) noexcept;

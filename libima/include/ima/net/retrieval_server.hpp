@@ -43,8 +43,8 @@ class IMA_API retrieval_server {
  public:
   /// Opens the listening sockets. `users` is not owned and outlives the server. Errors:
   /// fault::caller, rules `endpoint` (no address with a port), `listen`, `metrics-address`,
-  /// `tls-protocol`, `workers` (1 to 1000 threads); fault::temporary `threads`, where the system
-  /// starts no more.
+  /// `tls-protocol`, `workers` (1 to 1000 threads), `connections` (none); fault::temporary
+  /// `threads`, where the system starts no more.
   static result<retrieval_server> create(const retrieval_server_options& options,
                                          const tls::context& tls, retrieval::authenticator& users);
   retrieval_server(retrieval_server&&) noexcept;
