@@ -726,6 +726,55 @@ def test_connections_that_there_is_no_room_for_are_closed_at_once(authority):
         aio.close()
 
 
+def test_a_server_of_aio_that_stops_does_not_wait_for_handshakes(authority):
+    """Nobody has a message in hand before."""
+    from conftest import Aio
+
+    aio = Aio()
+    try:
+        with contextlib.ExitStack() as opened:
+            with aio.DeliveryServer(
+                    Taking(), authority.context("b.example"), listen=LISTEN,
+                    limits=ima.Limits(handshake=50, stopping=50)) as server:
+                name, port = server.addresses[0].rsplit(":", 1)
+                idle = [opened.enter_context(socket.create_connection((name, int(port)), 20))
+                        for _ in range(5)]
+                report = aio.send_message(message(size=10), authority.context("a.example"),
+                                          hosts={"b.example": server.addresses[0]})
+                assert report.outcome == "delivered", report  # so they have been accepted
+                began = time.monotonic()
+            assert time.monotonic() - began < 25
+            assert all(closes(plain) for plain in idle)
+    finally:
+        aio.close()
+
+
+def test_a_server_of_aio_leaves_no_task_behind(authority):
+    waits = asyncio.Event()
+
+    class Waiting(Taking):
+        async def open(self, header, peer):
+            waits.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0.1)  # it puts things in order first
+
+    async def serve():
+        async with ima.aio.DeliveryServer(
+                Waiting(), authority.context("b.example"), listen=LISTEN,
+                limits=ima.Limits(stopping=0.1)) as server:
+            sending = asyncio.ensure_future(ima.aio.send_message(
+                message(), authority.context("a.example"),
+                hosts={"b.example": server.addresses[0]}))
+            await waits.wait()
+        left = [str(task.get_coro()) for task in asyncio.all_tasks()]
+        await sending
+        return left
+
+    assert not [name for name in asyncio.run(serve()) if "DeliveryServer" in name]
+
+
 @pytest.mark.parametrize("how", ["wait", "leave", "forget"])
 def test_a_handler_that_waits_for_its_own_server_does_not_hang(authority, how):
     class Ending(Raising):

@@ -15,6 +15,7 @@ from ._stream import Deadline, Stream, allowed, check_type, split_endpoint
 from ._threads import Log, Shown, call_and_await, require, show, text_of, write_log
 
 _DEFAULT_PORT = 20025
+_LAST_STEPS = 5.0  # seconds for a cancelled task to end in, whose handler may take no notice
 _VERDICTS = ("OK", "FAIL", "PARTIAL", "DEFER", "DROP")
 
 
@@ -56,6 +57,7 @@ class DeliveryServer:
         self._servers: List[asyncio.Server] = []
         self._serving: Set["_Connection"] = set()
         self._tasks: Set["asyncio.Task[None]"] = set()
+        self._in_handshake: Set["asyncio.Task[None]"] = set()
         self._started = False
         self._over = asyncio.Event()
 
@@ -84,6 +86,8 @@ class DeliveryServer:
             server.close()
         for connection in self._serving:
             connection.stop()
+        for task in self._in_handshake:  # they have no message in hand
+            task.cancel()
         self._over.set()
 
     async def wait(self) -> None:
@@ -93,6 +97,8 @@ class DeliveryServer:
             _, late = await asyncio.wait(self._tasks, timeout=self._limits.stopping)
             for task in late:
                 task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=_LAST_STEPS)
 
     def use(self, tls: identity.Context) -> None:
         """New connections use `tls` from now on."""
@@ -117,6 +123,9 @@ class DeliveryServer:
         await self.wait()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._over.is_set():  # accepted just before
+            writer.transport.abort()
+            return
         # It has been accepted already: to wait here for room would cost a descriptor, and whoever has
         # mail comes back.
         if len(self._tasks) >= self._connections:
@@ -138,8 +147,7 @@ class DeliveryServer:
 
     async def _serve(self, stream: Stream) -> None:
         try:
-            async with allowed(self._limits.handshake, "the handshake"):
-                await stream.handshake()
+            await self._shake_hands(stream)
             connection = _Connection(stream, self._handler, self._limits, self._write_log)
             self._serving.add(connection)
             try:
@@ -152,6 +160,17 @@ class DeliveryServer:
             self._write_log("warning", "connection-lost", {"rule": error.rule, "text": str(error)})
         finally:
             stream.abort()
+
+    async def _shake_hands(self, stream: Stream) -> None:
+        """Whoever has not got further is not waited for when the server stops."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._in_handshake.add(task)
+        try:
+            async with allowed(self._limits.handshake, "the handshake"):
+                await stream.handshake()
+        finally:
+            self._in_handshake.discard(task)
 
     def _write_log(self, level: str, name: str, fields: Dict[str, str]) -> None:
         write_log(self._log, level, name, fields)
