@@ -71,17 +71,6 @@ def folder_of_my_own(t, there, copy, here):
     t.equal("a folder that nothing was moved to is not made", "- only-here" in there.folders(), False)
 
 
-def folder_renamed_here(t, there, copy, here):
-    """Nothing goes there of what it holds, which is said and not guessed."""
-    there.ask("CREATE-FOLDER project")
-    there.append("project", "in the project")
-    copy.fetch("--two-way")
-    here.ask("RENAME-FOLDER project mine")
-    said = copy.fetch("--two-way", code=2).err
-    t.contains("a folder that was renamed here is named", said, "project: it is another folder")
-    t.equal("its messages are still there", list(there.messages("project")), ["in the project"])
-
-
 def forget_pairs(copy, here):
     """As a version left the copy that knew the ids here by those there alone."""
     def note(*words):
@@ -141,7 +130,6 @@ with Tests() as t:
     deletions_against_moves(t, there, copy, here)
     moves_against_deletions(t, there, copy, here)
     folder_of_my_own(t, there, copy, here)
-    folder_renamed_here(t, there, copy, here)
     copies(t, there, copy, here)
     copy.fetch("--two-way")
     for folder in ("inbox", "kept", "other", "drafts", "files/mine"):

@@ -74,14 +74,13 @@ result<mirror::state::local_changes> mirror::state::changes_here(folder_end& end
   end.here = now.token;
   while (!from.empty()) {
     const auto got = local_.changes(end.folder, from, page);
+    if (!got && got.error().rule == "resync" && generation_of(from) == generation_of(now.token))
+      return local_changes();  // it is another folder of that name
     if (!got && got.error().rule == "resync") {
-      const bool another = generation_of(from) == generation_of(now.token);
       failures_.push_back(
           {fault::temporary, "not-sent-back", end.folder,
-           another ? "it is another folder of that name than at the last run: what was changed in "
-                     "the one before stays here"
-                   : "the directory was repaired or compacted, or its notes are damaged: what was "
-                     "changed in it since the last run stays here"});
+           "the directory was repaired or compacted, or its notes are damaged: what was "
+           "changed in it since the last run stays here"});
       return local_changes();
     }
     if (!got) return got.error();
