@@ -67,7 +67,10 @@ with Tests() as t:
     t.equal("it goes on", b.fetch("bob", copy).code, 0)
     t.equal("and is whole", [p.read_bytes() == photo.read_bytes()
                              for p in copy.glob("msg/*/*/2-photo.jpg")], [True])
-    t.equal("nothing is left behind", [p.name for p in partial.iterdir()], ["lock"])
+    left = [p.name for p in partial.iterdir() if not p.name.startswith("changes-")]
+    t.equal("nothing of it is left behind", left, ["lock"])
+    t.equal("both ways again", b.fetch("bob", copy, "--two-way").out, "")
+    t.equal("and nothing of what runs did", [p.name for p in partial.iterdir()], ["lock"])
 
     # On a terminal one line is written over and cleared at the end; what it says is for no pipe.
     out, drawn = run_on_terminal(*words[:-1], b.place / "shown")

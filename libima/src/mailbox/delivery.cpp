@@ -295,6 +295,10 @@ result<delivery> delivery::begin(file_system& files, const header_block& header,
   return delivery(std::move(s));
 }
 
+const std::string& delivery::id(std::size_t target) const noexcept {
+  return state_->slots[target].id;
+}
+
 result<void> delivery::write(const part_slice& slice) {
   state& s = *state_;
   if (slice.part() != s.part)

@@ -47,6 +47,7 @@ result<mirror::state::folder_end> mirror::state::bring(const std::string& folder
   end.token = std::move(kept);
   IMA_TRY(known, notes_.get(subject::known, folder));
   IMA_TRY(here, local_.status(folder));
+  if (own_) IMA_CHECK(begin_here(folder, here.token));
   end.generation = generation_of(here.token);
   end.known = known == end.generation;
   IMA_TRY(missed, notes_.get_messages(subject::missed, folder));
@@ -58,8 +59,16 @@ result<mirror::state::folder_end> mirror::state::bring(const std::string& folder
   const bool whole = end.token == retrieval::first_token;
   IMA_CHECK(bring_pages(end, report));
   if (!whole && !end.known) IMA_CHECK(bring_lost(end, report));
+  listed_afresh_ = listed_afresh_ || (!whole && end.whole);
+  IMA_CHECK(put_back(end));
   IMA_CHECK(push(folder, end.mine));
   return end;
+}
+
+// From now on what people do in a folder is known, however this run ends.
+result<void> mirror::state::begin_here(const std::string& folder, const std::string& now) {
+  IMA_TRY(looked, notes_.get(subject::here, folder));
+  return looked.empty() ? notes_.set(subject::here, folder, now) : result<void>();
 }
 
 result<void> mirror::state::bring_pages(folder_end& end, const on_message& report) {
@@ -102,6 +111,11 @@ result<void> mirror::state::begin_list(folder_end& end) {
   end.named.clear();
   end.again.clear();
   end.missed.clear();
+  end.whole = true;
+  if (end.another && !std::exchange(end.mine, {}).empty())
+    failures_.push_back({fault::temporary, "not-sent-back", end.folder,
+                         "the folder here is another than the one brought before, and the post "
+                         "office lists it afresh: what was done to its messages stays here"});
   IMA_TRY(here, local_.status(end.folder));
   end.compare = here.messages > 0;
   return {};
@@ -131,11 +145,31 @@ result<std::vector<retrieval::entry>> mirror::state::missing(
 result<bool> mirror::state::adapt(folder_end& end, const retrieval::entry& entry) {
   IMA_TRY(id, notes_.local_id(entry.id));
   if (id.empty()) return false;
+  if (!end.whole) return place(end.folder, id, entry);
   if (end.compare) end.named.insert(std::hash<std::string>()(id));
   // That a whole list names it does not say that it changed there: what was done here counts.
-  const auto mine = end.mine.find(id);
-  if (end.compare && mine != end.mine.end()) return true;
-  return place(end.folder, id, entry);
+  const local_change* mine = done_here(end, id);
+  if (mine == nullptr) return place(end.folder, id, entry);
+  IMA_CHECK(keep_mine(end.folder, id, *mine));
+  return true;
+}
+
+// What people did to a message that is in this folder there, also in one that had another name
+// there; null where nothing.
+const mirror::state::local_change* mirror::state::done_here(folder_end& end,
+                                                            const std::string& id) {
+  auto mine = end.mine.find(id);
+  if (const auto before = departed_.find(id); mine == end.mine.end() && before != departed_.end())
+    mine = end.mine.insert(*before).first;
+  return mine == end.mine.end() ? nullptr : &mine->second;
+}
+
+// Flags that were changed here stay; where the message is does not.
+result<void> mirror::state::keep_mine(const std::string& folder, const std::string& id,
+                                      const local_change& mine) {
+  if (mine.gone) return {};
+  IMA_TRY(here, local_.locate(id));
+  return here ? refile(*here, folder) : result<void>();
 }
 
 result<bool> mirror::state::place(const std::string& folder, const std::string& id,
@@ -143,10 +177,20 @@ result<bool> mirror::state::place(const std::string& folder, const std::string& 
   IMA_TRY(here, local_.locate(id));
   if (!here) return false;
   IMA_CHECK(claim(here->folder, id));
-  if (here->folder != folder) IMA_CHECK(local_.move(here->folder, folder, std::span(&id, 1)));
+  IMA_CHECK(refile(*here, folder));
   IMA_CHECK(set_flags(folder, here->message, entry));
   touch(id);
   return true;
+}
+
+result<void> mirror::state::refile(const mailbox::search_hit& here, const std::string& folder) {
+  const std::string& id = here.message.id;
+  if (here.folder == folder) return {};
+  IMA_TRY(there, notes_.remote_id(id));
+  const own_changes::change moving{there, here.folder, folder, here.message.flags};
+  IMA_CHECK(will_do(std::span(&moving, 1)));
+  IMA_CHECK(local_.move(here.folder, folder, std::span(&id, 1)));
+  return {};
 }
 
 result<void> mirror::state::set_flags(const std::string& folder, const mailbox::entry& here,
@@ -154,7 +198,31 @@ result<void> mirror::state::set_flags(const std::string& folder, const mailbox::
   const mailbox::flag_change what{without(there.flags, here.flags),
                                   without(here.flags, there.flags), std::nullopt};
   if (what.add.empty() && what.remove.empty()) return {};
+  const own_changes::change changing{there.id, folder, folder, there.flags};
+  IMA_CHECK(will_do(std::span(&changing, 1)));
   IMA_CHECK(local_.set_flags(folder, std::span(&here.id, 1), what));
+  return {};
+}
+
+// What a run before moved out of this folder, and the post office has in it all the same, and did
+// not name now: the folder had another name meanwhile.
+result<void> mirror::state::put_back(const folder_end& end) {
+  if (end.whole) return {};  // it named all
+  std::map<std::string, mailbox::search_hit> strayed;
+  std::vector<std::string> asked;
+  for (const std::string& id : end.strayed) {
+    IMA_TRY(there, notes_.remote_id(id));
+    IMA_TRY(here, local_.locate(id));
+    if (!here || here->folder == end.folder || touched_.contains(id)) continue;
+    strayed.emplace(there, *std::move(here));
+    asked.push_back(there);
+  }
+  IMA_TRY(in, in_folder_there(end.folder, asked));
+  for (const std::string& there : in) {
+    const mailbox::search_hit& here = strayed.at(there);
+    IMA_CHECK(refile(here, end.folder));
+    if (!end.mine.contains(here.message.id)) touch(here.message.id);
+  }
   return {};
 }
 
@@ -162,15 +230,23 @@ void mirror::state::touch(const std::string& id) {
   if (options_.two_way) touched_.insert(id);
 }
 
-result<void> mirror::state::finish(folder_end& end) {
+result<void> mirror::state::will_do(std::span<const own_changes::change> changes) {
+  if (!own_ || changes.empty()) return {};
+  IMA_TRY(now, local_.status("inbox"));  // which is always there
+  return own_->will_do(changes, now.token);
+}
+
+// Does what is left to do in a folder.
+result<void> mirror::state::settle(folder_end& end) {
   if (!keeps_) IMA_CHECK(remove_gone(end));
   if (!end.brought.empty()) IMA_CHECK(delete_there(end));
+  return {};
+}
+
+// Remembers up to where it is done.
+result<void> mirror::state::note(folder_end& end) {
   if (keeps_) IMA_CHECK(notes_.set(subject::emptied, end.folder, options_.delete_after ? "1" : ""));
-  if (options_.two_way) {
-    IMA_TRY(meanwhile, changes_here(end));  // its own changes are not people's
-    IMA_CHECK(push(end.folder, meanwhile));
-    IMA_CHECK(notes_.set(subject::here, end.folder, end.here));
-  }
+  if (options_.two_way) IMA_CHECK(push_meanwhile(end));
   states_.push_back({end.folder, end.token});
   IMA_CHECK(notes_.set_messages(subject::missed, end.folder, end.missed));
   if (!end.known) IMA_CHECK(notes_.set(subject::known, end.folder, end.generation));

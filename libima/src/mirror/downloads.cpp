@@ -2,6 +2,8 @@
 
 #include "support/try.hpp"
 
+#include <ima/digest.hpp>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -16,6 +18,8 @@
 
 namespace ima::mirror {
 namespace {
+
+constexpr std::string_view changes_prefix = "changes-";
 
 error failed(const std::string& path) {
   return {fault::temporary, "storage", path, std::strerror(errno)};
@@ -101,8 +105,16 @@ void download_folder::state::remove(const std::string& id, std::uint64_t parts) 
 
 void download_folder::state::remove_all() const {
   std::error_code ignored;  // as above
-  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored))
-    if (entry.path().filename() != "lock") std::filesystem::remove(entry.path(), ignored);
+  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) {
+    const std::string name = entry.path().filename();
+    if (name != "lock" && !name.starts_with(changes_prefix))
+      std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
+result<own_changes> download_folder::state::changes(std::string_view source, bool to_ask) const {
+  const std::string name = digest::of(source).hex();
+  return own_changes::open(fmt::format("{}/{}{}", path_, changes_prefix, name), to_ask);
 }
 
 result<download_folder> download_folder::open(const std::string& mailbox) {

@@ -61,6 +61,10 @@ result<void> mirror::state::fetch_some(folder_end& end, std::span<const retrieva
     miss(end, entry_of(id), why);
   };
   IMA_CHECK(headers(end.folder, ids, take, failed));
+  std::vector<own_changes::change> coming;
+  for (const fetched_header& header : got)
+    coming.push_back({header.id, {}, end.folder, entry_of(header.id).flags});
+  IMA_CHECK(will_do(coming));
   for (const fetched_header& header : got) {
     const retrieval::entry& entry = entry_of(header.id);
     const auto here = fetch(end, entry, header, report);
@@ -119,7 +123,7 @@ result<bool> mirror::state::is_wanted(const folder_end& end, const retrieval::en
   return true;
 }
 
-// A copy is known by its note; only one that a killed run left behind is not noted yet.
+// A copy is known by its note; where that was damaged, by what it says itself of its origin.
 result<bool> mirror::state::had_copy(const std::string& folder, const std::string& id,
                                      const header_block& header) {
   IMA_TRY(known, notes_.local_id(id));
@@ -157,6 +161,7 @@ result<std::string> mirror::state::store(const std::string& folder, const retrie
   if (!into && into.error().kind == fault::caller)  // what the post office gave as its record
     return unavailable_for(entry.id, into.error());
   if (!into) return into.error();
+  if (is_copy(entry.id)) IMA_CHECK(notes_.expect(entry.id, into->id(0)));
   IMA_CHECK(receive_parts(folder, entry.id, header, *into));
   const auto stored = into->commit();
   if (!stored.front()) return stored.front().error();

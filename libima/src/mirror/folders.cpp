@@ -71,6 +71,11 @@ result<void> mirror::state::make_folder(const retrieval::folder_info& there,
 // Folders that were brought once and are not there any more. What was never there stays.
 result<void> mirror::state::drop_folders() {
   if (!options_.folders.empty() || keeps_) return {};
+  std::vector<std::string> moved;
+  for (const auto& [id, change] : departed_)
+    if (!change.moved_to.empty()) moved.push_back(id);
+  IMA_CHECK(remove_moved("", moved));
+  if (options_.two_way && listed_afresh_) IMA_CHECK(sweep_folders());
   for (const std::string& name : folders_) {
     if (there_.contains(name)) continue;
     IMA_TRY(known, notes_.get(subject::there, name));
@@ -82,6 +87,19 @@ result<void> mirror::state::drop_folders() {
     IMA_CHECK(notes_.forget(name));
     auto dropped = local_.delete_folder(name);
     if (!dropped && dropped.error().rule != "folder-in-use") return dropped;
+  }
+  return {};
+}
+
+// What is in folders that are only here and was deleted there, as nobody tells of the past any
+// more.
+result<void> mirror::state::sweep_folders() {
+  for (const std::string& name : folders_) {
+    if (there_.contains(name)) continue;
+    folder_end end;
+    end.folder = name;
+    end.compare = true;
+    IMA_CHECK(remove_gone(end));
   }
   return {};
 }

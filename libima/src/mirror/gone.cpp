@@ -19,15 +19,41 @@ constexpr std::string_view delivered_here = "-";  // in place of an origin
 
 // What other mailboxes have stays until the last of them has it no more.
 result<void> mirror::state::remove_gone(folder_end& end) {
-  std::vector<std::string> ids;
-  for (const std::string& remote_id : end.gone) {
-    IMA_TRY(id, notes_.local_id(remote_id));
-    if (!id.empty()) ids.push_back(std::move(id));
-  }
+  IMA_TRY(ids, left_for_good(end));
   IMA_TRY(more, not_named(end));
   ids.insert(ids.end(), more.begin(), more.end());
   if (options_.two_way) IMA_CHECK(remove_moved(end.folder, ids));
   return remove_all(end.folder, ids);
+}
+
+// Those that left the folder there, but for what is still in it here and there in another that is
+// here, too: this takes them. It may have told of them before this folder did, as of a move from
+// here.
+result<std::vector<std::string>> mirror::state::left_for_good(const folder_end& end) {
+  std::vector<std::string> ids;
+  std::vector<std::string> here;
+  for (const std::string& remote_id : end.gone) {
+    IMA_TRY(id, notes_.local_id(remote_id));
+    if (id.empty()) continue;
+    IMA_TRY(found, local_.find(end.folder, id));
+    (found ? here : ids).push_back(std::move(id));
+  }
+  IMA_TRY(there, still_there(here));
+  for (std::string& id : here) {
+    const auto found = there.find(id);
+    if (found == there.end() || std::ranges::find(folders_, found->second) == folders_.end())
+      ids.push_back(std::move(id));
+    else if (auto good = follow(id, found->second); !good)
+      return good.error();
+  }
+  return ids;
+}
+
+result<void> mirror::state::follow(const std::string& id, const std::string& folder) {
+  IMA_TRY(now, local_.locate(id));
+  if (now) IMA_CHECK(refile(*now, folder));
+  touch(id);
+  return {};
 }
 
 // What was moved here, and is in no folder there any more, goes from where it is. One way, it was
@@ -63,6 +89,12 @@ result<void> mirror::state::remove_all(const std::string& folder,
 // No tombstone is left, as what went there may come back there, or is in a folder that is brought
 // another time.
 result<void> mirror::state::remove(const std::string& folder, std::span<const std::string> ids) {
+  std::vector<own_changes::change> going;
+  for (const std::string& id : ids) {
+    IMA_TRY(there, notes_.remote_id(id));
+    going.push_back({there, folder, {}, {}});
+  }
+  IMA_CHECK(will_do(going));
   IMA_TRY(removed, local_.remove(folder, ids));
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (removed[i] != mailbox::outcome::done) continue;  // it moved to another folder
@@ -108,10 +140,22 @@ result<std::vector<std::string>> mirror::state::origins(const std::string& folde
 result<bool> mirror::state::is_from_there(const std::string& folder, const std::string& id) {
   if (is_copy(id)) {
     IMA_TRY(there, notes_.remote_id(id));
-    return !there.empty();
+    return there.empty() ? was_expected(folder, id) : result<bool>(true);
   }
   IMA_TRY(all, origins(folder, id));
   return std::ranges::find(all, notes_.origin(id)) != all.end();
+}
+
+// A run that was stopped may have stored the copy, and none asked for it since.
+result<bool> mirror::state::was_expected(const std::string& folder, const std::string& id) {
+  IMA_TRY(all, origins(folder, id));
+  const std::string from_there = notes_.origin("");
+  for (const std::string& origin : all) {
+    if (!origin.starts_with(from_there)) continue;
+    IMA_TRY(paired, notes_.local_id(origin.substr(from_there.size())));
+    if (paired == id) return true;
+  }
+  return false;
 }
 
 // A message that is here from elsewhere, and there as well. A copy has an id for each mailbox.
@@ -143,26 +187,36 @@ result<std::vector<std::string>> mirror::state::had_nowhere_else(
   return going;
 }
 
-// Which of the messages with these local ids are in any folder there. A change of flags that
-// applies to none, as every seq is greater than 0, says so without sending anything of them.
-result<std::set<std::string>> mirror::state::still_there(const std::vector<std::string>& ids) {
+// Which of the messages with these ids there are in a folder there. A change of flags that applies
+// to none, as every seq is greater than 0, says so without sending anything of them.
+result<std::set<std::string>> mirror::state::in_folder_there(const std::string& folder,
+                                                             const std::vector<std::string>& ids) {
   const retrieval::flag_change nothing{{}, {"nothing"}, 0};
+  std::set<std::string> found;
+  if (ids.empty()) return found;
+  const auto outcomes = remote_.flag(folder, ids, nothing);
+  if (!outcomes && outcomes.error().rule == "no-folder") return found;
+  if (!outcomes) return outcomes.error();
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if ((*outcomes)[i] != retrieval::message_outcome::gone) found.insert(ids[i]);
+  return found;
+}
+
+// In which folder there the messages with these local ids are; those that are in any.
+result<std::map<std::string, std::string>> mirror::state::still_there(
+    const std::vector<std::string>& ids) {
   std::map<std::string, std::string> wanted;  // what was found in no folder yet, by the id there
   for (const std::string& id : ids) {
     IMA_TRY(there, notes_.remote_id(id));
     wanted[there] = id;
   }
-  std::set<std::string> found;
+  std::map<std::string, std::string> found;
   for (const std::string& folder : there_) {
     std::vector<std::string> asked;
     for (const auto& [remote_id, id] : wanted) asked.push_back(remote_id);
-    if (asked.empty()) break;
-    const auto outcomes = remote_.flag(folder, asked, nothing);
-    if (!outcomes && outcomes.error().rule == "no-folder") continue;
-    if (!outcomes) return outcomes.error();
-    for (std::size_t i = 0; i < asked.size(); ++i)
-      if ((*outcomes)[i] != retrieval::message_outcome::gone)
-        found.insert(wanted.extract(asked[i]).mapped());
+    IMA_TRY(in, in_folder_there(folder, asked));
+    for (const std::string& remote_id : in)
+      found.emplace(wanted.extract(remote_id).mapped(), folder);
   }
   return found;
 }

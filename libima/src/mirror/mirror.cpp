@@ -1,6 +1,7 @@
 #include "mirror/state.hpp"
 #include "support/try.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ima::mirror {
@@ -31,22 +32,47 @@ result<void> mirror::state::update(const on_message& report, const on_progress& 
   states_.clear();
   failures_.clear();
   made_.clear();
+  listed_afresh_ = false;
   // A run that was killed may have left messages that are not taken in, and cannot be removed so.
   IMA_CHECK(local_.take_in());
   IMA_TRY(emptied, notes_.get(subject::emptied, ""));
   keeps_ = options_.delete_after || !emptied.empty();
+  IMA_CHECK(open_own());
   IMA_TRY(folders, choose_folders());
   IMA_CHECK(make_folders(folders));
   IMA_TRY(ends, bring_all(folders, report));
-  for (folder_end& end : ends) IMA_CHECK(finish(end));
+  for (folder_end& end : ends) IMA_CHECK(settle(end));
+  for (folder_end& end : ends) IMA_CHECK(note(end));
   IMA_CHECK(drop_folders());
+  if (options_.two_way) IMA_CHECK(own_->forget([&](auto folder) { return is_brought(folder); }));
   downloads_.remove_all();
   return {};
+}
+
+// Only where people's work goes back now and then it need be told from that of runs.
+result<void> mirror::state::open_own() {
+  own_.reset();
+  IMA_TRY(here, local_.folders());
+  bool goes_back = options_.two_way;
+  for (const auto& folder : here) {
+    IMA_TRY(looked, notes_.get(subject::here, folder.name));
+    goes_back = goes_back || !looked.empty();
+  }
+  if (!goes_back) return {};
+  IMA_TRY(own, downloads_.changes(options_.source, options_.two_way));
+  own_ = std::move(own);
+  return {};
+}
+
+bool mirror::state::is_brought(std::string_view folder) const {
+  return options_.folders.empty() ||
+         std::ranges::find(options_.folders, folder) != options_.folders.end();
 }
 
 // What is moved here may make folders there, which are brought as well.
 result<std::vector<mirror::state::folder_end>> mirror::state::bring_all(
     const std::vector<retrieval::folder_info>& folders, const on_message& report) {
+  if (options_.two_way) IMA_CHECK(look_at_departed());
   std::vector<std::string> names;
   for (const auto& folder : folders) names.push_back(folder.name);
   std::vector<folder_end> ends;

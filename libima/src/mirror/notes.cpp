@@ -16,6 +16,7 @@ namespace ima::mirror {
 namespace {
 
 constexpr std::size_t digest_digits = 64;
+constexpr char expected = '?';               // before the id of a copy that may not be here yet
 constexpr std::size_t longest_note = 65536;  // docs/mailbox.md section 12
 
 using subject = notes::subject;
@@ -56,6 +57,12 @@ bool is_copy(std::string_view id) noexcept { return id.size() != digest_digits; 
 
 std::string_view generation_of(std::string_view token) noexcept {
   return token.substr(0, token.find('.'));
+}
+
+std::uint64_t seq_of(std::string_view token) noexcept {
+  wire::take_up_to(token, '.');  // the generation
+  wire::take_up_to(token, '.');  // the folder
+  return wire::parse_number(wire::take_up_to(token, '.')).value_or(0);
 }
 
 // The names of notes are short, and folders' names may not be.
@@ -122,7 +129,18 @@ result<void> notes::set_messages(subject what, std::string_view folder, const me
 
 result<std::string> notes::local_id(const std::string& remote_id) {
   if (!is_copy(remote_id)) return remote_id;
-  return id_in(name("", remote_id));
+  IMA_TRY(kept, local_.sync_state(name("", remote_id)));
+  if (kept.starts_with(expected)) return came(remote_id, kept);
+  return retrieval::check_id(kept) ? kept : std::string();
+}
+
+// A run that was stopped may have stored it.
+result<std::string> notes::came(const std::string& remote_id, std::string_view note) {
+  std::string id(note.substr(1));
+  IMA_TRY(here, local_.locate(id));
+  if (!here) return std::string();
+  IMA_CHECK(pair(remote_id, id));
+  return id;
 }
 
 result<std::string> notes::remote_id(const std::string& local_id) {
@@ -136,7 +154,11 @@ result<std::string> notes::id_in(const std::string& note) {
   return retrieval::check_id(kept) ? kept : std::string();
 }
 
-// In this order: where only the first is there, the copy is found by its origin and paired again.
+result<void> notes::expect(const std::string& remote_id, const std::string& local_id) {
+  return local_.set_sync_state(name("", remote_id), expected + local_id);
+}
+
+// In this order: where only the first is there, the copy is still expected, and paired again.
 result<void> notes::pair(const std::string& remote_id, const std::string& local_id) {
   IMA_CHECK(local_.set_sync_state(name("there\n", local_id), remote_id));
   return local_.set_sync_state(name("", remote_id), local_id);

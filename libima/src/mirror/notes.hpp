@@ -4,6 +4,7 @@
 #include <ima/mailbox/mailbox.hpp>
 #include <ima/retrieval/types.hpp>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ bool is_copy(std::string_view id) noexcept;
 
 /// The generation of the journal that a state token of the local mailbox is of.
 std::string_view generation_of(std::string_view token) noexcept;
+/// The seq up to which it goes; 0 where it is no token.
+std::uint64_t seq_of(std::string_view token) noexcept;
 
 /// What a mirror remembers from one run to the next, in notes of the local mailbox (docs/mailbox.md
 /// section 3): durable, small, and of one remote mailbox among others. Errors of all: those of
@@ -59,10 +62,13 @@ class notes {
   result<messages> get_messages(subject what, std::string_view folder);
   result<void> set_messages(subject what, std::string_view folder, const messages& list);
 
-  /// The id that a message has here; empty for a copy that is not here.
+  /// The id that a message has here; empty for a copy that is not here, and was not. Pairs one that
+  /// was expected and came.
   result<std::string> local_id(const std::string& remote_id);
   /// The id that a message has there; empty for a copy that is not from there.
   result<std::string> remote_id(const std::string& local_id);
+  /// A copy is about to come here, and will have this id.
+  result<void> expect(const std::string& remote_id, const std::string& local_id);
   /// A copy that is here has this id there.
   result<void> pair(const std::string& remote_id, const std::string& local_id);
   /// A copy is here no more.
@@ -79,6 +85,7 @@ class notes {
  private:
   std::string name(std::string_view about, std::string_view what) const;
   result<std::string> id_in(const std::string& note);
+  result<std::string> came(const std::string& remote_id, std::string_view note);
   mailbox::mailbox& local_;
   std::string source_;
 };

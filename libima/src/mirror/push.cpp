@@ -41,9 +41,7 @@ result<void> mirror::state::look_here(folder_end& end) {
   IMA_CHECK(pair_copies(end));
   IMA_TRY(looked, notes_.get(subject::here, end.folder));
   end.here = std::move(looked);
-  IMA_TRY(changes, changes_here(end));
-  end.mine = std::move(changes);
-  return {};
+  return look_again(end);
 }
 
 // A copy of the mailbox that an older version made knows the copies' ids here by those there, and
@@ -65,34 +63,72 @@ result<void> mirror::state::pair_copies(const folder_end& end) {
   return notes_.set(subject::paired, end.folder, "1");
 }
 
-// What was done in a folder since `end.here`, which becomes the state now. The first time, and
-// where the local mailbox does not know that state any more, nobody can tell.
-result<mirror::state::local_changes> mirror::state::changes_here(folder_end& end) {
-  local_changes changes;
-  std::string from = end.here;
+// What was done in a folder since `end.here`, which becomes the state now. Where the local mailbox
+// does not know that state any more, nobody can tell.
+result<void> mirror::state::look_again(folder_end& end) {
   IMA_TRY(now, local_.status(end.folder));
-  end.here = now.token;
-  while (!from.empty()) {
-    const auto got = local_.changes(end.folder, from, page);
-    if (!got && got.error().rule == "resync" && generation_of(from) == generation_of(now.token))
-      return local_changes();  // it is another folder of that name
-    if (!got && got.error().rule == "resync") {
-      failures_.push_back(
-          {fault::temporary, "not-sent-back", end.folder,
-           "the directory was repaired or compacted, or its notes are damaged: what was "
-           "changed in it since the last run stays here"});
-      return local_changes();
-    }
-    if (!got) return got.error();
-    for (const mailbox::entry& entry : got->entries) {
-      if (touched_.contains(entry.id)) continue;
-      IMA_TRY(change, describe(end.folder, entry));
-      changes.insert_or_assign(entry.id, std::move(change));
-    }
-    end.here = got->token;
-    from = got->more ? got->token : std::string();
+  const std::string from = std::exchange(end.here, now.token);
+  auto read = read_changes(end, from);
+  if (read || read.error().rule != "resync") return read;
+  if (generation_of(from) == generation_of(now.token)) return compare_here(end, from);
+  failures_.push_back(
+      {fault::temporary, "not-sent-back", end.folder,
+       "the directory was repaired or compacted, or its notes are damaged: what was "
+       "changed in it since the last run stays here"});
+  return {};
+}
+
+result<void> mirror::state::read_changes(folder_end& end, const std::string& from) {
+  std::string token = from;
+  for (bool more = true; more;) {
+    IMA_TRY(got, local_.changes(end.folder, token, page));
+    for (const mailbox::entry& entry : got.entries)
+      if (!touched_.contains(entry.id)) IMA_CHECK(take_note(end, entry, from));
+    end.here = token = got.token;
+    more = got.more;
   }
-  return changes;
+  return {};
+}
+
+// The folder here is another of that name. The old one was renamed, or emptied and deleted: where
+// the messages are now that it holds there tells what was done to each.
+result<void> mirror::state::compare_here(folder_end& end, const std::string& since) {
+  end.another = true;
+  std::string token(retrieval::first_token);
+  for (bool more = end.token != retrieval::first_token; more;) {
+    IMA_TRY(got, next_page(end.folder, token));
+    for (const retrieval::change& change : got.changes)
+      if (change.present) IMA_CHECK(compare(end, *change.present, since));
+    token = got.token;
+    more = got.more;
+  }
+  return {};
+}
+
+result<void> mirror::state::compare(folder_end& end, const retrieval::entry& there,
+                                    const std::string& since) {
+  IMA_TRY(id, notes_.local_id(there.id));
+  if (id.empty()) return {};
+  IMA_TRY(here, local_.find(end.folder, id));
+  if (here && here->flags == there.flags) return {};
+  return take_note(end, here ? *here : mailbox::entry{.id = id, .gone = true}, since);
+}
+
+// What a run did that was stopped is no person's work, but for the flags that were changed since.
+result<void> mirror::state::take_note(folder_end& end, const mailbox::entry& here,
+                                      const std::string& since) {
+  IMA_TRY(change, describe(end.folder, here));
+  IMA_TRY(there, notes_.remote_id(here.id));
+  const std::string now = change.gone ? change.moved_to : end.folder;
+  const auto share = own_->did(there, now, change.flags, since);
+  if (share != own_changes::share::nothing) {
+    if (change.gone) end.strayed.insert(here.id);
+    if (now.empty() || share == own_changes::share::everything) return {};
+    change.gone = false;
+    change.moved_to.clear();
+  }
+  end.mine.insert_or_assign(here.id, std::move(change));
+  return {};
 }
 
 // What left the folder was moved or deleted; where it is now tells, as people work here meanwhile.
@@ -106,6 +142,32 @@ result<mirror::state::local_change> mirror::state::describe(const std::string& f
   change.gone = now->folder != folder;
   if (change.gone) change.moved_to = std::move(now->folder);
   return change;
+}
+
+// What was done in folders that are at the post office no more: they may have another name there.
+result<void> mirror::state::look_at_departed() {
+  departed_.clear();
+  for (const std::string& name : folders_) {
+    IMA_TRY(looked, notes_.get(subject::here, name));
+    if (there_.contains(name) || looked.empty()) continue;
+    folder_end end;
+    end.folder = name;
+    auto read = read_changes(end, looked);
+    if (!read && read.error().rule != "resync") return read;
+    departed_.merge(end.mine);
+  }
+  return {};
+}
+
+// What was done here while the run was at work; its own changes are not people's.
+result<void> mirror::state::push_meanwhile(folder_end& end) {
+  folder_end meanwhile;
+  meanwhile.folder = end.folder;
+  meanwhile.token = end.token;
+  meanwhile.here = end.here;
+  IMA_CHECK(look_again(meanwhile));
+  IMA_CHECK(push(end.folder, meanwhile.mine));
+  return notes_.set(subject::here, end.folder, meanwhile.here);
 }
 
 result<void> mirror::state::push(const std::string& folder, const local_changes& changes) {

@@ -2,6 +2,7 @@
 
 #include "mirror/downloads.hpp"
 #include "mirror/notes.hpp"
+#include "mirror/own_changes.hpp"
 
 #include <ima/error.hpp>
 #include <ima/header.hpp>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -56,13 +58,17 @@ struct mirror::state {
     std::string generation;                 // of the journal here
     bool known = false;                     // what is here is what was left; else it may lack some
     std::set<std::string> gone;             // by the id there
-    bool compare = false;                   // what the list does not name left the folder
+    bool whole = false;                     // the list there was of everything
+    bool compare = false;                   // what that list does not name left the folder
     std::unordered_set<std::size_t> named;  // hashes of ids here: a list may be long
     std::vector<std::string> brought;       // whole here: may be deleted there
     notes::messages again;                  // could not be brought by an earlier run
     notes::messages missed;                 // nor by this one
-    std::string here;    // two-way: the state of the local folder that was looked at
-    local_changes mine;  // two-way
+    // Two-way:
+    std::string here;               // the state of the local folder that was looked at
+    local_changes mine;             // what people did in it
+    bool another = false;           // it is not the one that was brought before
+    std::set<std::string> strayed;  // ids here that runs moved out of it
   };
   struct fetched_header {
     std::string id;
@@ -73,9 +79,12 @@ struct mirror::state {
   // mirror.cpp.
   result<std::vector<folder_end>> bring_all(const std::vector<retrieval::folder_info>& folders,
                                             const on_message& report);
+  result<void> open_own();
+  bool is_brought(std::string_view folder) const;
 
   // bring.cpp: what changed there.
   result<folder_end> bring(const std::string& folder, const on_message& report);
+  result<void> begin_here(const std::string& folder, const std::string& now);
   result<void> bring_pages(folder_end& end, const on_message& report);
   result<void> bring_lost(folder_end& end, const on_message& report);
   result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
@@ -83,12 +92,19 @@ struct mirror::state {
   result<std::vector<retrieval::entry>> missing(folder_end& end,
                                                 std::vector<retrieval::change>& changes);
   result<bool> adapt(folder_end& end, const retrieval::entry& entry);
+  const local_change* done_here(folder_end& end, const std::string& id);
+  result<void> keep_mine(const std::string& folder, const std::string& id,
+                         const local_change& mine);
   result<bool> place(const std::string& folder, const std::string& id,
                      const retrieval::entry& entry);
+  result<void> refile(const mailbox::search_hit& here, const std::string& folder);
   result<void> set_flags(const std::string& folder, const mailbox::entry& here,
                          const retrieval::entry& there);
-  result<void> finish(folder_end& end);
+  result<void> put_back(const folder_end& end);
+  result<void> settle(folder_end& end);
+  result<void> note(folder_end& end);
   void touch(const std::string& id);
+  result<void> will_do(std::span<const own_changes::change> changes);
 
   // folders.cpp.
   result<std::vector<retrieval::folder_info>> choose_folders();
@@ -97,6 +113,7 @@ struct mirror::state {
   result<void> make_folder(const retrieval::folder_info& there,
                            const std::vector<mailbox::folder>& here);
   result<void> drop_folders();
+  result<void> sweep_folders();
 
   // fetch.cpp: messages that are not here.
   using take_header = net::retrieval_client::take_header;
@@ -132,6 +149,8 @@ struct mirror::state {
 
   // gone.cpp: what is there no more.
   result<void> remove_gone(folder_end& end);
+  result<std::vector<std::string>> left_for_good(const folder_end& end);
+  result<void> follow(const std::string& id, const std::string& folder);
   result<void> remove_moved(const std::string& folder, const std::vector<std::string>& ids);
   result<void> remove_all(const std::string& folder, const std::vector<std::string>& ids);
   result<void> remove(const std::string& folder, std::span<const std::string> ids);
@@ -140,15 +159,24 @@ struct mirror::state {
                                                     const std::vector<std::string>& ids);
   result<std::vector<std::string>> origins(const std::string& folder, const std::string& id);
   result<bool> is_from_there(const std::string& folder, const std::string& id);
+  result<bool> was_expected(const std::string& folder, const std::string& id);
   result<void> claim(const std::string& folder, const std::string& id);
-  result<std::set<std::string>> still_there(const std::vector<std::string>& ids);
+  result<std::set<std::string>> in_folder_there(const std::string& folder,
+                                                const std::vector<std::string>& ids);
+  result<std::map<std::string, std::string>> still_there(const std::vector<std::string>& ids);
   result<void> delete_there(const folder_end& end);
 
   // push.cpp: what was done here.
   result<void> look_here(folder_end& end);
   result<void> pair_copies(const folder_end& end);
-  result<local_changes> changes_here(folder_end& end);
+  result<void> look_again(folder_end& end);
+  result<void> read_changes(folder_end& end, const std::string& from);
+  result<void> compare_here(folder_end& end, const std::string& since);
+  result<void> compare(folder_end& end, const retrieval::entry& there, const std::string& since);
+  result<void> take_note(folder_end& end, const mailbox::entry& here, const std::string& since);
   result<local_change> describe(const std::string& folder, const mailbox::entry& here);
+  result<void> look_at_departed();
+  result<void> push_meanwhile(folder_end& end);
   result<void> push(const std::string& folder, const local_changes& changes);
   result<void> push_moves(const std::string& folder, const std::string& target,
                           const std::vector<std::string>& ids);
@@ -172,8 +200,12 @@ struct mirror::state {
   std::vector<std::string> made_;     // of these, what this run made
   std::vector<retrieval::watched_folder> states_;
   std::vector<error> failures_;
-  std::set<std::string> touched_;  // two-way: local ids that this run itself changed
-  bool keeps_ = false;             // nothing is deleted here
+  // Two-way:
+  std::set<std::string> touched_;   // local ids that this run itself changed
+  std::optional<own_changes> own_;  // what earlier ones did, and this one is about to do
+  local_changes departed_;          // what people did in folders that are there no more
+  bool listed_afresh_ = false;      // the post office did not know how far a folder was brought
+  bool keeps_ = false;              // nothing is deleted here
   const on_progress* progress_ = nullptr;
   mirror_progress so_far_;
 };

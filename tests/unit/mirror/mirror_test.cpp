@@ -1,4 +1,5 @@
 #include "../mailbox/fixture.hpp"
+#include "../mailbox/mortal_file_system.hpp"
 #include "../retrieval/memory_mail.hpp"
 #include "authority.hpp"
 
@@ -10,12 +11,15 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -202,6 +206,327 @@ TEST_CASE(
     REQUIRE(s.update("bob", local, true));
   }
   CHECK(s.complaints.empty());
+}
+
+namespace {
+
+// What a message is on both sides: its folder and flags, or nothing.
+std::string where(mb::mailbox& box, const std::string& id) {
+  const auto found = box.locate(id).value();
+  return found ? fmt::format("{}: {}", found->folder, fmt::join(found->message.flags, " ")) : "";
+}
+
+void is_on_both(scene& s, const std::string& id, const std::string& what) {
+  CHECK(where(s.bob, id) == what);
+  CHECK(where(s.here, id) == what);
+}
+
+// Stops a run at each change that it makes here, one after the other. Bob changes something before
+// it and takes it back after it; once the next run is through, all is as expected on both sides.
+void stop_everywhere(const std::function<void(scene&, const std::string&)>& change,
+                     const std::function<void(scene&, const std::string&)>& take_back,
+                     const std::string& in_the_end) {
+  scene s;
+  REQUIRE(s.bob.create_folder("work"));
+  REQUIRE(s.update("bob", s.here, true));
+  bool stopped = true;
+  for (std::uint64_t moment = 1; stopped; ++moment) {
+    CAPTURE(moment);
+    const std::vector ids{s.give("bob", fmt::format("{}", moment))};
+    REQUIRE(s.bob.take_in());
+    REQUIRE(s.bob.move("inbox", "work", ids));
+    REQUIRE(s.update("bob", s.here, true));
+    is_on_both(s, ids[0], "work: ");
+    change(s, ids[0]);
+    mortal_file_system mortal(files);
+    {
+      auto local = mb::mailbox::open(mortal, s.place / "here", {":memory:"}).value();
+      mortal.changes = 0;
+      mortal.die_at = moment;
+      stopped = !s.update("bob", local, true);
+    }
+    take_back(s, ids[0]);
+    for (int run = 0; run < 2; ++run) {
+      REQUIRE(s.update("bob", s.here, true));
+      is_on_both(s, ids[0], in_the_end);
+    }
+    REQUIRE(s.bob.remove("work", ids));
+  }
+  CHECK(s.complaints.empty());
+}
+
+}  // namespace
+
+TEST_CASE("what a run did that was stopped at any moment is never taken for a person's work") {
+  const auto file_elsewhere = [](scene& s, const std::string& id) {
+    const std::vector ids{id};
+    REQUIRE(s.bob.move("work", "inbox", ids));
+    REQUIRE(s.bob.set_flags("inbox", ids, {{"flagged"}, {}, {}}));
+  };
+  const auto file_back = [](scene& s, const std::string& id) {
+    const std::vector ids{id};
+    REQUIRE(s.bob.move("inbox", "work", ids));
+    REQUIRE(s.bob.set_flags("work", ids, {{}, {"flagged"}, {}}));
+  };
+  SUBCASE("a message was moved and flagged") {
+    stop_everywhere(file_elsewhere, file_back, "work: ");
+  }
+  SUBCASE("and everything is listed afresh") {
+    stop_everywhere(
+        file_elsewhere,
+        [&](scene& s, const std::string& id) {
+          file_back(s, id);
+          REQUIRE(s.bob.compact());
+        },
+        "work: ");
+  }
+  SUBCASE("a folder had another name for a while") {
+    stop_everywhere(
+        [](scene& s, const std::string&) { REQUIRE(s.bob.rename_folder("work", "play")); },
+        [](scene& s, const std::string&) { REQUIRE(s.bob.rename_folder("play", "work")); },
+        "work: ");
+  }
+  SUBCASE("and its messages were flagged here meanwhile") {
+    stop_everywhere(
+        [](scene& s, const std::string&) { REQUIRE(s.bob.rename_folder("work", "play")); },
+        [](scene& s, const std::string& id) {
+          REQUIRE(s.bob.rename_folder("play", "work"));
+          const auto now = s.here.locate(id).value();
+          REQUIRE(s.here.set_flags(now->folder, std::vector{id}, {{"flagged"}, {}, {}}));
+        },
+        "work: flagged");
+  }
+}
+
+TEST_CASE("what is done to messages of a folder that is renamed here goes there") {
+  scene s;
+  const std::vector ids{s.give("bob", "stays"), s.give("bob", "deleted"), s.give("bob", "flagged"),
+                        s.give("bob", "moved there")};
+  REQUIRE(s.bob.take_in());
+  REQUIRE(s.bob.create_folder("work"));
+  REQUIRE(s.bob.create_folder("other"));
+  REQUIRE(s.bob.move("inbox", "work", ids));
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.here.rename_folder("work", "play"));
+  REQUIRE(s.here.remove("play", std::vector{ids[1]}));
+  REQUIRE(s.here.set_flags("play", std::vector{ids[2]}, {{"flagged"}, {}, {}}));
+  REQUIRE(s.bob.move("work", "other", std::vector{ids[3]}));
+  for (int run = 0; run < 2; ++run) {
+    REQUIRE(s.update("bob", s.here, true));
+    is_on_both(s, ids[0], "play: ");
+    is_on_both(s, ids[1], "");
+    is_on_both(s, ids[2], "play: flagged");
+    is_on_both(s, ids[3], "other: ");
+  }
+  // And from then on it is a folder as any other.
+  REQUIRE(s.here.set_flags("play", std::vector{ids[0]}, {{"seen"}, {}, {}}));
+  REQUIRE(s.update("bob", s.here, true));
+  is_on_both(s, ids[0], "play: seen");
+  CHECK(s.complaints.empty());
+}
+
+TEST_CASE("folders whose names are swapped here are swapped there") {
+  scene s;
+  const std::vector ids{s.give("bob", "first"), s.give("bob", "second")};
+  REQUIRE(s.bob.take_in());
+  for (std::size_t i = 0; i < 2; ++i) {
+    REQUIRE(s.bob.create_folder(i == 0 ? "a" : "b"));
+    REQUIRE(s.bob.move("inbox", i == 0 ? "a" : "b", std::vector{ids[i]}));
+  }
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.here.rename_folder("a", "c"));
+  REQUIRE(s.here.rename_folder("b", "a"));
+  REQUIRE(s.here.rename_folder("c", "b"));
+  for (int run = 0; run < 2; ++run) {
+    REQUIRE(s.update("bob", s.here, true));
+    is_on_both(s, ids[0], "b: ");
+    is_on_both(s, ids[1], "a: ");
+  }
+  CHECK(s.complaints.empty());
+}
+
+TEST_CASE("a folder that is emptied and deleted here is emptied there") {
+  scene s;
+  const std::vector ids{s.give("bob", "deleted"), s.give("bob", "moved")};
+  REQUIRE(s.bob.take_in());
+  REQUIRE(s.bob.create_folder("work"));
+  REQUIRE(s.bob.move("inbox", "work", ids));
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.here.remove("work", std::vector{ids[0]}));
+  REQUIRE(s.here.move("work", "inbox", std::vector{ids[1]}));
+  REQUIRE(s.here.delete_folder("work"));
+  REQUIRE(s.update("bob", s.here, true));
+  is_on_both(s, ids[0], "");
+  is_on_both(s, ids[1], "inbox: ");
+  CHECK(s.complaints.empty());
+}
+
+TEST_CASE("what was done here in a folder that has another name there is done in that") {
+  scene s;
+  const std::vector ids{s.give("bob", "flagged"), s.give("bob", "deleted"), s.give("bob", "moved"),
+                        s.give("bob", "stays")};
+  REQUIRE(s.bob.take_in());
+  REQUIRE(s.bob.create_folder("work"));
+  REQUIRE(s.bob.move("inbox", "work", ids));
+  REQUIRE(s.update("bob", s.here, true));
+  REQUIRE(s.here.set_flags("work", std::vector{ids[0]}, {{"flagged"}, {}, {}}));
+  REQUIRE(s.here.remove("work", std::vector{ids[1]}));
+  REQUIRE(s.here.move("work", "inbox", std::vector{ids[2]}));
+  REQUIRE(s.bob.rename_folder("work", "play"));
+  for (int run = 0; run < 2; ++run) {
+    REQUIRE(s.update("bob", s.here, true));
+    is_on_both(s, ids[0], "play: flagged");
+    is_on_both(s, ids[1], "");
+    is_on_both(s, ids[2], "inbox: ");
+    is_on_both(s, ids[3], "play: ");
+  }
+  CHECK(s.complaints.empty());
+}
+
+namespace {
+
+// People who do anything to two mailboxes that are to be the same, by chance.
+class people {
+ public:
+  people(scene& s, unsigned seed, bool one_way) : s_(s), random_(seed), one_way_(one_way) {}
+
+  void work() {
+    for (auto times = pick(6); times > 0; --times) change(pick(2) == 0 ? s_.bob : s_.here);
+    if (pick(3) == 0) given_.push_back(s_.give("bob", fmt::format("{}", given_.size())));
+    REQUIRE(s_.bob.take_in());
+    if (pick(12) == 0) REQUIRE(s_.bob.compact());
+  }
+
+  // A run that is stopped at some moment, or one that is not.
+  void run() {
+    if (pick(2) == 0) return finish_run();
+    mortal_file_system mortal(files);
+    auto local = mb::mailbox::open(mortal, s_.place / "here", {":memory:"}).value();
+    mortal.changes = 0;
+    if (pick(3) > 0) mortal.die_at = 1 + pick(40);
+    (void)s_.update("bob", local, !one_way_ || pick(3) > 0);  // as it may have died
+  }
+
+  void finish_run() {
+    auto local = mb::mailbox::open(files, s_.place / "here", {":memory:"}).value();
+    REQUIRE(s_.update("bob", local, true));
+  }
+
+  void compare() {
+    CHECK(all(s_.here) == all(s_.bob));
+    for (const std::string& id : given_) {
+      CAPTURE(id);
+      if (!deleted_.contains(id)) CHECK(where(s_.bob, id) != "");
+    }
+  }
+
+ private:
+  std::size_t pick(std::size_t below) { return random_() % below; }
+
+  // Each message by its digest, as a copy has ids of its own, with its folder and flags.
+  static std::string all(mb::mailbox& box) {
+    std::vector<std::string> found;
+    const auto folders = box.folders().value();
+    for (const auto& folder : folders)
+      for (const std::string& id : in(box, folder.name))
+        found.push_back(fmt::format("{} {}\n", id.substr(0, 64), where(box, id)));
+    std::ranges::sort(found);
+    return fmt::format("{}", fmt::join(found, ""));
+  }
+
+  static std::vector<std::string> in(mb::mailbox& box, const std::string& folder) {
+    std::vector<std::string> ids;
+    const auto page = box.changes(folder, "0", 1000).value();
+    for (const auto& entry : page.entries)
+      if (!entry.gone) ids.push_back(entry.id);
+    return ids;
+  }
+
+  std::vector<std::string> some_of(mb::mailbox& box, const std::string& folder) {
+    auto ids = in(box, folder);
+    std::erase_if(ids, [&](const auto&) { return pick(2) == 0; });
+    return ids;
+  }
+
+  void change(mb::mailbox& box) {
+    const auto folders = box.folders().value();
+    const std::string folder = folders[pick(folders.size())].name;
+    const std::string fresh = std::string(1, static_cast<char>('a' + pick(4)));
+    switch (pick(4)) {
+      case 0:
+        (void)box.create_folder(fresh);  // which may be there
+        break;
+      case 1:
+        (void)box.rename_folder(folder, fresh);
+        break;
+      case 2:
+        (void)box.delete_folder(folder);  // which may hold something
+        break;
+      default:
+        break;
+    }
+    const auto now = box.folders().value();
+    change_messages(box, now[pick(now.size())].name, now[pick(now.size())].name);
+  }
+
+  // A copy made here would be nobody's there; and one way, what was filed here stays though it is
+  // deleted there.
+  void change_messages(mb::mailbox& box, const std::string& folder, const std::string& other) {
+    auto ids = some_of(box, folder);
+    const std::string flag = pick(2) == 0 ? "seen" : "flagged";
+    switch (pick(7)) {
+      case 0:
+      case 1:
+        REQUIRE(box.move(folder, other, ids));
+        break;
+      case 2:
+        REQUIRE(box.set_flags(folder, ids, {{flag}, {}, {}}));
+        break;
+      case 3:
+        REQUIRE(box.set_flags(folder, ids, {{}, {flag}, {}}));
+        break;
+      case 4:
+        if (&box == &s_.bob && given_.size() < 30) REQUIRE(box.copy(folder, other, ids));
+        break;
+      case 5:
+        if (one_way_) break;
+        ids.resize(std::min<std::size_t>(ids.size(), 1));
+        REQUIRE(box.remove(folder, ids));
+        deleted_.insert(ids.begin(), ids.end());
+        break;
+      default:
+        break;
+    }
+  }
+
+  scene& s_;
+  std::mt19937 random_;
+  bool one_way_;
+  std::vector<std::string> given_;
+  std::set<std::string> deleted_;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "whatever people do on both sides, and wherever runs are stopped, both are the same then") {
+  for (const bool one_way : {false, true})
+    for (unsigned seed = 1; seed <= 5; ++seed) {
+      CAPTURE(one_way);
+      CAPTURE(seed);
+      scene s;
+      people them(s, seed, one_way);
+      them.finish_run();
+      for (int round = 0; round < 12; ++round) {
+        them.work();
+        them.run();
+      }
+      for (int quiet = 0; quiet < 3; ++quiet) them.finish_run();
+      them.compare();
+      // Of a folder that is another on both sides nobody knows what was done in it.
+      for (const std::string& complaint : s.complaints)
+        CHECK(complaint.find(": the folder here is another than") != std::string::npos);
+    }
 }
 
 TEST_CASE(

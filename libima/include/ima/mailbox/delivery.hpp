@@ -9,6 +9,7 @@
 #include <ima/mailbox/file_system.hpp>
 #include <ima/message.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,9 @@ class IMA_API delivery {
   delivery(delivery&&) noexcept;
   delivery& operator=(delivery&&) noexcept;
   ~delivery();
+
+  /// The id that the message will have in the mailbox of a target, which counts from 0.
+  const std::string& id(std::size_t target) const noexcept;
 
   /// Takes the next slice of the message's body_reader. One target gets it now, the others at the
   /// end; an error is that target's, and becomes all others' too. Errors: those of file_system;

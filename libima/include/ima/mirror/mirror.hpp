@@ -52,10 +52,16 @@ struct mirror_progress {
 /// Where both sides changed a message, the post office's change stays: one that was deleted here
 /// and moved there comes back, though one that was deleted here and flagged there is deleted. Where
 /// the post office no longer knows our state (refusal `resync`), and what a folder that went held,
-/// everything is compared afresh: what is nowhere there any more goes. Where the local mailbox no
-/// longer knows the state it was left in, as after a repair or compaction, what is missing in it
-/// comes again and nothing goes back in this run, which failures() tells. In a mailbox that was
-/// emptied there by `delete_after` nothing is ever deleted because it is gone there.
+/// everything is compared afresh: what is nowhere there any more goes, and what was done here
+/// counts. Where the local mailbox no longer knows the state it was left in, as after a repair or
+/// compaction, what is missing in it comes again and nothing goes back in this run, which
+/// failures() tells. In a mailbox that was emptied there by `delete_after` nothing is ever deleted
+/// because it is gone there.
+///
+/// A folder that was renamed here is another there, to which its messages are moved. What was done
+/// here in a folder that was renamed there is done in the renamed one. What an interrupted run did
+/// here is never taken for a person's work: each change is written down before, beside the mailbox,
+/// until a run with `two_way` over all folders is through.
 ///
 /// Movable; one thread at a time, as the client. Each call waits for the network and for disks.
 class IMA_API mirror {
@@ -84,8 +90,8 @@ class IMA_API mirror {
   /// What the last update() or list() could not do, though it did everything else: rule
   /// `message-unavailable`, a message that the post office cannot read or that breaks a rule (the
   /// next run tries it again); `not-sent-back`, a change made here that the post office refused,
-  /// or that nobody knows of, as the local mailbox was repaired or compacted. Valid until the next
-  /// call of update() or list().
+  /// or that nobody knows of, as the local mailbox was repaired or compacted, or a folder is
+  /// another on both sides. Valid until the next call of update() or list().
   const std::vector<error>& failures() const noexcept;
   /// The states up to which the folders were brought; what to watch from. The inbox is first. Valid
   /// until the next call of update() or list().
