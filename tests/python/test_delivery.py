@@ -726,27 +726,21 @@ def test_connections_that_there_is_no_room_for_are_closed_at_once(authority):
         aio.close()
 
 
-def test_a_server_of_aio_that_stops_does_not_wait_for_handshakes(authority):
+def test_a_server_that_stops_does_not_wait_for_handshakes(face, authority):
     """Nobody has a message in hand before."""
-    from conftest import Aio
-
-    aio = Aio()
-    try:
-        with contextlib.ExitStack() as opened:
-            with aio.DeliveryServer(
-                    Taking(), authority.context("b.example"), listen=LISTEN,
-                    limits=ima.Limits(handshake=50, stopping=50)) as server:
-                name, port = server.addresses[0].rsplit(":", 1)
-                idle = [opened.enter_context(socket.create_connection((name, int(port)), 20))
-                        for _ in range(5)]
-                report = aio.send_message(message(size=10), authority.context("a.example"),
-                                          hosts={"b.example": server.addresses[0]})
-                assert report.outcome == "delivered", report  # so they have been accepted
-                began = time.monotonic()
-            assert time.monotonic() - began < 25
-            assert all(closes(plain) for plain in idle)
-    finally:
-        aio.close()
+    with contextlib.ExitStack() as opened:
+        with face.DeliveryServer(
+                Taking(), authority.context("b.example"), listen=LISTEN,
+                limits=ima.Limits(handshake=50, stopping=50)) as server:
+            name, port = server.addresses[0].rsplit(":", 1)
+            idle = [opened.enter_context(socket.create_connection((name, int(port)), 20))
+                    for _ in range(5)]
+            report = face.send_message(message(size=10), authority.context("a.example"),
+                                       hosts={"b.example": server.addresses[0]})
+            assert report.outcome == "delivered", report  # so they have been accepted
+            began = time.monotonic()
+        assert time.monotonic() - began < 25
+        assert all(closes(plain) for plain in idle)
 
 
 def test_a_server_of_aio_leaves_no_task_behind(authority):

@@ -94,6 +94,8 @@ awaitable<void> delivery_service::run() {
   connection_.arm(bounds_.handshake);
   if (auto good = co_await connection_.handshake(); good) {
     co_await serve();
+  } else if (stopping_) {
+    connection_.close();  // at once: no mail is lost with a handshake
   } else {
     log(log_level::warning, "handshake-failed",
         {{"rule", std::string(good.error().rule)}, {"text", good.error().text}});
@@ -145,7 +147,7 @@ void delivery_service::stop() {
   stop_patience_.async_wait([self = shared_from_this()](asio::error_code cancelled) {
     if (!cancelled && !self->finishing_) self->abort();
   });
-  if (!session_) return;  // serve() sees it, once the handshake is done
+  if (!session_) return connection_.interrupt();  // of its handshake there is nothing to finish
   session_->stop();
   if (session_->is_closed())
     connection_.interrupt();  // serve() waits for a peer with nothing in hand

@@ -508,6 +508,22 @@ TEST_CASE("messages that wait for a program keep no other from being delivered")
   CHECK(behind.line() == "OK");
 }
 
+TEST_CASE("a server that stops waits for no handshake") {
+  limits bounds;
+  bounds.handshake = bounds.stopping = 1h;
+  host h(with(bounds));
+  peer mute(h);
+  peer late(h);
+  {
+    peer served(h);
+    served.greet();  // so the others have been accepted before
+    h.server.stop();
+    CHECK(served.line() == "CLOSE shutdown");
+  }
+  REQUIRE_FALSE(late.handshake());
+  h.thread.join();  // mute has still said nothing
+}
+
 TEST_CASE("limits that are exchanged count for connections that come after") {
   host h;
   peer before(h);
