@@ -139,8 +139,10 @@ result<void> reload(const std::string& file, const settings& first, running& now
     now.sender->use(*sending);
     now.sender->use(fresh.sender, fresh.queue.retry);
   }
+  const auto& to = fresh.server;
+  auto taken = now.server.use(to.bounds, to.connections, to.connections_per_peer);
+  if (!taken) return taken;
   now.server.use(*context);
-  now.server.use(fresh.server.bounds, fresh.server.connections, fresh.server.connections_per_peer);
   tools::log_certificates(*context, log);
   log_what_needs_a_restart(first, fresh, log);
   return now.users.reload();

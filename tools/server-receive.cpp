@@ -60,8 +60,10 @@ result<void> reload(const std::string& file, const settings& first, net::deliver
   if (!good) return good;
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
+  const auto& to = fresh.server;
+  auto taken = server.use(to.bounds, to.connections, to.connections_per_peer);
+  if (!taken) return taken;
   server.use(*context);
-  server.use(fresh.server.bounds, fresh.server.connections, fresh.server.connections_per_peer);
   handler.use(tools::make_handler(fresh.handler, fresh.server.bounds));
   tools::log_certificates(*context, log);
   log_what_needs_a_restart(first, fresh, log);

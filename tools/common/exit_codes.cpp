@@ -13,10 +13,11 @@ namespace ima::tools {
 namespace {
 
 // Rules that only settings, and the files they name, can break.
-constexpr std::array<std::string_view, 15> of_settings{
-    "account",        "ca-file",       "certificate-file", "connections",  "crl-file",
-    "dns-server",     "endpoint",      "key-file",         "listen",       "metrics-address",
-    "no-certificate", "password-cost", "password-hash",    "queue-format", "route"};
+constexpr std::array<std::string_view, 14> of_settings{
+    "account",         "ca-file",        "certificate-file", "crl-file",
+    "dns-server",      "endpoint",       "key-file",         "listen",
+    "metrics-address", "no-certificate", "password-cost",    "password-hash",
+    "queue-format",    "route"};
 
 bool is_of_settings(std::string_view rule) {
   return rule.starts_with("config") ||

@@ -1,3 +1,4 @@
+#include "net/connection_bounds.hpp"
 #include "net/delivery_service.hpp"
 #include "net/server_loop.hpp"
 #include "net/threads.hpp"
@@ -28,8 +29,7 @@ result<delivery_server> delivery_server::create(const delivery_server_options& o
                                                 const tls::context& tls,
                                                 delivery::handler& handler) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
-  if (options.connections == 0)
-    return error{fault::caller, "connections", "", "0 connections, and a server has at least 1"};
+  IMA_CHECK(check_connections(options.connections, options.connections_per_peer));
   IMA_CHECK(check_threads({options.workers, options.commands}));
   auto made =
       std::make_shared<state>(tls, options, std::make_shared<delivery_office>(options, handler));
@@ -54,12 +54,14 @@ void delivery_server::run() {
 void delivery_server::stop() { state_->stop(); }
 void delivery_server::use(const tls::context& tls) { state_->use(tls); }
 
-void delivery_server::use(const limits& bounds, std::size_t connections,
-                          std::size_t connections_per_peer) {
+result<void> delivery_server::use(const limits& bounds, std::size_t connections,
+                                  std::size_t connections_per_peer) {
+  IMA_CHECK(check_connections(connections, connections_per_peer));
   state_->on_loop([s = state_.get(), bounds, connections, connections_per_peer] {
     s->office->bounds = bounds;
     s->set_most(connections, connections_per_peer);
   });
+  return {};
 }
 
 }  // namespace ima::net

@@ -1,3 +1,4 @@
+#include "net/connection_bounds.hpp"
 #include "net/retrieval_service.hpp"
 #include "net/server_loop.hpp"
 #include "net/threads.hpp"
@@ -27,8 +28,7 @@ result<retrieval_server> retrieval_server::create(const retrieval_server_options
                                                   const tls::context& tls,
                                                   retrieval::authenticator& users) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imrp));
-  if (options.connections == 0)
-    return error{fault::caller, "connections", "", "0 connections, and a server has at least 1"};
+  IMA_CHECK(check_connections(options.connections, options.connections_per_peer));
   IMA_CHECK(check_threads({options.workers, options.senders}));
   auto made = std::make_shared<state>(tls, options, users);
   IMA_CHECK(made->listen(options.listen));
@@ -48,12 +48,14 @@ void retrieval_server::run() { state_->run(); }
 void retrieval_server::stop() { state_->stop(); }
 void retrieval_server::use(const tls::context& tls) { state_->use(tls); }
 
-void retrieval_server::use(const limits& bounds, std::size_t connections,
-                           std::size_t connections_per_peer) {
+result<void> retrieval_server::use(const limits& bounds, std::size_t connections,
+                                   std::size_t connections_per_peer) {
+  IMA_CHECK(check_connections(connections, connections_per_peer));
   state_->on_loop([s = state_.get(), bounds, connections, connections_per_peer] {
     s->office->options.bounds = bounds;
     s->set_most(connections, connections_per_peer);
   });
+  return {};
 }
 
 }  // namespace ima::net

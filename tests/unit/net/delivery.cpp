@@ -18,6 +18,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace ima;
@@ -530,7 +531,7 @@ TEST_CASE("limits that are exchanged count for connections that come after") {
   before.greet();
   limits bounds;
   bounds.offers = 1;
-  h.server.use(bounds, 1000, 2);
+  REQUIRE(h.server.use(bounds, 1000, 2));
   peer after(h);
   after.greet();
   peer third(h);
@@ -581,6 +582,23 @@ TEST_CASE("connections over the limit wait until one ends") {
   one.reset();
   waiting.join();
   CHECK(greeted);
+}
+
+TEST_CASE("a server that may have no connections is not made, nor becomes one later") {
+  willing handler;
+  net::delivery_server_options options;
+  for (auto* none : {&options.connections, &options.connections_per_peer}) {
+    const auto before = std::exchange(*none, 0);
+    const auto made = net::delivery_server::create(options, context_of("b.example"), handler);
+    REQUIRE_FALSE(made);
+    CHECK(made.error().rule == "connections");
+    *none = before;
+  }
+  host h;
+  CHECK(h.server.use({}, 0, 100).error().rule == "connections");
+  CHECK(h.server.use({}, 1000, 0).error().rule == "connections");
+  peer p(h);
+  p.greet();
 }
 
 TEST_CASE("a handler that talks without end is cut short") {

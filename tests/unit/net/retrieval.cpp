@@ -104,6 +104,20 @@ TEST_CASE("what was set up for the other protocol is refused before anything is 
   CHECK(server.error().rule == "tls-protocol");
 }
 
+TEST_CASE("a post office that may have no connections is not made, nor becomes one later") {
+  memory_mail::store store;
+  memory_mail::users users{store};
+  net::retrieval_server_options options;
+  options.connections = 0;
+  const auto made = net::retrieval_server::create(options, context_of({"b.example"}), users);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().rule == "connections");
+  office o;
+  CHECK(o.server.use({}, 0, 100).error().rule == "connections");
+  CHECK(o.server.use({}, 1000, 0).error().rule == "connections");
+  CHECK(o.connect());
+}
+
 TEST_CASE("a connection ends at its age, between requests, also while a watch is on") {
   limits bounds;
   bounds.connection = std::chrono::milliseconds(200);

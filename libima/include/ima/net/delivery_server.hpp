@@ -42,8 +42,8 @@ class IMA_API delivery_server {
  public:
   /// Opens the listening sockets. `handler` is not owned and outlives the server. Errors:
   /// fault::caller, rules `endpoint` (no address with a port), `listen`, `metrics-address`,
-  /// `tls-protocol`, `workers` (1 to 1000 threads), `connections` (none); fault::temporary
-  /// `threads`, where the system starts no more.
+  /// `tls-protocol`, `workers` (1 to 1000 threads), `connections` (none, or none of a peer);
+  /// fault::temporary `threads`, where the system starts no more.
   static result<delivery_server> create(const delivery_server_options& options,
                                         const tls::context& tls, delivery::handler& handler);
   delivery_server(delivery_server&&) noexcept;
@@ -62,7 +62,8 @@ class IMA_API delivery_server {
   /// New connections use `tls` from now on; running ones keep theirs. Thread-safe.
   void use(const tls::context& tls);
   /// New connections are within `bounds` from now on, and the most of them are these. Thread-safe.
-  void use(const limits& bounds, std::size_t connections, std::size_t connections_per_peer);
+  /// Error: fault::caller, rule `connections`, as in create(); then all stays as it was.
+  result<void> use(const limits& bounds, std::size_t connections, std::size_t connections_per_peer);
 
  private:
   struct state;
