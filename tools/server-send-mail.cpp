@@ -156,8 +156,9 @@ result<void> reload(const std::string& file, const settings& first, net::queue_r
   if (!good) return good;
   const auto context = tls::context::create(fresh.tls);
   if (!context) return context.error();
+  auto taken = runner.use(runner_options(fresh));
+  if (!taken) return taken;
   runner.use(*context);
-  runner.use(runner_options(fresh));
   tools::log_certificates(*context, log);
   tools::log_restart(log, {{"queue.path", first.queue.path != fresh.queue.path},
                            {"metrics", first.metrics_listen != fresh.metrics_listen},

@@ -1,3 +1,4 @@
+#include "net/connection_bounds.hpp"
 #include "net/delivery_link.hpp"
 #include "net/endpoint.hpp"
 #include "net/host_delivery.hpp"
@@ -29,6 +30,12 @@ constexpr std::chrono::seconds connecting{60};
 constexpr std::chrono::milliseconds together{5};
 constexpr std::size_t turn_of = 8;  // messages, where another domain of ours waits for the host
 constexpr std::size_t batch = 64;   // messages read on one trip to the workers
+
+// What may change while it runs.
+result<void> check(const queue_runner_options& options) {
+  IMA_CHECK(check_endpoints(options.hosts));
+  return check_connections(options.connections, options.per_host);
+}
 
 }  // namespace
 
@@ -283,7 +290,7 @@ queue_runner::~queue_runner() = default;
 result<queue_runner> queue_runner::create(service::queue& queue, const tls::context& tls,
                                           const queue_runner_options& options) {
   IMA_CHECK(tls::check_made_for(tls, tls::protocol::imdp));
-  IMA_CHECK(check_endpoints(options.hosts));
+  IMA_CHECK(check(options));
   IMA_CHECK(check_threads({options.workers}));
   auto made = std::make_shared<state>(queue, options);
   IMA_TRY(dns, resolver::create(made->loop, options.dns));
@@ -337,8 +344,10 @@ void queue_runner::use(const tls::context& tls) {
   asio::post(state_->loop, [s = state_, tls] { s->means->tls = tls; });
 }
 
-void queue_runner::use(const queue_runner_options& options) {
+result<void> queue_runner::use(const queue_runner_options& options) {
+  IMA_CHECK(check(options));
   asio::post(state_->loop, [s = state_, options] { s->use(options); });
+  return {};
 }
 
 // What it does not start with: names servers, threads and the log stay.

@@ -510,6 +510,28 @@ TEST_CASE("a runner that could never send is not made") {
   CHECK(rule_of(tls::context::create(for_users).value()) == "tls-protocol");
   o.options.workers = 0;
   CHECK(rule_of(imdp("a.example")) == "workers");
+  o.options.connections = 0;
+  CHECK(rule_of(imdp("a.example")) == "connections");
+  o.options.hosts["b.example"] = "127.0.0.1:mail";
+  CHECK(rule_of(imdp("a.example")) == "endpoint");
+}
+
+TEST_CASE("a runner takes up nothing by which it could never send") {
+  receiver b("b.example");
+  office o;
+  o.options.hosts["b.example"] = b.address();
+  auto runner = net::queue_runner::create(*o.queue, imdp("a.example"), o.options).value();
+  o.options.hosts["b.example"] = "127.0.0.1:mail";
+  const auto bad = runner.use(o.options);
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().rule == "endpoint");
+  CHECK(bad.error().place == "b.example");
+  o.options.hosts["b.example"] = nowhere();
+  o.options.per_host = 0;
+  CHECK(runner.use(o.options).error().rule == "connections");
+  o.add("one", {"bob@b.example"});
+  REQUIRE(runner.run_once());
+  CHECK(o.size() == 0);  // it went where it was to go before
 }
 
 TEST_CASE("a runner runs again when the queue can be read again") {

@@ -57,8 +57,9 @@ struct queue_runner_options {
 class IMA_API queue_runner {
  public:
   /// `queue` is not owned and outlives the runner. Errors: fault::caller, rules `tls-protocol` (the
-  /// context is not for IMDP), `workers`, `dns-server`, `endpoint`, `listen`, `metrics-address`;
-  /// fault::temporary `dns` (no resolver can be made), `threads` (the system starts no more).
+  /// context is not for IMDP), `workers`, `dns-server`, `endpoint`, `connections` (none, or none to
+  /// one host), `listen`, `metrics-address`; fault::temporary `dns` (no resolver can be made),
+  /// `threads` (the system starts no more).
   static result<queue_runner> create(service::queue& queue, const tls::context& tls,
                                      const queue_runner_options& options);
   queue_runner(queue_runner&&) noexcept;
@@ -78,8 +79,9 @@ class IMA_API queue_runner {
   /// New connections use `tls` from now on. Thread-safe.
   void use(const tls::context& tls);
   /// From now on: hosts, bounds, retry, connections, per_host and scan of these options. Name
-  /// servers, workers and log stay as they were. Thread-safe.
-  void use(const queue_runner_options& options);
+  /// servers, workers and log stay as they were. Thread-safe. Errors: fault::caller, rules
+  /// `endpoint` and `connections`, as in create(); then all stays as it was.
+  result<void> use(const queue_runner_options& options);
 
  private:
   struct state;
