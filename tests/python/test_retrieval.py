@@ -1,6 +1,7 @@
 """Both faces of the retrieval client against the post office, over real TLS."""
 
 import asyncio
+import collections
 import contextlib
 import datetime
 import io
@@ -119,6 +120,25 @@ def test_more_messages_than_a_request_has_room_for_are_named(client, bob, mailbo
         with pytest.raises(ima.LocalProtocolError) as caught:
             call()
         assert caught.value.rule == "id"
+
+
+def test_ids_are_any_sequence_of_text_and_nothing_else(client, bob):
+    put(bob, "one")
+    [change] = client.changes("inbox").changes
+    one = change.id
+    many = ["0" * 64] * 3000  # more than one request has room for
+    for ids in ((x for x in [one]), iter([one]), {one}, {one: 0}, one, one.encode(), None, 1, [1],
+                [one, None], [one, *many, 5], [one, *many, "\udcff"]):
+        for call in (lambda: client.headers("inbox", ids),
+                     lambda: client.set_flags("inbox", ids, add=["seen"]),
+                     lambda: client.remove("inbox", ids),
+                     lambda: client.move("inbox", "archive", ids),
+                     lambda: client.copy("inbox", "inbox", ids)):
+            with pytest.raises(TypeError, match="ids: "):
+                call()
+    assert [c.present for c in client.changes("inbox").changes] == [change.present]
+    for ids in ([one], (one,), collections.deque([one])):
+        assert client.set_flags("inbox", ids, add=["seen"]) == ["done"]
 
 
 def test_what_the_post_office_refuses_leaves_the_connection_usable(client):

@@ -26,7 +26,7 @@ from ..errors import Error
 from ..net import Submitted
 from ..tls import Context
 from ._retrieval_conversation import AnyMessage, Conversation, Request
-from ._stream import allowed, check_time
+from ._stream import allowed, check_time, list_of
 
 _Outcome = Literal["done", "gone", "changed"]
 _References = Sequence[Tuple[str, str]]
@@ -127,6 +127,7 @@ class RetrievalClient:
         self, folder: str, ids: Sequence[str], *, timeout: Optional[float] = None
     ) -> List[imrp.HeaderReply]:
         """The header blocks of those that are there, in order."""
+        ids = list_of(ids, "ids")
         found: List[imrp.HeaderReply] = []
         await self._conversation.ask_in_turn(
             self._for_some(ids, (folder,), lambda s, some: s.headers(folder, some)),
@@ -202,6 +203,7 @@ class RetrievalClient:
         self, folder: str, target: str, ids: Sequence[str], *, timeout: Optional[float] = None
     ) -> List[str]:
         """The copies' ids; empty where a message is not there."""
+        ids = list_of(ids, "ids")
         copies: List["tuple[str, str]"] = []
         await self._conversation.ask_in_turn(
             self._for_some(ids, (folder, target), lambda s, some: s.copy(folder, target, some)),
@@ -370,6 +372,7 @@ class RetrievalClient:
         beside: Sequence[str],
         timeout: Optional[float],
     ) -> List[_Outcome]:
+        ids = list_of(ids, "ids")
         named: List["tuple[str, _Outcome]"] = []
         await self._conversation.ask_in_turn(
             self._for_some(ids, beside, request),

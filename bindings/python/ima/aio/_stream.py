@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import AsyncIterator, List, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import AsyncIterator, Iterable, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from .. import Limits, net
 from .. import delivery as imdp
@@ -29,14 +29,28 @@ def check_type(value: object, name: str, *kinds: type) -> None:
 def check_hosts(hosts: Mapping[str, str]) -> None:
     """The same for what says where hostparts are reached, with each text in it."""
     check_type(hosts, "hosts", Mapping)
-    for text in [*hosts.keys(), *hosts.values()]:
-        check_type(text, "what is in hosts", str)
+    _check_texts([*hosts.keys(), *hosts.values()], "what is in hosts")
+    for host, where in sorted(hosts.items()):
+        split_endpoint(where, 0, host)
+
+
+def list_of(texts: Sequence[str], name: str) -> List[str]:
+    """The same for a sequence of texts; text is none."""
+    sequence = hasattr(type(texts), "__getitem__") and not isinstance(texts, (str, bytes, dict))
+    if not sequence:
+        raise TypeError(f"{name}: a sequence of str is wanted, and not {type(texts).__name__}")
+    found = list(texts)
+    _check_texts(found, f"what is in {name}")
+    return found
+
+
+def _check_texts(texts: Iterable[str], name: str) -> None:
+    for text in texts:
+        check_type(text, name, str)
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise TypeError("what is in hosts: text with a surrogate is no Unicode") from None
-    for host, where in sorted(hosts.items()):
-        split_endpoint(where, 0, host)
+            raise TypeError(f"{name}: text with a surrogate is no Unicode") from None
 
 
 @contextlib.asynccontextmanager
