@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
 import datetime
 import io
@@ -479,12 +480,11 @@ def sending(face, authority, users, local_handler, mailbox):
         with ima.net.RetrievalServer(
                 users, authority.context("b.example", protocol="imrp"), listen=["127.0.0.1:0"],
                 sender=sender) as office:
-            client = face.connect(
-                "b.example", authority.context(protocol="imrp"),
-                hosts={"b.example": office.addresses[0]})
-            client.authenticate("bob", PASSWORD)
-            yield client
-            client.done()
+            with face.connect(
+                    "b.example", authority.context(protocol="imrp"),
+                    hosts={"b.example": office.addresses[0]}) as client:
+                client.authenticate("bob", PASSWORD)
+                yield client
 
 
 def test_the_post_office_sends(sending, mailbox):
@@ -541,10 +541,22 @@ def test_what_waits_in_the_queue_is_shown_to_its_sender(face, authority, users, 
             assert str(waits.recipient) == "carol@c.example" and waits.text
 
 
-def test_what_the_told_function_raises_comes_back_when_the_message_is_sent(sending, mailbox):
+@pytest.mark.parametrize("what", [KeyError, asyncio.CancelledError, GeneratorExit])
+def test_what_the_told_function_raises_comes_back_when_the_message_is_sent(sending, what):
     def fail(event):
-        raise KeyError("full")
+        raise what
 
-    with pytest.raises(KeyError):
+    with pytest.raises((what, concurrent.futures.CancelledError)):  # the latter from another thread
         sending.send(message(to="bob@b.example"), told=fail)
-    assert sending.status("inbox").messages == 1
+    assert sending.status("inbox").messages == 1  # and the connection goes on
+
+
+@pytest.mark.parametrize("face", ["aio"], indirect=True)
+def test_a_send_that_is_ended_while_a_told_function_waits_is_over(sending):
+    async def wait(event):
+        await asyncio.sleep(60)
+
+    with pytest.raises(ima.TimedOut):
+        sending.send(message(to="bob@b.example"), told=wait, timeout=1)
+    with pytest.raises(ima.TimedOut):
+        sending.status("inbox")

@@ -1,5 +1,6 @@
 """A user's connection to his post office, for asyncio."""
 
+import asyncio
 import contextlib
 import datetime
 import functools
@@ -27,6 +28,7 @@ from ..net import Submitted
 from ..tls import Context
 from ._retrieval_conversation import AnyMessage, Conversation, Request
 from ._stream import allowed, check_time, list_of
+from ._threads import is_end_of
 
 _Outcome = Literal["done", "gone", "changed"]
 _References = Sequence[Tuple[str, str]]
@@ -294,7 +296,8 @@ class RetrievalClient:
         ima.net.RetrievalClient.send(); `told` may be a coroutine function."""
         outcomes: List[imrp.RecipientOutcome] = []
         notes: List[imrp.NoteReply] = []
-        thrown: List[Exception] = []
+        thrown: List[BaseException] = []
+        task = asyncio.current_task()
 
         async def tell(event: Union[imrp.OutcomeReply, imrp.NoteReply]) -> None:
             if isinstance(event, imrp.OutcomeReply):
@@ -307,7 +310,11 @@ class RetrievalClient:
                 said = told(event)
                 if inspect.isawaitable(said):
                     await said
-            except Exception as error:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                if is_end_of(task, error):
+                    raise
                 thrown.append(error)
 
         end = await self._conversation.offer(

@@ -103,15 +103,15 @@ async def call_and_await(method: Callable[..., Any], *arguments: object, **named
     except (Error, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        if _is_end_of(task, error):
+        if is_end_of(task, error):
             raise
         show(error)
         raise Shown(text_of(error), rule="handler") from error
 
 
-def _is_end_of(task: Optional["asyncio.Task[Any]"], error: BaseException) -> bool:
-    """A CancelledError may be that of a task that was awaited. A GeneratorExit ends this one where it
-    comes while the task does not run."""
+def is_end_of(task: Optional["asyncio.Task[Any]"], error: BaseException) -> bool:
+    """Whether an exception from what a task called is the end of the task. A CancelledError may be that
+    of another that was awaited. A GeneratorExit ends this one where it comes while it does not run."""
     if isinstance(error, asyncio.CancelledError):
         return task is not None and task.cancelling() > 0
     return isinstance(error, GeneratorExit) and not _runs(task)
