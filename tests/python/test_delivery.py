@@ -240,6 +240,18 @@ def test_what_is_no_exception_of_the_task_itself_defers_the_message(authority, w
     assert not report.hosts[0].unknown and shown
 
 
+async def stop_meanwhile(authority, handler, waits):
+    """Stops a server of ima.aio while its handler waits; the task that still sends to it."""
+    async with ima.aio.DeliveryServer(
+            handler, authority.context("b.example"), listen=LISTEN,
+            limits=ima.Limits(stopping=0.1)) as server:
+        sending = asyncio.ensure_future(ima.aio.send_message(
+            message(), authority.context("a.example"),
+            hosts={"b.example": server.addresses[0]}))
+        await waits.wait()
+    return sending
+
+
 def test_a_handler_that_is_cancelled_with_its_server_is_no_fault(authority):
     shown = []
     waits = asyncio.Event()
@@ -252,14 +264,7 @@ def test_a_handler_that_is_cancelled_with_its_server_is_no_fault(authority):
     async def send():
         asyncio.get_running_loop().set_exception_handler(
             lambda loop, what: shown.append(what["exception"]))
-        async with ima.aio.DeliveryServer(
-                Waiting(), authority.context("b.example"), listen=LISTEN,
-                limits=ima.Limits(stopping=0.1)) as server:
-            sending = asyncio.ensure_future(ima.aio.send_message(
-                message(), authority.context("a.example"),
-                hosts={"b.example": server.addresses[0]}))
-            await waits.wait()
-        return await sending
+        return await (await stop_meanwhile(authority, Waiting(), waits))
 
     assert asyncio.run(send()).outcome == "deferred"
     assert shown == []
@@ -755,13 +760,7 @@ def test_a_server_of_aio_leaves_no_task_behind(authority):
                 await asyncio.sleep(0.1)  # it puts things in order first
 
     async def serve():
-        async with ima.aio.DeliveryServer(
-                Waiting(), authority.context("b.example"), listen=LISTEN,
-                limits=ima.Limits(stopping=0.1)) as server:
-            sending = asyncio.ensure_future(ima.aio.send_message(
-                message(), authority.context("a.example"),
-                hosts={"b.example": server.addresses[0]}))
-            await waits.wait()
+        sending = await stop_meanwhile(authority, Waiting(), waits)
         left = [str(task.get_coro()) for task in asyncio.all_tasks()]
         await sending
         return left
