@@ -26,25 +26,34 @@ result<void> mirror::state::remove_gone(folder_end& end) {
   return remove_all(end.folder, ids);
 }
 
-// Those that left the folder there, but for what is still in it here and there in another that is
-// here, too: this takes them. It may have told of them before this folder did, as of a move from
-// here.
+// What left a folder there and is still in it here may be in another folder there, which told of it
+// before this one did, as of a move from here. All folders' are asked for at once.
+result<void> mirror::state::ask_for_gone(const std::vector<folder_end>& ends) {
+  std::vector<std::string> here;
+  for (const folder_end& end : ends)
+    for (const std::string& remote_id : end.gone) {
+      IMA_TRY(id, notes_.local_id(remote_id));
+      if (id.empty()) continue;
+      IMA_TRY(found, local_.find(end.folder, id));
+      if (found) here.push_back(std::move(id));
+    }
+  IMA_TRY(there, still_there(here));
+  elsewhere_ = std::move(there);
+  return {};
+}
+
+// Those that left the folder there, but for what is in another one now that is here, too: this
+// takes them.
 result<std::vector<std::string>> mirror::state::left_for_good(const folder_end& end) {
   std::vector<std::string> ids;
-  std::vector<std::string> here;
   for (const std::string& remote_id : end.gone) {
     IMA_TRY(id, notes_.local_id(remote_id));
     if (id.empty()) continue;
-    IMA_TRY(found, local_.find(end.folder, id));
-    (found ? here : ids).push_back(std::move(id));
-  }
-  IMA_TRY(there, still_there(here));
-  for (std::string& id : here) {
-    const auto found = there.find(id);
-    if (found == there.end() || std::ranges::find(folders_, found->second) == folders_.end())
+    const auto now = elsewhere_.find(id);
+    if (now == elsewhere_.end() || std::ranges::find(folders_, now->second) == folders_.end())
       ids.push_back(std::move(id));
-    else if (auto good = follow(id, found->second); !good)
-      return good.error();
+    else
+      IMA_CHECK(follow(id, now->second));
   }
   return ids;
 }

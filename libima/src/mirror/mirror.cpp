@@ -41,6 +41,7 @@ result<void> mirror::state::update(const on_message& report, const on_progress& 
   IMA_TRY(folders, choose_folders());
   IMA_CHECK(make_folders(folders));
   IMA_TRY(ends, bring_all(folders, report));
+  if (!keeps_) IMA_CHECK(ask_for_gone(ends));
   for (folder_end& end : ends) IMA_CHECK(settle(end));
   for (folder_end& end : ends) IMA_CHECK(note(end));
   IMA_CHECK(drop_folders());

@@ -164,10 +164,12 @@ result<void> notes::pair(const std::string& remote_id, const std::string& local_
   return local_.set_sync_state(name("", remote_id), local_id);
 }
 
+// Where it was stopped before it was through, another copy may have the first note by now.
 result<void> notes::unpair(const std::string& local_id) {
   IMA_TRY(there, remote_id(local_id));
   if (!is_copy(local_id) || there.empty()) return {};
-  IMA_CHECK(local_.set_sync_state(name("", there), ""));
+  IMA_TRY(kept, local_.sync_state(name("", there)));
+  if (kept == local_id) IMA_CHECK(local_.set_sync_state(name("", there), ""));
   return local_.set_sync_state(name("there\n", local_id), "");
 }
 

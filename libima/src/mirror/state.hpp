@@ -149,6 +149,7 @@ struct mirror::state {
 
   // gone.cpp: what is there no more.
   result<void> remove_gone(folder_end& end);
+  result<void> ask_for_gone(const std::vector<folder_end>& ends);
   result<std::vector<std::string>> left_for_good(const folder_end& end);
   result<void> follow(const std::string& id, const std::string& folder);
   result<void> remove_moved(const std::string& folder, const std::vector<std::string>& ids);
@@ -200,12 +201,13 @@ struct mirror::state {
   std::vector<std::string> made_;     // of these, what this run made
   std::vector<retrieval::watched_folder> states_;
   std::vector<error> failures_;
+  bool keeps_ = false;                            // nothing is deleted here
+  std::map<std::string, std::string> elsewhere_;  // where there what left a folder is now, if it is
   // Two-way:
   std::set<std::string> touched_;   // local ids that this run itself changed
   std::optional<own_changes> own_;  // what earlier ones did, and this one is about to do
   local_changes departed_;          // what people did in folders that are there no more
   bool listed_afresh_ = false;      // the post office did not know how far a folder was brought
-  bool keeps_ = false;              // nothing is deleted here
   const on_progress* progress_ = nullptr;
   mirror_progress so_far_;
 };
