@@ -13,8 +13,15 @@ mirror::mirror(mirror&&) noexcept = default;
 mirror& mirror::operator=(mirror&&) noexcept = default;
 mirror::~mirror() = default;
 
+// Of a folder that nobody asked for by name, and that was there a moment ago, the next run sees
+// what became of it.
 result<void> mirror::update(const on_message& report, const on_progress& progress) {
-  return state_->update(report, progress);
+  auto done = state_->update(report, progress);
+  if (done || done.error().kind != fault::refused || done.error().rule != "no-folder" ||
+      !state_->brings_all())
+    return done;
+  return error{fault::temporary, "no-folder", done.error().place,
+               "a folder was renamed or deleted while it was brought"};
 }
 
 result<void> mirror::list(const on_message& report) { return state_->list(report); }
@@ -66,8 +73,7 @@ result<void> mirror::state::open_own() {
 }
 
 bool mirror::state::is_brought(std::string_view folder) const {
-  return options_.folders.empty() ||
-         std::ranges::find(options_.folders, folder) != options_.folders.end();
+  return brings_all() || std::ranges::find(options_.folders, folder) != options_.folders.end();
 }
 
 // What is moved here may make folders there, which are brought as well.

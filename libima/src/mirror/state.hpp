@@ -38,6 +38,7 @@ struct mirror::state {
 
   result<void> update(const on_message& report, const on_progress& progress);
   result<void> list(const on_message& report);
+  bool brings_all() const noexcept { return options_.folders.empty(); }
   const std::vector<error>& failures() const noexcept { return failures_; }
   const std::vector<retrieval::watched_folder>& states() const noexcept { return states_; }
 

@@ -298,6 +298,37 @@ TEST_CASE("what a run did that was stopped at any moment is never taken for a pe
   }
 }
 
+TEST_CASE("a folder that is renamed there at any moment of a run stops it for now at most") {
+  scene s;
+  watched_files disk;
+  auto local = mb::mailbox::open(disk, s.place / "here", {":memory:"}).value();
+  REQUIRE(s.bob.create_folder("1"));
+  const auto id = s.give("bob", "mail");
+  REQUIRE(s.bob.take_in());
+  REQUIRE(s.bob.move("inbox", "1", std::vector{id}));
+  REQUIRE(s.update("bob", local, true));
+  bool stopped = false;
+  bool renamed = true;
+  for (int moment = 1; renamed; ++moment) {
+    CAPTURE(moment);
+    int looks = 0;
+    renamed = false;
+    disk.on_look = [&] {
+      if (++looks != moment) return;
+      renamed = true;
+      REQUIRE(s.bob.rename_folder(fmt::format("{}", moment), fmt::format("{}", moment + 1)));
+    };
+    const auto done = s.update("bob", local, true);
+    disk.on_look = [] {};
+    if (!done) CHECK(done.error().kind == fault::temporary);
+    stopped = stopped || !done;
+    REQUIRE(s.update("bob", local, true));
+    is_on_both(s, id, fmt::format("{}: ", renamed ? moment + 1 : moment));
+  }
+  CHECK(stopped);
+  CHECK(s.complaints.empty());
+}
+
 TEST_CASE("what is done to messages of a folder that is renamed here goes there") {
   scene s;
   const std::vector ids{s.give("bob", "stays"), s.give("bob", "deleted"), s.give("bob", "flagged"),

@@ -83,7 +83,8 @@ class IMA_API mirror {
   /// Calls `report` for each message as it comes, and `progress` as octets come; neither is empty.
   /// Errors: those of the client and the mailbox; fault::temporary `storage`; fault::temporary
   /// `message-unavailable` where more messages cannot be had than can be remembered; fault::peer
-  /// `no-progress`; fault::refused `no-folder` for one that was asked for and is not there.
+  /// `no-progress`; `no-folder`, fault::refused for one that was asked for and is not there, and
+  /// fault::temporary for one that was renamed or deleted there meanwhile.
   result<void> update(const on_message& report, const on_progress& progress);
   /// Only reports what is new there, and remembers that it did; brings nothing. Errors as update().
   result<void> list(const on_message& report);
