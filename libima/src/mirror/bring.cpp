@@ -47,7 +47,8 @@ result<mirror::state::folder_end> mirror::state::bring(const std::string& folder
   end.token = std::move(kept);
   IMA_TRY(known, notes_.get(subject::known, folder));
   IMA_TRY(here, local_.status(folder));
-  if (own_) IMA_CHECK(begin_here(folder, here.token));
+  if (own_) IMA_CHECK(begin_here(folder));
+  begun_.insert(folder);
   end.generation = generation_of(here.token);
   end.known = known == end.generation;
   IMA_TRY(missed, notes_.get_messages(subject::missed, folder));
@@ -65,10 +66,13 @@ result<mirror::state::folder_end> mirror::state::bring(const std::string& folder
   return end;
 }
 
-// From now on what people do in a folder is known, however this run ends.
-result<void> mirror::state::begin_here(const std::string& folder, const std::string& now) {
+// From now on what people do in a folder is known, however this run ends. What is known of another
+// that had its name says nothing, but for one that the post office has.
+result<void> mirror::state::begin_here(const std::string& folder) {
+  IMA_TRY(now, local_.status(folder));
   IMA_TRY(looked, notes_.get(subject::here, folder));
-  return looked.empty() ? notes_.set(subject::here, folder, now) : result<void>();
+  const bool other = !there_.contains(folder) && !same_folder(looked, now.token);
+  return looked.empty() || other ? notes_.set(subject::here, folder, now.token) : result<void>();
 }
 
 result<void> mirror::state::bring_pages(folder_end& end, const on_message& report) {
@@ -145,13 +149,25 @@ result<std::vector<retrieval::entry>> mirror::state::missing(
 result<bool> mirror::state::adapt(folder_end& end, const retrieval::entry& entry) {
   IMA_TRY(id, notes_.local_id(entry.id));
   if (id.empty()) return false;
-  if (!end.whole) return place(end.folder, id, entry);
   if (end.compare) end.named.insert(std::hash<std::string>()(id));
+  if (is_echo(end, id, entry)) {
+    IMA_TRY(here, local_.locate(id));
+    return here.has_value();
+  }
   // That a whole list names it does not say that it changed there: what was done here counts.
-  const local_change* mine = done_here(end, id);
-  if (mine == nullptr) return place(end.folder, id, entry);
+  const local_change* mine = end.whole ? done_here(end, id) : nullptr;
+  if (mine == nullptr) return place(end, id, entry);
   IMA_CHECK(keep_mine(end.folder, id, *mine));
   return true;
+}
+
+// What a run sent comes back, and what it brought before it was stopped is told again. Neither is a
+// change there: what was done here since counts, where that is known.
+bool mirror::state::is_echo(folder_end& end, const std::string& id, const retrieval::entry& entry) {
+  if (!own_ || (end.another && end.whole)) return false;
+  const auto known = own_->knows(entry.id, end.folder, entry.flags);
+  if (known == own_changes::knowledge::likely) return done_here(end, id) != nullptr;
+  return known == own_changes::knowledge::certain;
 }
 
 // What people did to a message that is in this folder there, also in one that had another name
@@ -167,67 +183,72 @@ const mirror::state::local_change* mirror::state::done_here(folder_end& end,
 // Flags that were changed here stay; where the message is does not.
 result<void> mirror::state::keep_mine(const std::string& folder, const std::string& id,
                                       const local_change& mine) {
-  if (mine.gone) return {};
-  IMA_TRY(here, local_.locate(id));
-  return here ? refile(*here, folder) : result<void>();
+  if (!mine.gone) IMA_CHECK(refile(folder, id, old_flags::kept));
+  return {};
 }
 
-result<bool> mirror::state::place(const std::string& folder, const std::string& id,
+// The post office's change stays, whatever was done here, and is done meanwhile.
+result<bool> mirror::state::place(folder_end& end, const std::string& id,
                                   const retrieval::entry& entry) {
-  IMA_TRY(here, local_.locate(id));
-  if (!here) return false;
-  IMA_CHECK(claim(here->folder, id));
-  IMA_CHECK(refile(*here, folder));
-  IMA_CHECK(set_flags(folder, here->message, entry));
-  touch(id);
+  for (bool set = false; !set;) {
+    IMA_TRY(here, refile(end.folder, id, old_flags::replaced));
+    if (!here) return false;
+    IMA_CHECK(claim(end.folder, id));
+    IMA_TRY(done, set_flags(end.folder, *here, entry));
+    set = done;
+  }
+  end.mine.erase(id);
   return true;
 }
 
-result<void> mirror::state::refile(const mailbox::search_hit& here, const std::string& folder) {
-  const std::string& id = here.message.id;
-  if (here.folder == folder) return {};
+// Files a message in a folder, though people move it meanwhile; nothing where they deleted it.
+// Flags that are kept may be a person's, and are looked at again.
+result<std::optional<mailbox::entry>> mirror::state::refile(const std::string& folder,
+                                                            const std::string& id, old_flags its) {
   IMA_TRY(there, notes_.remote_id(id));
-  const own_changes::change moving{there, here.folder, folder, here.message.flags};
-  IMA_CHECK(will_do(std::span(&moving, 1)));
-  IMA_CHECK(local_.move(here.folder, folder, std::span(&id, 1)));
-  return {};
+  for (;;) {
+    IMA_TRY(here, local_.locate(id));
+    if (!here) return std::optional<mailbox::entry>();
+    if (here->folder == folder) return std::optional(std::move(here->message));
+    own_changes::change moving{there, here->folder, folder, std::nullopt};
+    if (its == old_flags::replaced) moving.flags = here->message.flags;
+    IMA_CHECK(will_do(std::span(&moving, 1)));
+    IMA_TRY(moved, local_.move(here->folder, folder, std::span(&id, 1)));
+    if (moved.front() == mailbox::outcome::done) return std::optional(std::move(here->message));
+  }
 }
 
-result<void> mirror::state::set_flags(const std::string& folder, const mailbox::entry& here,
+// False where it is not in the folder any more.
+result<bool> mirror::state::set_flags(const std::string& folder, const mailbox::entry& here,
                                       const retrieval::entry& there) {
   const mailbox::flag_change what{without(there.flags, here.flags),
                                   without(here.flags, there.flags), std::nullopt};
-  if (what.add.empty() && what.remove.empty()) return {};
+  const bool same = what.add.empty() && what.remove.empty();
+  if (same && (!own_ || own_->place_of(there.id) == nullptr)) return true;
   const own_changes::change changing{there.id, folder, folder, there.flags};
   IMA_CHECK(will_do(std::span(&changing, 1)));
-  IMA_CHECK(local_.set_flags(folder, std::span(&here.id, 1), what));
-  return {};
+  if (same) return true;
+  IMA_TRY(set, local_.set_flags(folder, std::span(&here.id, 1), what));
+  return set.front() == mailbox::outcome::done;
 }
 
 // What a run before moved out of this folder, and the post office has in it all the same, and did
 // not name now: the folder had another name meanwhile.
 result<void> mirror::state::put_back(const folder_end& end) {
   if (end.whole) return {};  // it named all
-  std::map<std::string, mailbox::search_hit> strayed;
+  std::map<std::string, std::string> strayed;
   std::vector<std::string> asked;
   for (const std::string& id : end.strayed) {
     IMA_TRY(there, notes_.remote_id(id));
     IMA_TRY(here, local_.locate(id));
-    if (!here || here->folder == end.folder || touched_.contains(id)) continue;
-    strayed.emplace(there, *std::move(here));
+    if (!here || here->folder == end.folder) continue;
+    strayed.emplace(there, id);
     asked.push_back(there);
   }
   IMA_TRY(in, in_folder_there(end.folder, asked));
-  for (const std::string& there : in) {
-    const mailbox::search_hit& here = strayed.at(there);
-    IMA_CHECK(refile(here, end.folder));
-    if (!end.mine.contains(here.message.id)) touch(here.message.id);
-  }
+  for (const std::string& there : in)
+    IMA_CHECK(refile(end.folder, strayed.at(there), old_flags::kept));
   return {};
-}
-
-void mirror::state::touch(const std::string& id) {
-  if (options_.two_way) touched_.insert(id);
 }
 
 result<void> mirror::state::will_do(std::span<const own_changes::change> changes) {

@@ -112,9 +112,9 @@ void download_folder::state::remove_all() const {
   }
 }
 
-result<own_changes> download_folder::state::changes(std::string_view source, bool to_ask) const {
+result<own_changes> download_folder::state::changes(std::string_view source) const {
   const std::string name = digest::of(source).hex();
-  return own_changes::open(fmt::format("{}/{}{}", path_, changes_prefix, name), to_ask);
+  return own_changes::open(fmt::format("{}/{}{}", path_, changes_prefix, name));
 }
 
 result<download_folder> download_folder::open(const std::string& mailbox) {

@@ -50,8 +50,8 @@ struct download_folder::state {
   void remove(const std::string& id, std::uint64_t parts) const;
   /// Everything that was wanted is here.
   void remove_all() const;
-  /// What runs changed themselves in the copy of `source`, as own_changes::open().
-  result<own_changes> changes(std::string_view source, bool to_ask) const;
+  /// What runs themselves did with the copy of `source`, as own_changes::open().
+  result<own_changes> changes(std::string_view source) const;
 
  private:
   state(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

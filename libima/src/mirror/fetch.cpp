@@ -98,7 +98,6 @@ result<bool> mirror::state::fetch(folder_end& end, const retrieval::entry& entry
   IMA_CHECK(notes_.set_origins(entry.id, {}));  // of one that was here long ago
   IMA_TRY(id, store(end.folder, entry, *header, note));
   if (end.compare) end.named.insert(std::hash<std::string>()(id));
-  touch(id);
   ++so_far_.messages;
   report({end.folder, entry.id, note.verified_domain,
           std::string(header->first("from").value_or("")), std::string(header->subject())});

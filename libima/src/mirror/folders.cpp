@@ -68,40 +68,46 @@ result<void> mirror::state::make_folder(const retrieval::folder_info& there,
   return local_.set_folder_role(there.name, role);
 }
 
-// Folders that were brought once and are not there any more. What was never there stays.
+// Folders that were brought once and are not there any more go; what was never there stays.
 result<void> mirror::state::drop_folders() {
   if (!options_.folders.empty() || keeps_) return {};
   std::vector<std::string> moved;
   for (const auto& [id, change] : departed_)
     if (!change.moved_to.empty()) moved.push_back(id);
   IMA_CHECK(remove_moved("", moved));
-  if (options_.two_way && listed_afresh_) IMA_CHECK(sweep_folders());
   for (const std::string& name : folders_) {
     if (there_.contains(name)) continue;
     IMA_TRY(known, notes_.get(subject::there, name));
-    if (known.empty()) continue;
-    folder_end end;
-    end.folder = name;
-    end.compare = true;
-    IMA_CHECK(remove_gone(end));
-    IMA_CHECK(notes_.forget(name));
-    auto dropped = local_.delete_folder(name);
-    if (!dropped && dropped.error().rule != "folder-in-use") return dropped;
+    if (!known.empty())
+      IMA_CHECK(drop_folder(name));
+    else if (options_.two_way)
+      IMA_CHECK(sweep_folder(name));
   }
   return {};
 }
 
-// What is in folders that are only here and was deleted there, as nobody tells of the past any
-// more.
-result<void> mirror::state::sweep_folders() {
-  for (const std::string& name : folders_) {
-    if (there_.contains(name)) continue;
-    folder_end end;
-    end.folder = name;
-    end.compare = true;
-    IMA_CHECK(remove_gone(end));
-  }
-  return {};
+result<void> mirror::state::drop_folder(const std::string& name) {
+  folder_end end;
+  end.folder = name;
+  end.compare = true;
+  IMA_CHECK(remove_gone(end));
+  IMA_CHECK(notes_.forget(name));
+  auto dropped = local_.delete_folder(name);
+  return dropped || dropped.error().rule != "folder-in-use" ? result<void>() : dropped;
+}
+
+// What was moved to a folder that is only here, from one that nobody tells of any more, may have
+// been deleted there. Looks at what came into it since it looked last, or at everything where the
+// post office does not know the past.
+result<void> mirror::state::sweep_folder(const std::string& name) {
+  IMA_TRY(now, local_.status(name));
+  IMA_TRY(swept, notes_.token(subject::swept, name));
+  folder_end end;
+  end.folder = name;
+  end.compare = true;
+  if (!listed_afresh_) end.compare_from = std::move(swept);
+  IMA_CHECK(remove_gone(end));
+  return notes_.renew(subject::swept, name, now.token);
 }
 
 }  // namespace ima::mirror

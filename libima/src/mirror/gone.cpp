@@ -19,66 +19,84 @@ constexpr std::string_view delivered_here = "-";  // in place of an origin
 
 // What other mailboxes have stays until the last of them has it no more.
 result<void> mirror::state::remove_gone(folder_end& end) {
-  IMA_TRY(ids, left_for_good(end));
+  IMA_TRY(gone, gone_here(end));
+  IMA_TRY(ids, left_for_good(gone));
   IMA_TRY(more, not_named(end));
+  gone.insert(gone.end(), more.begin(), more.end());
   ids.insert(ids.end(), more.begin(), more.end());
-  if (options_.two_way) IMA_CHECK(remove_moved(end.folder, ids));
-  return remove_all(end.folder, ids);
+  IMA_CHECK(remove_all(end.folder, ids));
+  return options_.two_way ? remove_moved(end.folder, gone) : result<void>();
+}
+
+// The ids here of what left a folder there.
+result<std::vector<std::string>> mirror::state::gone_here(const folder_end& end) {
+  std::vector<std::string> ids;
+  for (const std::string& there : end.gone) {
+    IMA_TRY(id, notes_.local_id(there));
+    if (!id.empty()) ids.push_back(std::move(id));
+  }
+  return ids;
 }
 
 // What left a folder there and is still in it here may be in another folder there, which told of it
 // before this one did, as of a move from here. All folders' are asked for at once.
 result<void> mirror::state::ask_for_gone(const std::vector<folder_end>& ends) {
   std::vector<std::string> here;
-  for (const folder_end& end : ends)
-    for (const std::string& remote_id : end.gone) {
-      IMA_TRY(id, notes_.local_id(remote_id));
-      if (id.empty()) continue;
+  for (const folder_end& end : ends) {
+    IMA_TRY(ids, gone_here(end));
+    for (std::string& id : ids) {
       IMA_TRY(found, local_.find(end.folder, id));
       if (found) here.push_back(std::move(id));
     }
+  }
   IMA_TRY(there, still_there(here));
   elsewhere_ = std::move(there);
+  for (std::string& id : here) elsewhere_.try_emplace(std::move(id));
   return {};
 }
 
-// Those that left the folder there, but for what is in another one now that is here, too: this
-// takes them.
-result<std::vector<std::string>> mirror::state::left_for_good(const folder_end& end) {
+// Those that were asked for and are nowhere, or in a folder that is not here. What is in another
+// one now follows, unless runs knew that: then it was moved back here since.
+result<std::vector<std::string>> mirror::state::left_for_good(
+    const std::vector<std::string>& gone) {
   std::vector<std::string> ids;
-  for (const std::string& remote_id : end.gone) {
-    IMA_TRY(id, notes_.local_id(remote_id));
-    if (id.empty()) continue;
+  for (const std::string& id : gone) {
     const auto now = elsewhere_.find(id);
-    if (now == elsewhere_.end() || std::ranges::find(folders_, now->second) == folders_.end())
-      ids.push_back(std::move(id));
-    else
-      IMA_CHECK(follow(id, now->second));
+    if (now == elsewhere_.end()) continue;
+    const std::string& folder = now->second;
+    IMA_TRY(there, notes_.remote_id(id));
+    const std::string* known = own_ ? own_->place_of(there) : nullptr;
+    if (folder.empty() || std::ranges::find(folders_, folder) == folders_.end())
+      ids.push_back(id);
+    else if (known == nullptr || *known != folder)
+      IMA_CHECK(refile(folder, id, old_flags::kept));
   }
   return ids;
 }
 
-result<void> mirror::state::follow(const std::string& id, const std::string& folder) {
-  IMA_TRY(now, local_.locate(id));
-  if (now) IMA_CHECK(refile(*now, folder));
-  touch(id);
-  return {};
-}
-
-// What was moved here, and is in no folder there any more, goes from where it is. One way, it was
-// filed for this mailbox alone, and stays.
+// What was moved here, and is in no folder there any more, goes from where it is, though people
+// move it meanwhile. One way, it was filed for this mailbox alone, and stays.
 result<void> mirror::state::remove_moved(const std::string& folder,
                                          const std::vector<std::string>& ids) {
-  std::map<std::string, std::string> places;
-  for (const std::string& id : ids) {
-    IMA_TRY(now, local_.locate(id));
-    if (now && now->folder != folder) places.emplace(id, std::move(now->folder));
+  for (std::map<std::string, std::string> before;;) {
+    std::map<std::string, std::string> places;
+    for (const std::string& id : ids) {
+      IMA_TRY(now, local_.locate(id));
+      if (now && now->folder != folder) places.emplace(id, std::move(now->folder));
+    }
+    if (places == before) return {};
+    IMA_CHECK(remove_from(places));
+    before = std::move(places);
   }
+}
+
+// Those that are in no folder there, from the folders given for each.
+result<void> mirror::state::remove_from(const std::map<std::string, std::string>& places) {
   std::vector<std::string> moved;
   for (const auto& [id, place] : places) moved.push_back(id);
   IMA_TRY(there, still_there(moved));
   std::map<std::string, std::vector<std::string>> going;
-  for (auto& [id, place] : places)
+  for (const auto& [id, place] : places)
     if (!there.contains(id)) going[place].push_back(id);
   for (const auto& [place, some] : going) IMA_CHECK(remove_all(place, some));
   return {};
@@ -107,7 +125,6 @@ result<void> mirror::state::remove(const std::string& folder, std::span<const st
   IMA_TRY(removed, local_.remove(folder, ids));
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (removed[i] != mailbox::outcome::done) continue;  // it moved to another folder
-    touch(ids[i]);
     IMA_CHECK(notes_.unpair(ids[i]));
     IMA_CHECK(notes_.set_origins(ids[i], {}));
   }
@@ -119,9 +136,15 @@ result<void> mirror::state::remove(const std::string& folder, std::span<const st
 result<std::vector<std::string>> mirror::state::not_named(const folder_end& end) {
   std::vector<std::string> left;
   if (!end.compare) return left;
-  std::string token(retrieval::first_token);
+  std::string token = end.compare_from;
   for (bool more = true; more;) {
-    IMA_TRY(got, local_.changes(end.folder, token, page));
+    const auto read = local_.changes(end.folder, token, page);
+    if (!read && read.error().rule == "resync" && token != retrieval::first_token) {
+      token = retrieval::first_token;
+      continue;
+    }
+    if (!read) return read.error();
+    const mailbox::change_page& got = *read;
     for (const mailbox::entry& entry : got.entries) {
       if (entry.gone || end.named.contains(std::hash<std::string>()(entry.id))) continue;
       IMA_TRY(ours, is_from_there(end.folder, entry.id));

@@ -35,10 +35,10 @@ const std::vector<retrieval::watched_folder>& mirror::states() const noexcept {
 result<void> mirror::state::update(const on_message& report, const on_progress& progress) {
   progress_ = &progress;
   so_far_ = {};
-  touched_.clear();
   states_.clear();
   failures_.clear();
   made_.clear();
+  begun_.clear();
   listed_afresh_ = false;
   // A run that was killed may have left messages that are not taken in, and cannot be removed so.
   IMA_CHECK(local_.take_in());
@@ -52,9 +52,8 @@ result<void> mirror::state::update(const on_message& report, const on_progress& 
   for (folder_end& end : ends) IMA_CHECK(settle(end));
   for (folder_end& end : ends) IMA_CHECK(note(end));
   IMA_CHECK(drop_folders());
-  if (options_.two_way) IMA_CHECK(own_->forget([&](auto folder) { return is_brought(folder); }));
   downloads_.remove_all();
-  return {};
+  return end_own();
 }
 
 // Only where people's work goes back now and then it need be told from that of runs.
@@ -67,9 +66,16 @@ result<void> mirror::state::open_own() {
     goes_back = goes_back || !looked.empty();
   }
   if (!goes_back) return {};
-  IMA_TRY(own, downloads_.changes(options_.source, options_.two_way));
+  IMA_TRY(own, downloads_.changes(options_.source));
   own_ = std::move(own);
   return {};
+}
+
+result<void> mirror::state::end_own() {
+  if (!own_) return {};
+  if (!options_.two_way) return own_->shorten();
+  if (brings_all()) IMA_CHECK(forget_departed());
+  return own_->forget([&](auto folder) { return is_brought(folder); });
 }
 
 bool mirror::state::is_brought(std::string_view folder) const {

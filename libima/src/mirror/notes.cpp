@@ -37,6 +37,8 @@ constexpr std::string_view about(subject what) {
       return "unlisted\n";
     case subject::paired:
       return "paired\n";
+    case subject::swept:
+      return "swept\n";
     case subject::emptied:
       return "emptied\n";
   }
@@ -45,7 +47,7 @@ constexpr std::string_view about(subject what) {
 
 constexpr std::array of_folder{subject::there,  subject::known,  subject::here,
                                subject::listed, subject::missed, subject::unlisted,
-                               subject::paired, subject::emptied};
+                               subject::paired, subject::swept,  subject::emptied};
 
 std::string origins_name(std::string_view id) {
   return digest::of(fmt::format("origins\n{}", id)).hex();
@@ -57,6 +59,12 @@ bool is_copy(std::string_view id) noexcept { return id.size() != digest_digits; 
 
 std::string_view generation_of(std::string_view token) noexcept {
   return token.substr(0, token.find('.'));
+}
+
+bool same_folder(std::string_view one, std::string_view other) noexcept {
+  for (int word = 0; word < 2; ++word)  // the generation, the folder
+    if (wire::take_up_to(one, '.') != wire::take_up_to(other, '.')) return false;
+  return true;
 }
 
 std::uint64_t seq_of(std::string_view token) noexcept {

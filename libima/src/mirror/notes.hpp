@@ -18,6 +18,8 @@ bool is_copy(std::string_view id) noexcept;
 
 /// The generation of the journal that a state token of the local mailbox is of.
 std::string_view generation_of(std::string_view token) noexcept;
+/// Whether two of them are of the same folder and generation.
+bool same_folder(std::string_view one, std::string_view other) noexcept;
 /// The seq up to which it goes; 0 where it is no token.
 std::uint64_t seq_of(std::string_view token) noexcept;
 
@@ -36,6 +38,7 @@ class notes {
     missed,    ///< The messages that could not be brought.
     unlisted,  ///< The messages that could not be listed.
     paired,    ///< That the copies in it know the ids of their originals.
+    swept,     ///< The local state up to which one that is only here was compared with there.
     emptied,   ///< That what is here was deleted there; of no folder: that any was, ever.
   };
   using messages = std::map<std::string, retrieval::entry>;

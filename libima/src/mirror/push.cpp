@@ -6,15 +6,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <tuple>
 #include <utility>
 
 // What was done in the local mailbox goes to the post office.
 
 namespace ima::mirror {
 namespace {
-
-constexpr std::size_t page = 1000;
 
 // A user's own keyword is only ever added: that it is missing here does not say that it was taken
 // away. One request names so many flags at most, and what goes makes room for what comes.
@@ -37,129 +34,7 @@ result<void> without_value(const result<T>& outcome) {
 
 }  // namespace
 
-result<void> mirror::state::look_here(folder_end& end) {
-  IMA_CHECK(pair_copies(end));
-  IMA_TRY(looked, notes_.get(subject::here, end.folder));
-  end.here = std::move(looked);
-  return look_again(end);
-}
-
-// A copy of the mailbox that an older version made knows the copies' ids here by those there, and
-// not the other way round. The list there tells, once.
-result<void> mirror::state::pair_copies(const folder_end& end) {
-  IMA_TRY(done, notes_.get(subject::paired, end.folder));
-  if (!done.empty()) return {};
-  std::string token(retrieval::first_token);
-  for (bool more = end.token != retrieval::first_token; more;) {
-    IMA_TRY(got, next_page(end.folder, token));
-    for (const retrieval::change& change : got.changes) {
-      IMA_TRY(here, notes_.local_id(change.id));
-      if (!is_copy(change.id) || here.empty()) continue;
-      IMA_CHECK(notes_.pair(change.id, here));
-    }
-    token = got.token;
-    more = got.more;
-  }
-  return notes_.set(subject::paired, end.folder, "1");
-}
-
-// What was done in a folder since `end.here`, which becomes the state now. Where the local mailbox
-// does not know that state any more, nobody can tell.
-result<void> mirror::state::look_again(folder_end& end) {
-  IMA_TRY(now, local_.status(end.folder));
-  const std::string from = std::exchange(end.here, now.token);
-  auto read = read_changes(end, from);
-  if (read || read.error().rule != "resync") return read;
-  if (generation_of(from) == generation_of(now.token)) return compare_here(end, from);
-  failures_.push_back(
-      {fault::temporary, "not-sent-back", end.folder,
-       "the directory was repaired or compacted, or its notes are damaged: what was "
-       "changed in it since the last run stays here"});
-  return {};
-}
-
-result<void> mirror::state::read_changes(folder_end& end, const std::string& from) {
-  std::string token = from;
-  for (bool more = true; more;) {
-    IMA_TRY(got, local_.changes(end.folder, token, page));
-    for (const mailbox::entry& entry : got.entries)
-      if (!touched_.contains(entry.id)) IMA_CHECK(take_note(end, entry, from));
-    end.here = token = got.token;
-    more = got.more;
-  }
-  return {};
-}
-
-// The folder here is another of that name. The old one was renamed, or emptied and deleted: where
-// the messages are now that it holds there tells what was done to each.
-result<void> mirror::state::compare_here(folder_end& end, const std::string& since) {
-  end.another = true;
-  std::string token(retrieval::first_token);
-  for (bool more = end.token != retrieval::first_token; more;) {
-    IMA_TRY(got, next_page(end.folder, token));
-    for (const retrieval::change& change : got.changes)
-      if (change.present) IMA_CHECK(compare(end, *change.present, since));
-    token = got.token;
-    more = got.more;
-  }
-  return {};
-}
-
-result<void> mirror::state::compare(folder_end& end, const retrieval::entry& there,
-                                    const std::string& since) {
-  IMA_TRY(id, notes_.local_id(there.id));
-  if (id.empty()) return {};
-  IMA_TRY(here, local_.find(end.folder, id));
-  if (here && here->flags == there.flags) return {};
-  return take_note(end, here ? *here : mailbox::entry{.id = id, .gone = true}, since);
-}
-
-// What a run did that was stopped is no person's work, but for the flags that were changed since.
-result<void> mirror::state::take_note(folder_end& end, const mailbox::entry& here,
-                                      const std::string& since) {
-  IMA_TRY(change, describe(end.folder, here));
-  IMA_TRY(there, notes_.remote_id(here.id));
-  const std::string now = change.gone ? change.moved_to : end.folder;
-  const auto share = own_->did(there, now, change.flags, since);
-  if (share != own_changes::share::nothing) {
-    if (change.gone) end.strayed.insert(here.id);
-    if (now.empty() || share == own_changes::share::everything) return {};
-    change.gone = false;
-    change.moved_to.clear();
-  }
-  end.mine.insert_or_assign(here.id, std::move(change));
-  return {};
-}
-
-// What left the folder was moved or deleted; where it is now tells, as people work here meanwhile.
-result<mirror::state::local_change> mirror::state::describe(const std::string& folder,
-                                                            const mailbox::entry& here) {
-  local_change change{here.flags, {}, here.gone};
-  if (!here.gone) return change;
-  IMA_TRY(now, local_.locate(here.id));
-  if (!now) return change;
-  change.flags = std::move(now->message.flags);
-  change.gone = now->folder != folder;
-  if (change.gone) change.moved_to = std::move(now->folder);
-  return change;
-}
-
-// What was done in folders that are at the post office no more: they may have another name there.
-result<void> mirror::state::look_at_departed() {
-  departed_.clear();
-  for (const std::string& name : folders_) {
-    IMA_TRY(looked, notes_.get(subject::here, name));
-    if (there_.contains(name) || looked.empty()) continue;
-    folder_end end;
-    end.folder = name;
-    auto read = read_changes(end, looked);
-    if (!read && read.error().rule != "resync") return read;
-    departed_.merge(end.mine);
-  }
-  return {};
-}
-
-// What was done here while the run was at work; its own changes are not people's.
+// What was done here while the run was at work.
 result<void> mirror::state::push_meanwhile(folder_end& end) {
   folder_end meanwhile;
   meanwhile.folder = end.folder;
@@ -175,9 +50,8 @@ result<void> mirror::state::push(const std::string& folder, const local_changes&
   std::vector<std::string> deleted;
   std::map<std::pair<std::string, std::vector<std::string>>, std::vector<std::string>> flagged;
   for (const auto& [id, change] : changes) {
-    if (touched_.contains(id)) continue;  // the post office's change stays
-    IMA_TRY(there, notes_.remote_id(id));
-    if (there.empty()) continue;  // it is only here
+    IMA_TRY(there, id_to_send(folder, id, change));
+    if (there.empty()) continue;
     const bool gone = change.gone && change.moved_to.empty();
     if (gone)
       deleted.push_back(id);
@@ -185,6 +59,7 @@ result<void> mirror::state::push(const std::string& folder, const local_changes&
       moved[change.moved_to].push_back(there);
     if (!gone) flagged[{change.gone ? change.moved_to : folder, change.flags}].push_back(there);
   }
+  IMA_CHECK(will_send(folder, changes));
   for (const auto& [target, ids] : moved) IMA_CHECK(push_moves(folder, target, ids));
   IMA_CHECK(push_deletions(folder, deleted));
   for (const auto& [where, ids] : flagged) {
@@ -195,6 +70,31 @@ result<void> mirror::state::push(const std::string& folder, const local_changes&
   return {};
 }
 
+// The id there; empty for what is only here, and for what a run moved to another folder, which
+// sends what people did to it.
+result<std::string> mirror::state::id_to_send(const std::string& folder, const std::string& id,
+                                              const local_change& change) {
+  if (!change.gone) {
+    IMA_TRY(here, local_.find(folder, id));
+    if (!here) return std::string();
+  }
+  return notes_.remote_id(id);
+}
+
+// What is sent comes back with the post office's changes; but nothing does of what came into this
+// folder here from another, which sends it.
+result<void> mirror::state::will_send(const std::string& folder, const local_changes& changes) {
+  std::vector<own_changes::change> sent;
+  for (const auto& [id, change] : changes) {
+    IMA_TRY(there, id_to_send(folder, id, change));
+    const std::string& place = change.gone ? change.moved_to : folder;
+    const std::string* known = own_->place_of(there);
+    if (there.empty() || place.empty() || (known != nullptr && *known != folder)) continue;
+    sent.push_back({there, {}, place, change.flags});
+  }
+  return own_->will_send(sent);
+}
+
 result<void> mirror::state::push_moves(const std::string& folder, const std::string& target,
                                        const std::vector<std::string>& ids) {
   auto outcome = make_there(target);
@@ -202,19 +102,27 @@ result<void> mirror::state::push_moves(const std::string& folder, const std::str
   return answered(folder, std::move(outcome));
 }
 
+// What a run moved to another folder meanwhile, and is deleted from that, is deleted there by what
+// people did in it.
 result<void> mirror::state::push_deletions(const std::string& folder,
                                            const std::vector<std::string>& ids) {
+  std::vector<std::string> going;
   std::vector<std::string> there;
   for (const std::string& id : ids) {
     IMA_TRY(deleted, was_deleted_here(id));
     IMA_TRY(remote_id, notes_.remote_id(id));
-    if (deleted) there.push_back(std::move(remote_id));
+    if (!deleted || remote_id.empty()) continue;
+    going.push_back(id);
+    there.push_back(std::move(remote_id));
   }
   if (there.empty()) return {};
-  auto outcome = without_value(remote_.remove(folder, there));
-  const bool done = outcome.has_value();
-  if (auto good = answered(folder, std::move(outcome)); !good || !done) return good;
-  for (const std::string& id : ids) IMA_CHECK(notes_.unpair(id));
+  const auto outcomes = remote_.remove(folder, there);
+  if (!outcomes) return answered(folder, outcomes.error());
+  for (std::size_t i = 0; i < going.size(); ++i) {
+    const std::string* known = own_->place_of(there[i]);
+    const bool done = (*outcomes)[i] == retrieval::message_outcome::done;
+    if (done || known == nullptr || *known == folder) IMA_CHECK(notes_.unpair(going[i]));
+  }
   return {};
 }
 
@@ -227,7 +135,8 @@ result<bool> mirror::state::was_deleted_here(const std::string& id) {
   return mailbox::was_deleted(mailbox::posix_file_system(), options_.path, name);
 }
 
-// A folder that is only here, and that something was moved to.
+// A folder that is only here, and that something was moved to. It is another there than one that
+// was brought under this name.
 result<void> mirror::state::make_there(const std::string& folder) {
   if (there_.contains(folder)) return {};
   IMA_TRY(here, local_.folders());
@@ -237,6 +146,8 @@ result<void> mirror::state::make_there(const std::string& folder) {
   auto made = remote_.create_folder(folder, found == here.end() ? "" : found->role);
   if (!made && made.error().rule == "folder-role") made = remote_.create_folder(folder);
   if (!made && made.error().rule != "folder-exists") return made;
+  for (const auto what : {subject::there, subject::missed})
+    IMA_CHECK(notes_.renew(what, folder, ""));
   there_.insert(folder);
   made_.push_back(folder);
   return {};

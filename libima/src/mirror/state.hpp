@@ -55,16 +55,17 @@ struct mirror::state {
   // that left one folder be told from one that moved to another.
   struct folder_end {
     std::string folder;
-    std::string token;                      // there, up to which the folder is here
-    std::string generation;                 // of the journal here
-    bool known = false;                     // what is here is what was left; else it may lack some
-    std::set<std::string> gone;             // by the id there
-    bool whole = false;                     // the list there was of everything
-    bool compare = false;                   // what that list does not name left the folder
-    std::unordered_set<std::size_t> named;  // hashes of ids here: a list may be long
-    std::vector<std::string> brought;       // whole here: may be deleted there
-    notes::messages again;                  // could not be brought by an earlier run
-    notes::messages missed;                 // nor by this one
+    std::string token;           // there, up to which the folder is here
+    std::string generation;      // of the journal here
+    bool known = false;          // what is here is what was left; else it may lack some
+    std::set<std::string> gone;  // by the id there
+    bool whole = false;          // the list there was of everything
+    bool compare = false;        // what that list does not name left the folder
+    std::string compare_from{retrieval::first_token};  // the state here since which that holds
+    std::unordered_set<std::size_t> named;             // hashes of ids here: a list may be long
+    std::vector<std::string> brought;                  // whole here: may be deleted there
+    notes::messages again;                             // could not be brought by an earlier run
+    notes::messages missed;                            // nor by this one
     // Two-way:
     std::string here;               // the state of the local folder that was looked at
     local_changes mine;             // what people did in it
@@ -81,11 +82,12 @@ struct mirror::state {
   result<std::vector<folder_end>> bring_all(const std::vector<retrieval::folder_info>& folders,
                                             const on_message& report);
   result<void> open_own();
+  result<void> end_own();
   bool is_brought(std::string_view folder) const;
 
   // bring.cpp: what changed there.
   result<folder_end> bring(const std::string& folder, const on_message& report);
-  result<void> begin_here(const std::string& folder, const std::string& now);
+  result<void> begin_here(const std::string& folder);
   result<void> bring_pages(folder_end& end, const on_message& report);
   result<void> bring_lost(folder_end& end, const on_message& report);
   result<retrieval::change_page> next_page(const std::string& folder, std::string& token);
@@ -96,15 +98,16 @@ struct mirror::state {
   const local_change* done_here(folder_end& end, const std::string& id);
   result<void> keep_mine(const std::string& folder, const std::string& id,
                          const local_change& mine);
-  result<bool> place(const std::string& folder, const std::string& id,
-                     const retrieval::entry& entry);
-  result<void> refile(const mailbox::search_hit& here, const std::string& folder);
-  result<void> set_flags(const std::string& folder, const mailbox::entry& here,
+  bool is_echo(folder_end& end, const std::string& id, const retrieval::entry& entry);
+  result<bool> place(folder_end& end, const std::string& id, const retrieval::entry& entry);
+  enum class old_flags : std::uint8_t { kept, replaced };
+  result<std::optional<mailbox::entry>> refile(const std::string& folder, const std::string& id,
+                                               old_flags its);
+  result<bool> set_flags(const std::string& folder, const mailbox::entry& here,
                          const retrieval::entry& there);
   result<void> put_back(const folder_end& end);
   result<void> settle(folder_end& end);
   result<void> note(folder_end& end);
-  void touch(const std::string& id);
   result<void> will_do(std::span<const own_changes::change> changes);
 
   // folders.cpp.
@@ -114,7 +117,8 @@ struct mirror::state {
   result<void> make_folder(const retrieval::folder_info& there,
                            const std::vector<mailbox::folder>& here);
   result<void> drop_folders();
-  result<void> sweep_folders();
+  result<void> drop_folder(const std::string& name);
+  result<void> sweep_folder(const std::string& name);
 
   // fetch.cpp: messages that are not here.
   using take_header = net::retrieval_client::take_header;
@@ -151,9 +155,10 @@ struct mirror::state {
   // gone.cpp: what is there no more.
   result<void> remove_gone(folder_end& end);
   result<void> ask_for_gone(const std::vector<folder_end>& ends);
-  result<std::vector<std::string>> left_for_good(const folder_end& end);
-  result<void> follow(const std::string& id, const std::string& folder);
+  result<std::vector<std::string>> gone_here(const folder_end& end);
+  result<std::vector<std::string>> left_for_good(const std::vector<std::string>& gone);
   result<void> remove_moved(const std::string& folder, const std::vector<std::string>& ids);
+  result<void> remove_from(const std::map<std::string, std::string>& places);
   result<void> remove_all(const std::string& folder, const std::vector<std::string>& ids);
   result<void> remove(const std::string& folder, std::span<const std::string> ids);
   result<std::vector<std::string>> not_named(const folder_end& end);
@@ -168,7 +173,7 @@ struct mirror::state {
   result<std::map<std::string, std::string>> still_there(const std::vector<std::string>& ids);
   result<void> delete_there(const folder_end& end);
 
-  // push.cpp: what was done here.
+  // look.cpp: what was done here.
   result<void> look_here(folder_end& end);
   result<void> pair_copies(const folder_end& end);
   result<void> look_again(folder_end& end);
@@ -177,9 +182,16 @@ struct mirror::state {
   result<void> compare(folder_end& end, const retrieval::entry& there, const std::string& since);
   result<void> take_note(folder_end& end, const mailbox::entry& here, const std::string& since);
   result<local_change> describe(const std::string& folder, const mailbox::entry& here);
+  result<bool> was_here(const std::string& id);
   result<void> look_at_departed();
+  result<void> forget_departed();
+
+  // push.cpp: it goes there.
   result<void> push_meanwhile(folder_end& end);
   result<void> push(const std::string& folder, const local_changes& changes);
+  result<std::string> id_to_send(const std::string& folder, const std::string& id,
+                                 const local_change& change);
+  result<void> will_send(const std::string& folder, const local_changes& changes);
   result<void> push_moves(const std::string& folder, const std::string& target,
                           const std::vector<std::string>& ids);
   result<void> push_deletions(const std::string& folder, const std::vector<std::string>& ids);
@@ -202,11 +214,12 @@ struct mirror::state {
   std::vector<std::string> made_;     // of these, what this run made
   std::vector<retrieval::watched_folder> states_;
   std::vector<error> failures_;
-  bool keeps_ = false;                            // nothing is deleted here
-  std::map<std::string, std::string> elsewhere_;  // where there what left a folder is now, if it is
+  bool keeps_ = false;  // nothing is deleted here
+  // Where there what left a folder, and was still in it here, is now; empty for nowhere.
+  std::map<std::string, std::string> elsewhere_;
   // Two-way:
-  std::set<std::string> touched_;   // local ids that this run itself changed
-  std::optional<own_changes> own_;  // what earlier ones did, and this one is about to do
+  std::optional<own_changes> own_;  // what runs themselves did and sent
+  std::set<std::string> begun_;     // folders here in which what people do is known
   local_changes departed_;          // what people did in folders that are there no more
   bool listed_afresh_ = false;      // the post office did not know how far a folder was brought
   const on_progress* progress_ = nullptr;

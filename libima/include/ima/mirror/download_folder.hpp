@@ -10,8 +10,8 @@ namespace ima::mirror {
 
 /// What a program that copies into a mailbox keeps beside it, in the directory `.fetch`: a lock, so
 /// that two do not copy into it at once, the parts whose download was broken off, and what it did
-/// itself in the mailbox since what people did there last went back. The lock is held for as long
-/// as this lives. Movable; one thread at a time.
+/// itself in the mailbox, and sent, since what people did there last went back. The lock is held
+/// for as long as this lives. Movable; one thread at a time.
 class IMA_API download_folder {
  public:
   /// `mailbox` is the directory of a mailbox; `.fetch` is made where it is missing. Errors:

@@ -59,9 +59,11 @@ struct mirror_progress {
 /// because it is gone there.
 ///
 /// A folder that was renamed here is another there, to which its messages are moved. What was done
-/// here in a folder that was renamed there is done in the renamed one. What an interrupted run did
-/// here is never taken for a person's work: each change is written down before, beside the mailbox,
-/// until a run with `two_way` over all folders is through.
+/// here in a folder that was renamed there is done in the renamed one. What a run did here is never
+/// taken for a person's work, nor what it sent for the post office's change when it comes back:
+/// what is taken back here goes there as well. Each is written down before it begins, beside the
+/// mailbox, what was done here until a run with `two_way` over all folders is through, what was
+/// sent until the next is.
 ///
 /// Movable; one thread at a time, as the client. Each call waits for the network and for disks.
 class IMA_API mirror {
