@@ -25,7 +25,24 @@ result<void> mirror::state::remove_gone(folder_end& end) {
   gone.insert(gone.end(), more.begin(), more.end());
   ids.insert(ids.end(), more.begin(), more.end());
   IMA_CHECK(remove_all(end.folder, ids));
-  return options_.two_way ? remove_moved(end.folder, gone) : result<void>();
+  if (!options_.two_way) return {};
+  IMA_CHECK(remove_moved(end.folder, gone));
+  return unpair_deleted(gone);
+}
+
+// Copies that left a folder there and are in none on either side.
+result<void> mirror::state::unpair_deleted(const std::vector<std::string>& gone) {
+  std::vector<std::string> deleted;
+  for (const std::string& id : gone) {
+    if (!is_copy(id)) continue;
+    IMA_TRY(here, local_.locate(id));
+    IMA_TRY(remote_id, notes_.remote_id(id));
+    if (!here && !remote_id.empty()) deleted.push_back(id);
+  }
+  IMA_TRY(there, still_there(deleted));
+  for (const std::string& id : deleted)
+    if (!there.contains(id)) IMA_CHECK(notes_.unpair(id));
+  return {};
 }
 
 // The ids here of what left a folder there.

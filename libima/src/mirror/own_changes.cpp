@@ -107,11 +107,12 @@ result<void> own_changes::add(std::span<const change> changes, std::string_view 
   return {};
 }
 
-// A run may have been stopped between a move and the flags that were to follow.
+// A run may have been stopped between a move and the flags that were to follow. What was sent since
+// was a person's work, and what it is now is again.
 own_changes::share own_changes::did(std::string_view id, std::string_view folder,
                                     std::vector<std::string> flags, std::string_view since) const {
   const auto found = done_.find(id);
-  if (found == done_.end()) return share::nothing;
+  if (found == done_.end() || sent_.contains(id)) return share::nothing;
   const deed& done = found->second;
   if (done.last.folder != folder || !is_since(done.state, since)) return share::nothing;
   const std::string now = in_order(std::move(flags));

@@ -102,8 +102,8 @@ result<void> mirror::state::push_moves(const std::string& folder, const std::str
   return answered(folder, std::move(outcome));
 }
 
-// What a run moved to another folder meanwhile, and is deleted from that, is deleted there by what
-// people did in it.
+// What is in another folder there is deleted by what people did in that; until then a copy keeps
+// its id.
 result<void> mirror::state::push_deletions(const std::string& folder,
                                            const std::vector<std::string>& ids) {
   std::vector<std::string> going;
@@ -118,11 +118,8 @@ result<void> mirror::state::push_deletions(const std::string& folder,
   if (there.empty()) return {};
   const auto outcomes = remote_.remove(folder, there);
   if (!outcomes) return answered(folder, outcomes.error());
-  for (std::size_t i = 0; i < going.size(); ++i) {
-    const std::string* known = own_->place_of(there[i]);
-    const bool done = (*outcomes)[i] == retrieval::message_outcome::done;
-    if (done || known == nullptr || *known == folder) IMA_CHECK(notes_.unpair(going[i]));
-  }
+  for (std::size_t i = 0; i < going.size(); ++i)
+    if ((*outcomes)[i] == retrieval::message_outcome::done) IMA_CHECK(notes_.unpair(going[i]));
   return {};
 }
 

@@ -157,6 +157,7 @@ struct mirror::state {
   result<void> ask_for_gone(const std::vector<folder_end>& ends);
   result<std::vector<std::string>> gone_here(const folder_end& end);
   result<std::vector<std::string>> left_for_good(const std::vector<std::string>& gone);
+  result<void> unpair_deleted(const std::vector<std::string>& gone);
   result<void> remove_moved(const std::string& folder, const std::vector<std::string>& ids);
   result<void> remove_from(const std::map<std::string, std::string>& places);
   result<void> remove_all(const std::string& folder, const std::vector<std::string>& ids);

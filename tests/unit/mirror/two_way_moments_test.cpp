@@ -124,6 +124,25 @@ TEST_CASE("what is taken back here after a run that sent it was stopped is taken
       "work: ");
 }
 
+TEST_CASE(
+    "what is taken back here after stopped runs brought the message, and sent that, is sent") {
+  scene s;
+  REQUIRE(s.update("bob", s.here, true));
+  bool stopped = true;
+  for (std::uint64_t moment = 1; stopped; ++moment) {
+    CAPTURE(moment);
+    const auto id = s.give("bob", fmt::format("{}", moment));
+    stop_run(s, moment);
+    const bool is_here = where(s.here, id) != "";
+    if (is_here) set(s.here, "inbox", id, {{"seen"}, {}, {}});
+    stopped = stop_run(s, moment);
+    if (is_here) set(s.here, "inbox", id, {{}, {"seen"}, {}});
+    if (moment % 2 == 0) REQUIRE(s.update("bob", s.here));
+    ends_as(s, id, "inbox: ");
+  }
+  CHECK(s.complaints.empty());
+}
+
 namespace {
 
 // At each moment of a run, one after the other, people take back here what it has just brought of a

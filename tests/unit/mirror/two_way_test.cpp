@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -242,6 +244,47 @@ TEST_CASE("what is moved back here that one-way runs moved, and people flagged, 
   move(s.here, id, "inbox", "work");
   ends_as(s, id, "work: ");
   CHECK(s.complaints.empty());
+}
+
+namespace {
+
+// How many notes are an id of this length: of each copy there is one for either side.
+std::size_t noted_ids(scene& s, std::size_t length) {
+  std::size_t notes = 0;
+  for (const auto& note : std::filesystem::directory_iterator(s.place / "here/sync"))
+    notes += std::filesystem::file_size(note) == length ? 1 : 0;
+  return notes;
+}
+
+}  // namespace
+
+TEST_CASE("a copy that went through another folder here before it was deleted is deleted there") {
+  scene s;
+  const auto id = give_to_work(s, "mail");
+  const auto before = s.bob.status("work").value().token;
+  const auto then = s.here.status("work").value().token;
+  REQUIRE(s.bob.copy("work", "work", std::vector{id}));
+  REQUIRE(s.update("bob", s.here, true));
+  const auto there = s.bob.changes("work", before, 10).value().entries.at(0).id;
+  const auto here = s.here.changes("work", then, 10).value().entries.at(0).id;
+  CHECK(noted_ids(s, here.size()) == 2);
+  SUBCASE("at once") { move(s.here, here, "work", "inbox"); }
+  SUBCASE("and moved there, where it was before") {
+    move(s.here, here, "work", "inbox");
+    move(s.bob, there, "work", "inbox");
+    REQUIRE(s.update("bob", s.here, true));
+  }
+  SUBCASE("and deleted there, too") {
+    move(s.here, here, "work", "inbox");
+    REQUIRE(s.bob.remove("work", std::vector{there}));
+  }
+  REQUIRE(s.here.remove("inbox", std::vector{here}));
+  REQUIRE(s.update("bob", s.here, true));
+  CHECK(where(s.bob, there) == "");
+  CHECK(s.here.status("work").value().messages == 1);
+  CHECK(s.here.status("inbox").value().messages == 0);
+  CHECK(s.complaints.empty());
+  CHECK(noted_ids(s, here.size()) == 0);
 }
 
 TEST_CASE("where a folder is another on both sides the post office counts, which is said") {
