@@ -109,9 +109,14 @@ result<void> mirror::state::bring_lost(folder_end& end, const on_message& report
   return {};
 }
 
-// All that is there is about to be named (docs/retrieval.md section 5.4).
+// All that is there is about to be named (docs/retrieval.md section 5.4). What was moved out of the
+// folder here and is not named may have been deleted there.
 result<void> mirror::state::begin_list(folder_end& end) {
   end.gone.clear();
+  for (const auto& [id, change] : end.mine) {
+    IMA_TRY(there, notes_.remote_id(id));
+    if (!change.moved_to.empty() && !there.empty()) end.gone.insert(std::move(there));
+  }
   end.named.clear();
   end.again.clear();
   end.missed.clear();

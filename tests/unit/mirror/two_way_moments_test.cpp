@@ -143,6 +143,24 @@ TEST_CASE(
   CHECK(s.complaints.empty());
 }
 
+TEST_CASE("what was filed here by a run that was stopped, and moved back, goes if it does there") {
+  scene s;
+  REQUIRE(s.bob.create_folder("work"));
+  bool stopped = true;
+  for (std::uint64_t moment = 1; stopped; ++moment) {
+    CAPTURE(moment);
+    const auto id = s.give("bob", fmt::format("{}", moment));
+    REQUIRE(s.update("bob", s.here, true));
+    move(s.bob, id, "inbox", "work");
+    REQUIRE(s.bob.compact());
+    stopped = stop_run(s, moment);
+    REQUIRE(s.bob.remove("work", std::vector{id}));
+    if (where(s.here, id) == "work: ") move(s.here, id, "work", "inbox");
+    ends_as(s, id, "");
+  }
+  CHECK(s.complaints.empty());
+}
+
 namespace {
 
 // At each moment of a run, one after the other, people take back here what it has just brought of a
