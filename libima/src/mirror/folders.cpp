@@ -93,7 +93,8 @@ result<void> mirror::state::drop_folder(const std::string& name) {
   IMA_CHECK(remove_gone(end));
   IMA_CHECK(notes_.forget(name));
   auto dropped = local_.delete_folder(name);
-  return dropped || dropped.error().rule != "folder-in-use" ? result<void>() : dropped;
+  if (!dropped && dropped.error().rule == "folder-in-use") return {};  // what was never there stays
+  return dropped;
 }
 
 // What was moved to a folder that is only here, from one that nobody tells of any more, may have
