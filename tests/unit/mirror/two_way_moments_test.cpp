@@ -215,6 +215,39 @@ TEST_CASE("what is taken back here in the run that brought it is taken back ther
   }
 }
 
+TEST_CASE("what both sides do at any moment of a run, and one undoes, is the same on both") {
+  scene s;
+  REQUIRE(s.bob.create_folder("work"));
+  watched_files disk;
+  auto local = mb::mailbox::open(disk, s.place / "here", {":memory:"}).value();
+  bool looked = true;
+  bool flagged = false;
+  for (int moment = 1; looked; ++moment) {
+    CAPTURE(moment);
+    const auto id = s.give("bob", fmt::format("{}", moment));
+    REQUIRE(s.update("bob", s.here, true));
+    move(s.here, id, "inbox", "work");
+    int looks = 0;
+    looked = false;
+    disk.on_look = [&] {
+      if (++looks != moment) return;
+      looked = true;
+      if (where(s.bob, id) != "work: ") return;
+      flagged = true;
+      for (auto* box : {&s.bob, &s.here}) set(*box, "work", id, {{"flagged"}, {}, {}});
+    };
+    REQUIRE(s.update("bob", local, true));
+    disk.on_look = [] {};
+    set(s.bob, "work", id, {{}, {"flagged"}, {}});
+    for (int run = 0; run < 2; ++run) {
+      REQUIRE(s.update("bob", s.here, true));
+      CHECK(where(s.bob, id) == where(s.here, id));
+    }
+  }
+  CHECK(flagged);
+  CHECK(s.complaints.empty());
+}
+
 TEST_CASE("a folder that is renamed there at any moment of a run stops it for now at most") {
   scene s;
   watched_files disk;

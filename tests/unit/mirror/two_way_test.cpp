@@ -1,10 +1,12 @@
 #include "scene.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 // Two-way mirrors between runs: what people did on either side, and what comes of it.
@@ -229,21 +231,22 @@ TEST_CASE("a folder that went on both sides says nothing of a new one of its nam
 }
 
 TEST_CASE("what is moved back here that one-way runs moved, and people flagged, is moved there") {
-  scene s;
-  const auto id = give_to_work(s, "mail");
-  move(s.bob, id, "work", "inbox");
-  REQUIRE(s.update("bob", s.here));
-  set(s.here, "inbox", id, {{"seen"}, {}, {}});
-  ends_as(s, id, "inbox: seen");
-  move(s.here, id, "inbox", "work");
-  ends_as(s, id, "work: seen");
-  move(s.bob, id, "work", "inbox");
-  REQUIRE(s.update("bob", s.here));
-  set(s.here, "inbox", id, {{}, {"seen"}, {}});
-  REQUIRE(s.update("bob", s.here, true));
-  move(s.here, id, "inbox", "work");
-  ends_as(s, id, "work: ");
-  CHECK(s.complaints.empty());
+  for (const auto& [from, to] : {std::pair("inbox", "work"), std::pair("work", "inbox")}) {
+    scene s;
+    REQUIRE(s.bob.create_folder("work"));
+    const auto id = s.give("bob", "mail");
+    REQUIRE(s.bob.take_in());
+    move(s.bob, id, "inbox", from);
+    REQUIRE(s.update("bob", s.here, true));
+    move(s.bob, id, from, to);
+    REQUIRE(s.update("bob", s.here));
+    set(s.here, to, id, {{"seen"}, {}, {}});
+    REQUIRE(s.update("bob", s.here, true));
+    is_on_both(s, id, fmt::format("{}: seen", to));
+    move(s.here, id, to, from);
+    ends_as(s, id, fmt::format("{}: seen", from));
+    CHECK(s.complaints.empty());
+  }
 }
 
 namespace {
